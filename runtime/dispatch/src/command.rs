@@ -1,0 +1,115 @@
+//! What the machine tells the driver.
+
+use std::time::Duration;
+
+use pelton_types::{Failure, Offset};
+use serde::{Deserialize, Serialize};
+
+/// Names a call within the life of one [`Partition`](crate::Partition).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct CallId(pub u64);
+
+/// Something to be done for a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Give these messages to the handler, in this order; answer with [`Event::Called`](crate::Event::Called).
+    Call {
+        /// The call's name.
+        call: CallId,
+        /// What to hand over.
+        messages: Vec<Attempt>,
+        /// Use a fresh instance: the only message of this call is suspected of having broken one (rule 40).
+        fresh: bool,
+    },
+    /// Ask the call to stop at its next message boundary. It still answers.
+    Curtail {
+        /// Which call.
+        call: CallId,
+    },
+    /// Give up on the call at once; whatever it answers is ignored.
+    Cancel {
+        /// Which call.
+        call: CallId,
+    },
+    /// Produce the outputs that the handler returned for this message in its last call;
+    /// answer [`Event::Delivered`](crate::Event::Delivered) or [`Event::Refused`](crate::Event::Refused).
+    Produce {
+        /// Whose outputs.
+        offset: Offset,
+    },
+    /// Write this message to the dead-letter topic; answered as [`Command::Produce`] is.
+    DeadLetter {
+        /// Which message.
+        offset: Offset,
+        /// How many attempts were made at it.
+        attempts: u32,
+        /// Why it ends there.
+        failure: Failure,
+    },
+    /// The message is given up on as configured (`on-exhausted = "skip"`): say so, it counts as done.
+    Skip {
+        /// Which message.
+        offset: Offset,
+        /// How many attempts were made at it.
+        attempts: u32,
+        /// Why.
+        failure: Failure,
+    },
+    /// An attempt failed and another one follows: say so.
+    Retry {
+        /// Which message.
+        offset: Offset,
+        /// The attempt that failed, from 1.
+        attempt: u32,
+        /// Why.
+        failure: Failure,
+        /// When the next one is due.
+        due: Duration,
+    },
+    /// Every message below this offset is finished: its bytes may be dropped.
+    Release {
+        /// The lowest offset still needed.
+        below: Offset,
+    },
+    /// Commit this next offset; answer [`Event::Committed`](crate::Event::Committed)
+    /// or [`Event::CommitFailed`](crate::Event::CommitFailed).
+    Commit {
+        /// The lowest offset that is not finished.
+        next: Offset,
+    },
+    /// The buffer is full: fetch no more of this partition.
+    PauseFetch,
+    /// There is room again.
+    ResumeFetch,
+    /// Send [`Event::Timer`](crate::Event::Timer) at this time. Replaces any earlier wish.
+    SetTimer {
+        /// When.
+        at: Duration,
+    },
+    /// Draining is over; nothing further is commanded. Commit `next` before the partition is given up.
+    Drained {
+        /// The next offset to be committed, unless it is already.
+        next: Option<Offset>,
+        /// How many messages were begun but not finished: they may be repeated by the next owner.
+        unfinished: u32,
+    },
+    /// This message ended the partition's work as configured (`on-exhausted = "stop"`):
+    /// nothing more is called, and nothing past it is committed.
+    Halt {
+        /// Which message.
+        offset: Offset,
+        /// How many attempts were made at it.
+        attempts: u32,
+        /// Why.
+        failure: Failure,
+    },
+}
+
+/// One message of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Which message.
+    pub offset: Offset,
+    /// Which attempt at it, from 1.
+    pub attempt: u32,
+}

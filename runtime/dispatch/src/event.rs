@@ -1,0 +1,66 @@
+//! What the driver tells the machine.
+
+use std::time::Duration;
+
+use pelton_types::{Failure, Offset, Verdict};
+use serde::{Deserialize, Serialize};
+
+use crate::CallId;
+
+/// Something happened to a partition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Event {
+    /// Messages were fetched, in the order of their offsets. Offsets rise, with gaps.
+    Fetched(Vec<Arrival>),
+    /// A call came back.
+    Called {
+        /// Which call. One that is not under way any more is ignored.
+        call: CallId,
+        /// A verdict for each message of the call, in their order.
+        verdicts: Vec<Verdict>,
+        /// How long the call ran.
+        took: Duration,
+    },
+    /// What was last produced or dead-lettered for this message is acknowledged, all of it.
+    Delivered {
+        /// Whose outputs.
+        offset: Offset,
+    },
+    /// Something of what was last produced or dead-lettered for this message was refused for good.
+    Refused {
+        /// Whose output.
+        offset: Offset,
+        /// What the broker or the client said.
+        failure: Failure,
+    },
+    /// A commit is acknowledged.
+    Committed {
+        /// The next offset that was committed.
+        next: Offset,
+    },
+    /// A commit failed. While the partition is owned it is tried again.
+    CommitFailed {
+        /// The next offset that should have been committed.
+        next: Offset,
+    },
+    /// The time asked for by [`Command::SetTimer`](crate::Command::SetTimer) has come (or any time has passed).
+    Timer,
+    /// The partition is being revoked, or the daemon stops: finish what is under way, begin nothing new.
+    Drain {
+        /// When to give up on what is still under way.
+        deadline: Duration,
+    },
+    /// The partition belongs to someone else already: stop, commit nothing.
+    Lost,
+}
+
+/// One fetched message, as the machine sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Arrival {
+    /// Its position in the partition.
+    pub offset: Offset,
+    /// Bytes it occupies in the buffer.
+    pub bytes: u32,
+    /// A hash of its key; `None` for a null key.
+    pub key: Option<u64>,
+}

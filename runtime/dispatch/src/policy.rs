@@ -1,0 +1,53 @@
+//! What a handler's configuration asks of the machine.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+/// How the messages of one handler are to be treated.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Repetition of failed messages.
+    pub retry: Retry,
+    /// What becomes of a message whose attempts are used up, or that was rejected.
+    pub on_exhausted: OnExhausted,
+    /// Most messages in one call.
+    pub batch_messages: NonZeroU32,
+    /// Most bytes in one call; a single larger message is still called, alone.
+    pub batch_bytes: u32,
+    /// How long a call should take: batches shrink for slow handlers.
+    pub batch_target: Duration,
+    /// Most messages held (fetched and not finished) before fetching pauses.
+    pub buffer_messages: NonZeroU32,
+    /// Most bytes held before fetching pauses.
+    pub buffer_bytes: u32,
+    /// The least time between two commits.
+    pub commit_interval: Duration,
+}
+
+/// How often, and how far apart, a message is attempted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts: NonZeroU32,
+    /// The delay before the second attempt; it doubles with each further one.
+    pub backoff: Duration,
+    /// The longest delay, also for one the handler asks for.
+    pub max_backoff: Duration,
+    /// The share of a delay that is random, in percent: 20 spreads a second over 0.8 to 1.2.
+    pub jitter_percent: u8,
+    /// Makes the random part repeatable.
+    pub jitter_seed: u64,
+}
+
+/// What becomes of a message that can't be handled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnExhausted {
+    /// It is written to the dead-letter topic.
+    DeadLetter,
+    /// It is reported and counted as done.
+    Skip,
+    /// Its partition stops.
+    Stop,
+}

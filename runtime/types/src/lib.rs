@@ -1,0 +1,19 @@
+//! The vocabulary of Pelton: what every other room speaks of.
+//!
+//! Plain data only: no I/O, no clock, no task. Key and value keep *null* and *empty* apart,
+//! headers keep their order, their duplicates and their nulls, and a name is bytes because
+//! Kafka does not promise UTF-8.
+//!
+//! Start reading at [`Message`], then [`Verdict`].
+#![forbid(unsafe_code)]
+
+mod failure;
+mod message;
+mod revision;
+
+pub use failure::{Failure, FailureKind, Verdict};
+pub use message::{Header, Message, MessageId, Output, Timestamp, TopicPartition};
+pub use revision::RevisionId;
+
+/// The position of a message in its partition, as the broker counts.
+pub type Offset = i64;
