@@ -1,0 +1,41 @@
+//! What concerns the whole process.
+
+use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+
+/// `[admin]`: the HTTP listener for health and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admin {
+    /// Whether to listen at all.
+    pub enabled: bool,
+    /// The address to listen on; port 0 takes any free one.
+    pub listen: SocketAddr,
+}
+
+/// `[log]`: how the daemon logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// For people or for programs.
+    pub format: LogFormat,
+    /// What is logged: a level, or directives as tracing-subscriber's `EnvFilter` reads them
+    /// (`info,pelton_kafka=debug`).
+    pub filter: String,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One line of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `[daemon]`: the process itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// How long a stop may take in all: drain, flush, commit, leave the groups. Longer than any handler's
+    /// [`drain_timeout`](crate::Handler::drain_timeout).
+    pub shutdown_timeout: Duration,
+    /// Threads that run guests; `None` is one for each CPU.
+    pub worker_threads: Option<NonZeroUsize>,
+}

@@ -1,0 +1,201 @@
+//! One handler: a component, where its messages come from, and how they are treated.
+
+use std::{
+    num::{NonZeroU16, NonZeroU32, NonZeroU64},
+    path::PathBuf,
+    time::Duration,
+};
+
+use crate::{Properties, Settings};
+
+/// `[handlers.NAME]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Handler {
+    /// Its name: letters, digits, `.`, `_` and `-`.
+    pub name: String,
+    /// The cluster it works on, a key of [`Config::clusters`](crate::Config::clusters).
+    pub cluster: String,
+    /// The component file.
+    pub component: Component,
+    /// What it is subscribed to.
+    pub topics: Topics,
+    /// The consumer group.
+    pub group: String,
+    /// Where to begin in a partition for which the group has committed nothing.
+    pub start: Start,
+    /// What is promised about repetition.
+    pub guarantee: Guarantee,
+    /// What is promised about order.
+    pub order: Order,
+    /// The topics it may write to; the first is the default. May be empty: then it may write nothing.
+    pub outputs: Vec<String>,
+    /// How failed messages are repeated.
+    pub retry: Retry,
+    /// What becomes of a message whose attempts are used up, or that was rejected.
+    pub on_exhausted: OnExhausted,
+    /// What a guest may use up.
+    pub limits: Limits,
+    /// How much is held of each partition.
+    pub buffer: Buffer,
+    /// How much is handed to a guest in one call.
+    pub batch: Batch,
+    /// The least time between two commits of a partition.
+    pub commit_interval: Duration,
+    /// How long a revoked partition, or a stop, waits for what is under way.
+    pub drain_timeout: Duration,
+    /// How the group shares out partitions.
+    pub group_protocol: GroupProtocol,
+    /// Static membership: the `group.instance.id`.
+    pub instance_id: Option<String>,
+    /// Whether a missing output or dead-letter topic is created, and how; `None` reports it as an error.
+    pub topic_creation: Option<TopicCreation>,
+    /// Further librdkafka properties of its consumer. None that the daemon sets itself.
+    pub consumer_properties: Properties,
+    /// Further librdkafka properties of its producer. None that the daemon sets itself.
+    pub producer_properties: Properties,
+    /// What the guest reads through `settings`: strings as they are, other values as JSON.
+    pub settings: Settings,
+}
+
+impl Handler {
+    /// The dead-letter topic, where there is one.
+    pub fn dead_letter_topic(&self) -> Option<&str> {
+        match &self.on_exhausted {
+            OnExhausted::DeadLetter { topic } => Some(topic),
+            OnExhausted::Skip | OnExhausted::Stop => None,
+        }
+    }
+
+    /// Every topic it writes to: outputs, then the dead-letter topic.
+    pub fn written_topics(&self) -> impl Iterator<Item = &str> {
+        self.outputs
+            .iter()
+            .map(String::as_str)
+            .chain(self.dead_letter_topic())
+    }
+}
+
+/// Where a component lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Component {
+    /// The path, found from the configuration file's folder. Links are not resolved: they may be switched.
+    pub path: PathBuf,
+    /// The same, as it stands in the file.
+    pub written: String,
+}
+
+/// What a handler is subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Topics {
+    /// These; never empty, none twice.
+    List(Vec<String>),
+    /// All whose name matches this regular expression, which begins with `^`.
+    Pattern(String),
+}
+
+/// Where to begin in a partition for which the group has committed nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest message.
+    Earliest,
+    /// After the newest message.
+    Latest,
+    /// Nowhere: report it and leave the partition alone.
+    Error,
+}
+
+/// What is promised about repetition. Grows by a case with exactly-once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guarantee {
+    /// No loss; after a crash a few repetitions.
+    AtLeastOnce,
+}
+
+/// What is promised about order. Grows by cases with key order and no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Each partition's messages one after another.
+    Partition,
+}
+
+/// `[handlers.NAME.retry]`: how failed messages are repeated.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts in all, the first included.
+    pub attempts: NonZeroU32,
+    /// The delay before the second attempt; it doubles with each further one.
+    pub backoff: Duration,
+    /// The longest delay, not shorter than [`backoff`](Self::backoff); also bounds what a handler asks for.
+    pub max_backoff: Duration,
+    /// The share of a delay that is random, 0 to 100.
+    pub jitter_percent: u8,
+}
+
+/// What becomes of a message that can't be handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OnExhausted {
+    /// It is written to the dead-letter topic.
+    DeadLetter {
+        /// Which one. Never a topic the handler reads, nor one that leads back to it.
+        topic: String,
+    },
+    /// It is reported and counted as done.
+    Skip,
+    /// Its partition stops.
+    Stop,
+}
+
+/// `[handlers.NAME.limits]`: what a guest may use up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory in one instance.
+    pub memory: NonZeroU64,
+    /// Elements in each table of one instance.
+    pub table_elements: NonZeroU32,
+    /// How long one attempt at one message may take.
+    pub time_per_message: Duration,
+    /// Outputs for one message.
+    pub output_messages: NonZeroU32,
+    /// Bytes of keys, values and headers of all outputs for one message.
+    pub output_bytes: NonZeroU32,
+}
+
+/// `[handlers.NAME.buffer]`: how much of a partition is held, fetched and not finished, before fetching pauses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buffer {
+    /// Most messages; at least [`Batch::messages`].
+    pub messages: NonZeroU32,
+    /// Most bytes; at least [`Batch::bytes`].
+    pub bytes: NonZeroU32,
+}
+
+/// `[handlers.NAME.batch]`: how much is handed to a guest in one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// Most messages.
+    pub messages: NonZeroU32,
+    /// Most bytes; a single larger message is still handed over, alone.
+    pub bytes: NonZeroU32,
+    /// How long a call should take: slow handlers get fewer messages in one.
+    pub target_time: Duration,
+}
+
+/// How the group shares out partitions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// The classic protocol, only the partitions that move are touched.
+    Cooperative,
+    /// The classic protocol, every rebalance takes all partitions away first.
+    Eager,
+    /// KIP-848: the broker shares them out. Needs Kafka 4.0.
+    Consumer,
+}
+
+/// `[handlers.NAME.create-topics]`: how missing output and dead-letter topics are created.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopicCreation {
+    /// Partitions of a new topic; `None` is the broker's default.
+    pub partitions: Option<NonZeroU32>,
+    /// Its replication factor; `None` is the broker's default.
+    pub replication: Option<NonZeroU16>,
+}

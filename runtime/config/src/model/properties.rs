@@ -1,0 +1,112 @@
+//! Maps whose values may be secret: they never print one.
+
+use std::{collections::BTreeMap, fmt};
+
+/// librdkafka properties. `Debug` hides the values of those that hold secrets.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl Properties {
+    /// Properties from a map.
+    pub fn new(map: BTreeMap<String, String>) -> Self {
+        Self(map)
+    }
+
+    /// Name and value of each, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The value of one property.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a property holds a secret, so that its value must not be printed.
+    pub fn is_secret(name: &str) -> bool {
+        const SECRET: [&str; 6] = [
+            "password",
+            "secret",
+            "key.pem",
+            "token",
+            "jaas",
+            "oauthbearer.config",
+        ];
+        SECRET.iter().any(|part| name.contains(part))
+    }
+}
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = self.iter().map(|(name, value)| {
+            (
+                name,
+                if Self::is_secret(name) {
+                    "(hidden)"
+                } else {
+                    value
+                },
+            )
+        });
+        f.debug_map().entries(shown).finish()
+    }
+}
+
+/// What a guest reads through `settings`. `Debug` names the keys only: any value may be a secret.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings(BTreeMap<String, String>);
+
+impl Settings {
+    /// Settings from a map.
+    pub fn new(map: BTreeMap<String, String>) -> Self {
+        Self(map)
+    }
+
+    /// All of them, sorted by key.
+    pub fn as_map(&self) -> &BTreeMap<String, String> {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(self.0.keys().map(|key| (key, "(hidden)")))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let map = [
+            ("sasl.password", "hunter2"),
+            ("ssl.key.pem", "-----BEGIN"),
+            ("client.rack", "r1"),
+        ];
+        let map: BTreeMap<_, _> = map
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let shown = format!(
+            "{:?} {:?}",
+            Properties::new(map.clone()),
+            Settings::new(map)
+        );
+        assert!(
+            !shown.contains("hunter2") && !shown.contains("BEGIN"),
+            "{shown}"
+        );
+        assert!(shown.contains("r1"), "{shown}");
+    }
+}
