@@ -81,7 +81,7 @@ pub enum Command {
     PauseFetch,
     /// There is room again.
     ResumeFetch,
-    /// Send [`Event::Timer`](crate::Event::Timer) at this time. Replaces any earlier wish.
+    /// Send [`Event::Timer`](crate::Event::Timer) at this time, or later. Replaces any earlier wish.
     SetTimer {
         /// When.
         at: Duration,
@@ -90,11 +90,13 @@ pub enum Command {
     Drained {
         /// The next offset to be committed, unless it is already.
         next: Option<Offset>,
-        /// How many messages were begun but not finished: they may be repeated by the next owner.
+        /// How many messages were begun and can't be committed, so that the next owner may repeat them:
+        /// those that are not finished, and those that are but stand behind one that isn't.
         unfinished: u32,
     },
     /// This message ended the partition's work as configured (`on-exhausted = "stop"`):
-    /// nothing more is called, and nothing past it is committed.
+    /// nothing more is called, and nothing past it is committed. Said again for a further message
+    /// that was under way and ends so too.
     Halt {
         /// Which message.
         offset: Offset,

@@ -10,7 +10,8 @@ use crate::CallId;
 /// Something happened to a partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Event {
-    /// Messages were fetched, in the order of their offsets. Offsets rise, with gaps.
+    /// Messages were fetched, in the order of their offsets. Offsets rise, with gaps. A message below
+    /// what was fetched before is ignored, and so is every message while draining.
     Fetched(Vec<Arrival>),
     /// A call came back.
     Called {

@@ -17,8 +17,9 @@ mod command;
 mod event;
 mod partition;
 mod policy;
+pub mod recording;
 
 pub use command::{Attempt, CallId, Command};
 pub use event::{Arrival, Event};
-pub use partition::{Partition, Snapshot, Stage};
+pub use partition::{Oldest, Partition, Snapshot, Stage};
 pub use policy::{OnExhausted, Policy, Retry};

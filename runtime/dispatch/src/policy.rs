@@ -17,11 +17,12 @@ pub struct Policy {
     pub batch_bytes: u32,
     /// How long a call should take: batches shrink for slow handlers.
     pub batch_target: Duration,
-    /// Most messages held (fetched and not finished) before fetching pauses.
+    /// Most messages held before fetching pauses: fetched, and not yet released. A finished message
+    /// behind an unfinished one is held.
     pub buffer_messages: NonZeroU32,
-    /// Most bytes held before fetching pauses.
+    /// Most bytes held before fetching pauses. Fetching resumes at half of either limit.
     pub buffer_bytes: u32,
-    /// The least time between two commits.
+    /// The least time between two commits, and before a failed one is tried again (0.1 s at least).
     pub commit_interval: Duration,
 }
 

@@ -1,0 +1,58 @@
+//! The end of an assignment: drained, or lost.
+//!
+//! Invariant: a drain ends at its deadline at the latest, with exactly one `Drained`; what waits for a
+//! time (a retry, a refused dead letter) never holds it up (delivery rules 9, 10 and 12).
+
+use std::time::Duration;
+
+use super::Partition;
+use crate::Command;
+
+impl Partition {
+    /// Begins nothing new from here on. A second drain can only bring the deadline forward.
+    pub(super) fn begin_drain(&mut self, deadline: Duration, commands: &mut Vec<Command>) {
+        self.drain = Some(self.drain.map_or(deadline, |earlier| earlier.min(deadline)));
+        self.curtail(commands);
+    }
+
+    /// Asks the call under way to stop at its next message boundary, once.
+    pub(super) fn curtail(&mut self, commands: &mut Vec<Command>) {
+        if let Some(active) = self.active.as_mut().filter(|active| !active.curtailed) {
+            active.curtailed = true;
+            commands.push(Command::Curtail { call: active.call });
+        }
+    }
+
+    /// Ends the drain if nothing is under way any more, or if its deadline has come.
+    /// Returns whether it ended.
+    pub(super) fn end_drain(&mut self, commands: &mut Vec<Command>) -> bool {
+        let Some(deadline) = self.drain else {
+            return false;
+        };
+        let under_way = self.active.is_some() || self.in_delivery > 0;
+        if under_way && self.now < deadline {
+            return false;
+        }
+        self.cancel(commands);
+        let watermark = self.backlog.watermark();
+        let unfinished = self.backlog.iter().filter(|entry| entry.is_begun()).count();
+        commands.push(Command::Drained {
+            next: (watermark > self.commits.acknowledged()).then_some(watermark),
+            unfinished: u32::try_from(unfinished).unwrap_or(u32::MAX),
+        });
+        self.over = true;
+        true
+    }
+
+    /// The partition belongs to someone else: stop at once.
+    pub(super) fn lose(&mut self, commands: &mut Vec<Command>) {
+        self.cancel(commands);
+        self.over = true;
+    }
+
+    fn cancel(&mut self, commands: &mut Vec<Command>) {
+        if let Some(active) = self.active.take() {
+            commands.push(Command::Cancel { call: active.call });
+        }
+    }
+}

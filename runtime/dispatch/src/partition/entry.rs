@@ -1,0 +1,109 @@
+//! One message in the backlog and how far it has come.
+//!
+//! Invariant: a message that is decided (its handler's part is over) never becomes undecided again,
+//! and a finished one never changes.
+
+use std::time::Duration;
+
+use pelton_types::{Failure, Offset};
+use serde::{Deserialize, Serialize};
+
+use crate::Arrival;
+
+/// How far a message has come, as people are shown it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// It waits to be called.
+    Queued,
+    /// It is part of the call under way.
+    Calling,
+    /// An attempt failed; the next one waits for its time.
+    Retrying {
+        /// When the next attempt is due.
+        due: Duration,
+    },
+    /// Its outputs are being produced.
+    Producing,
+    /// Its dead letter is being written, or was refused and waits to be written again.
+    DeadLettering,
+    /// It ended the partition's work.
+    Halted,
+}
+
+/// A message between its arrival and its release.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub offset: Offset,
+    pub bytes: u32,
+    /// Attempts that count.
+    pub attempts: u32,
+    /// It may have broken an instance: it is called alone, on a fresh one, from now on (rule 40).
+    pub suspect: bool,
+    /// Calls in a row that began with this message and never came to it.
+    pub passed_over: u32,
+    pub state: State,
+}
+
+/// How far a message has come.
+#[derive(Debug)]
+pub(super) enum State {
+    Queued,
+    Calling,
+    Retrying { due: Duration },
+    Producing,
+    DeadLettering(Letter),
+    LetterWaiting(Letter),
+    Halted,
+    Finished,
+}
+
+/// Why a message is dead-lettered, and how often writing it was refused.
+#[derive(Debug)]
+pub(super) struct Letter {
+    pub failure: Failure,
+    pub refusals: u32,
+}
+
+impl Entry {
+    pub fn new(arrival: &Arrival) -> Self {
+        Self {
+            offset: arrival.offset,
+            bytes: arrival.bytes,
+            attempts: 0,
+            suspect: false,
+            passed_over: 0,
+            state: State::Queued,
+        }
+    }
+
+    /// Whether the handler's part is over, so that in partition order later messages may be called.
+    pub fn is_decided(&self) -> bool {
+        match self.state {
+            State::Queued | State::Calling | State::Retrying { .. } => false,
+            State::Producing
+            | State::DeadLettering(_)
+            | State::LetterWaiting(_)
+            | State::Halted
+            | State::Finished => true,
+        }
+    }
+
+    /// Whether the handler has met this message, so that a next owner would repeat something.
+    pub fn is_begun(&self) -> bool {
+        self.attempts > 0 || self.suspect || !matches!(self.state, State::Queued)
+    }
+
+    /// What people are shown; `None` once finished.
+    pub fn stage(&self) -> Option<Stage> {
+        match self.state {
+            State::Queued => Some(Stage::Queued),
+            State::Calling => Some(Stage::Calling),
+            State::Retrying { due } => Some(Stage::Retrying { due }),
+            State::Producing => Some(Stage::Producing),
+            State::DeadLettering(_) | State::LetterWaiting(_) => Some(Stage::DeadLettering),
+            State::Halted => Some(Stage::Halted),
+            State::Finished => None,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! When fetching pauses and resumes.
+//!
+//! Invariant: pause and resume alternate, and a halted partition stays paused.
+
+use super::backlog::Backlog;
+use crate::{Command, Policy};
+
+/// Whether fetching is paused.
+#[derive(Debug, Default)]
+pub(super) struct Flow {
+    paused: bool,
+}
+
+impl Flow {
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// Pauses when what is held reaches a limit, resumes at half of it, so that it doesn't flutter.
+    /// Finished messages that wait behind an unfinished one are held too: the driver keeps their bytes.
+    pub fn regulate(
+        &mut self,
+        policy: &Policy,
+        backlog: &Backlog,
+        halted: bool,
+        commands: &mut Vec<Command>,
+    ) {
+        let held = (backlog.len() as u64, backlog.bytes());
+        let most = (
+            u64::from(policy.buffer_messages.get()),
+            u64::from(policy.buffer_bytes),
+        );
+        if self.paused {
+            if !halted && held.0 <= most.0 / 2 && held.1 <= most.1 / 2 {
+                self.paused = false;
+                commands.push(Command::ResumeFetch);
+            }
+        } else if halted || held.0 >= most.0 || (held.1 >= most.1 && held.0 > 0) {
+            self.paused = true;
+            commands.push(Command::PauseFetch);
+        }
+    }
+}

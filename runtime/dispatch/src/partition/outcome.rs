@@ -1,0 +1,265 @@
+//! What becomes of a message after its call, its delivery, or their failure.
+//!
+//! Invariant: a message leaves this file decided in exactly one way (its outputs are produced, it is
+//! dead-lettered, skipped or halts the partition), or waits for another attempt.
+
+use std::time::Duration;
+
+use pelton_types::{Failure, FailureKind, Offset, Verdict};
+
+use super::{
+    Active, Partition, backoff,
+    entry::{Letter, State},
+};
+use crate::{CallId, Command, OnExhausted};
+
+/// Calls in a row that may begin with a message and not come to it. A call that is cut short for a swap is
+/// no fault, a guest that passes a message over for ever is one (rule 16: no endless loop).
+const PASSED_OVER_LIMIT: u32 = 16;
+
+impl Partition {
+    /// Settles the messages of a call. In partition order a result counts only if everything before it in
+    /// the call is done; the rest goes back into the queue (rule 39). Only the fault of an instance is
+    /// believed behind messages that were not attempted: their results died with the instance.
+    pub(super) fn called(
+        &mut self,
+        call: CallId,
+        verdicts: Vec<Verdict>,
+        took: Duration,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(active) = self.active.take_if(|active| active.call == call) else {
+            return;
+        };
+        self.learn(&active, &verdicts, took);
+        let mut in_order = true;
+        let mut failed = false;
+        let answers = verdicts
+            .into_iter()
+            .chain(std::iter::repeat(Verdict::NotAttempted));
+        for (offset, verdict) in active.offsets.iter().copied().zip(answers) {
+            match verdict {
+                Verdict::Done { outputs } if in_order => self.succeeded(offset, outputs, commands),
+                Verdict::Failed(failure)
+                    if in_order
+                        || (!failed && failure.kind.is_instance_fault() && !active.fresh) =>
+                {
+                    self.failed(offset, failure, active.fresh, commands);
+                    in_order = false;
+                    failed = true;
+                }
+                Verdict::Done { .. } | Verdict::Failed(_) | Verdict::NotAttempted => {
+                    self.requeue(offset);
+                    in_order = false;
+                }
+            }
+        }
+        if !failed && !active.curtailed {
+            self.count_passed_over(&active, commands);
+        }
+    }
+
+    /// A fresh instance costs its making, which says nothing about the messages to come.
+    fn learn(&mut self, active: &Active, verdicts: &[Verdict], took: Duration) {
+        let last = verdicts
+            .iter()
+            .rposition(|verdict| !matches!(verdict, Verdict::NotAttempted));
+        if let Some(last) = last.filter(|_| !active.fresh) {
+            self.pace.learn(active.offsets.len().min(last + 1), took);
+        }
+    }
+
+    fn succeeded(&mut self, offset: Offset, outputs: u32, commands: &mut Vec<Command>) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        entry.attempts = entry.attempts.saturating_add(1);
+        if outputs == 0 {
+            entry.state = State::Finished;
+        } else {
+            entry.state = State::Producing;
+            self.in_delivery += 1;
+            commands.push(Command::Produce { offset });
+        }
+    }
+
+    fn failed(
+        &mut self,
+        offset: Offset,
+        failure: Failure,
+        fresh: bool,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        if failure.kind.is_instance_fault() && !fresh {
+            entry.suspect = true;
+            entry.passed_over = 0;
+            entry.state = State::Queued;
+            return;
+        }
+        entry.attempts = entry.attempts.saturating_add(1);
+        entry.passed_over = 0;
+        let attempt = entry.attempts;
+        let retry = &self.policy.retry;
+        if failure.kind.is_permanent() || attempt >= retry.attempts.get() {
+            self.give_up(offset, failure, commands);
+        } else if self.drain.is_some() || self.halted {
+            // No attempt follows here: the next owner begins anew. That is not the end of the message (rule 23).
+            entry.state = State::Queued;
+        } else {
+            let due = self
+                .now
+                .saturating_add(backoff::after_failure(retry, offset, attempt, &failure));
+            entry.state = State::Retrying { due };
+            commands.push(Command::Retry {
+                offset,
+                attempt,
+                failure,
+                due,
+            });
+        }
+    }
+
+    fn requeue(&mut self, offset: Offset) {
+        if let Some(entry) = self.backlog.get_mut(offset) {
+            entry.state = State::Queued;
+        }
+    }
+
+    /// Ends a message for good, as configured.
+    fn give_up(&mut self, offset: Offset, failure: Failure, commands: &mut Vec<Command>) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        let attempts = entry.attempts;
+        match self.policy.on_exhausted {
+            OnExhausted::DeadLetter => {
+                entry.state = State::DeadLettering(Letter {
+                    failure: failure.clone(),
+                    refusals: 0,
+                });
+                self.in_delivery += 1;
+                commands.push(Command::DeadLetter {
+                    offset,
+                    attempts,
+                    failure,
+                });
+            }
+            OnExhausted::Skip => {
+                entry.state = State::Finished;
+                commands.push(Command::Skip {
+                    offset,
+                    attempts,
+                    failure,
+                });
+            }
+            OnExhausted::Stop => {
+                entry.state = State::Halted;
+                self.halted = true;
+                commands.push(Command::Halt {
+                    offset,
+                    attempts,
+                    failure,
+                });
+                // Nothing past this message is committed: what the call has not begun is better left.
+                self.curtail(commands);
+            }
+        }
+    }
+
+    /// The first message of a call was not attempted, though nobody cut the call short. A few times that
+    /// is a swap or an instance that went away; then it is the guest's fault.
+    fn count_passed_over(&mut self, active: &Active, commands: &mut Vec<Command>) {
+        let Some(offset) = active.offsets.first().copied() else {
+            return;
+        };
+        let Some(entry) = self
+            .backlog
+            .get_mut(offset)
+            .filter(|entry| !entry.is_decided())
+        else {
+            return;
+        };
+        entry.passed_over += 1;
+        if entry.passed_over >= PASSED_OVER_LIMIT {
+            let text = format!("called {PASSED_OVER_LIMIT} times without coming to this message");
+            self.failed(
+                offset,
+                Failure::new(FailureKind::Contract, text),
+                active.fresh,
+                commands,
+            );
+        }
+    }
+
+    /// What was last produced or dead-lettered for this message is acknowledged.
+    pub(super) fn delivered(&mut self, offset: Offset) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        if matches!(entry.state, State::Producing | State::DeadLettering(_)) {
+            entry.state = State::Finished;
+            self.in_delivery -= 1;
+        }
+    }
+
+    /// An output was refused: that is the end of the message's attempts, another one changes nothing.
+    /// A dead letter was refused: it is written again, for ever, and nothing past it is committed (rule 17).
+    pub(super) fn refused(
+        &mut self,
+        offset: Offset,
+        failure: Failure,
+        commands: &mut Vec<Command>,
+    ) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        match std::mem::replace(&mut entry.state, State::Queued) {
+            State::Producing => {
+                self.in_delivery -= 1;
+                self.give_up(offset, failure, commands);
+            }
+            State::DeadLettering(mut letter) => {
+                self.in_delivery -= 1;
+                letter.refusals = letter.refusals.saturating_add(1);
+                let delay = backoff::after_refusal(&self.policy.retry, offset, letter.refusals);
+                self.letters
+                    .insert((self.now.saturating_add(delay), offset));
+                entry.state = State::LetterWaiting(letter);
+            }
+            other => entry.state = other,
+        }
+    }
+
+    /// Writes the refused dead letters whose time has come again.
+    pub(super) fn repeat_dead_letters(&mut self, commands: &mut Vec<Command>) {
+        while self.drain.is_none()
+            && self
+                .letters
+                .first()
+                .is_some_and(|(due, _)| *due <= self.now)
+        {
+            let Some((_, offset)) = self.letters.pop_first() else {
+                return;
+            };
+            let Some(entry) = self.backlog.get_mut(offset) else {
+                continue;
+            };
+            match std::mem::replace(&mut entry.state, State::Queued) {
+                State::LetterWaiting(letter) => {
+                    let (attempts, failure) = (entry.attempts, letter.failure.clone());
+                    entry.state = State::DeadLettering(letter);
+                    self.in_delivery += 1;
+                    commands.push(Command::DeadLetter {
+                        offset,
+                        attempts,
+                        failure,
+                    });
+                }
+                other => entry.state = other,
+            }
+        }
+    }
+}

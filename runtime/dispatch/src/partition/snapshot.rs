@@ -1,0 +1,87 @@
+//! What a partition looks like from outside: for status, metrics and the stall watchdog.
+
+use pelton_types::Offset;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Partition,
+    entry::{Stage, State},
+};
+
+/// The state of a partition at one moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// The next offset to be fetched.
+    pub position: Offset,
+    /// The lowest offset that is not finished.
+    pub watermark: Offset,
+    /// The next offset that is known to be committed.
+    pub committed: Offset,
+    /// Messages held: fetched and not released.
+    pub messages: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Messages of the call under way.
+    pub calling: usize,
+    /// Messages whose outputs or dead letter are being written.
+    pub in_delivery: usize,
+    /// Messages that wait for their next attempt.
+    pub retrying: usize,
+    /// Refused dead letters that wait to be written again.
+    pub dead_letters_waiting: usize,
+    /// The lowest message that is not finished.
+    pub oldest: Option<Oldest>,
+    /// Fetching is paused.
+    pub paused: bool,
+    /// A message ended the partition's work.
+    pub halted: bool,
+    /// A drain has begun.
+    pub draining: bool,
+}
+
+/// The lowest message that is not finished: what the watermark waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Oldest {
+    /// Its offset.
+    pub offset: Offset,
+    /// How far it has come.
+    pub stage: Stage,
+    /// Attempts made at it that count.
+    pub attempts: u32,
+}
+
+impl Partition {
+    /// The state at this moment. Walks over what is held: for status and metrics, not for each message.
+    pub fn snapshot(&self) -> Snapshot {
+        let retrying = |state: &State| matches!(state, State::Retrying { .. });
+        Snapshot {
+            position: self.backlog.position(),
+            watermark: self.backlog.watermark(),
+            committed: self.commits.acknowledged(),
+            messages: self.backlog.len(),
+            bytes: self.backlog.bytes(),
+            calling: self
+                .active
+                .as_ref()
+                .map_or(0, |active| active.offsets.len()),
+            in_delivery: self.in_delivery,
+            retrying: self
+                .backlog
+                .iter()
+                .filter(|entry| retrying(&entry.state))
+                .count(),
+            dead_letters_waiting: self.letters.len(),
+            oldest: self.backlog.iter().find_map(|entry| {
+                let stage = entry.stage()?;
+                Some(Oldest {
+                    offset: entry.offset,
+                    stage,
+                    attempts: entry.attempts,
+                })
+            }),
+            paused: self.flow.is_paused(),
+            halted: self.halted,
+            draining: self.drain.is_some(),
+        }
+    }
+}
