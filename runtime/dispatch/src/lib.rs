@@ -17,9 +17,10 @@ mod command;
 mod event;
 mod partition;
 mod policy;
-pub mod recording;
+mod recording;
 
 pub use command::{Attempt, CallId, Command};
 pub use event::{Arrival, Event};
 pub use partition::{Oldest, Partition, Snapshot, Stage};
 pub use policy::{OnExhausted, Policy, Retry};
+pub use recording::{RecordingHeader, Step};

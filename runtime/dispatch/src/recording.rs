@@ -13,7 +13,7 @@ use crate::{Command, Event, Policy};
 /// The first line of a recording: which machine was driven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Header {
+pub struct RecordingHeader {
     /// How the machine was configured.
     pub policy: Policy,
     /// Where it started.
