@@ -1,1 +1,25 @@
-//! placeholder
+//! What whole-program tests stand on: a real Apache Kafka, real `pelton` processes, and clients that share
+//! no code with Pelton's.
+//!
+//! Nothing here pretends. [`TestCluster`] is Apache Kafka's own broker; [`TestDaemon`] is the program a user
+//! runs, watched from outside through its exit code, its log, its HTTP and what stands in the topics;
+//! [`Client`] speaks to the broker over plain librdkafka; [`foreign`] drives KafkaJS and kcat.
+//!
+//! Invariant: no process that a test started outlives the test's own process, however that ends.
+//!
+//! `cargo xtask setup` fetches what is needed; a missing part is an error that says so, never a skipped test.
+#![forbid(unsafe_code)]
+
+pub mod client;
+pub mod cluster;
+pub mod daemon;
+pub mod foreign;
+pub mod http;
+pub mod paths;
+pub mod process;
+pub mod wait;
+
+pub use client::{Client, Draft, Message};
+pub use cluster::{TestCluster, Version};
+pub use daemon::{DaemonOptions, TestDaemon};
+pub use process::Signal;

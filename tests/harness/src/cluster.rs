@@ -1,0 +1,268 @@
+//! A real Apache Kafka of one broker, on loopback, in a folder of its own.
+
+mod settings;
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context, Result, ensure};
+
+use crate::{Client, paths, process::Process, wait};
+
+/// A fresh broker is up in 3 s here; a busy machine may take far longer.
+const START_LIMIT: Duration = Duration::from_secs(90);
+
+/// Which Kafka.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// The current major version, KRaft only.
+    V4,
+    /// The last of the third, which many users still run.
+    V3_9,
+}
+
+impl Version {
+    /// Its folder under `target/kafka`, as `cargo xtask setup` names it.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::V4 => "4",
+            Self::V3_9 => "3.9",
+        }
+    }
+}
+
+/// One broker, which is its own controller. Ends when dropped, or with the test process.
+#[derive(Debug)]
+pub struct TestCluster {
+    classpath: String,
+    folder: PathBuf,
+    data: PathBuf,
+    bootstrap: String,
+    broker: Mutex<Option<Process>>,
+}
+
+impl TestCluster {
+    /// Formats, starts and waits until the broker answers.
+    ///
+    /// # Errors
+    /// When the jars are missing, or the broker doesn't come up within 90 s.
+    pub fn start(version: Version) -> Result<Self> {
+        let libs = paths::target()
+            .join("kafka")
+            .join(version.folder())
+            .join("libs");
+        ensure!(
+            libs.is_dir(),
+            "no Kafka at {}: run `cargo xtask setup` first",
+            libs.display()
+        );
+        let folder = paths::fresh_folder(&format!("kafka-{}", version.folder()))?;
+        let data = folder.join("data");
+        let (port, controller) = free_ports()?;
+        settings::write_all(&folder, &data, port, controller)?;
+        let cluster = Self {
+            classpath: libs.join("*").display().to_string(),
+            data,
+            bootstrap: format!("127.0.0.1:{port}"),
+            broker: Mutex::new(None),
+            folder,
+        };
+        cluster.format()?;
+        cluster.restart()?;
+        Ok(cluster)
+    }
+
+    /// The cluster of this test process, started by whoever asks first.
+    ///
+    /// # Panics
+    /// When it can't be started: no test of the process can go on.
+    #[expect(
+        clippy::panic,
+        reason = "tests only, and the chain of the error is what has to be read"
+    )]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<TestCluster> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(Version::V4).unwrap_or_else(|error| panic!("{error:?}")))
+    }
+
+    /// What goes into `bootstrap-servers`.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// A client of the tests' own.
+    ///
+    /// # Errors
+    /// When librdkafka can't make one.
+    pub fn client(&self) -> Result<Client> {
+        Client::new(&self.bootstrap)
+    }
+
+    /// Creates a topic with a name of its own, `<name>-<n>`, and returns that.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn create_topic(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> Result<String> {
+        let topic = unique(name);
+        self.create_topic_named(&topic, partitions, configs)?;
+        Ok(topic)
+    }
+
+    /// Creates a topic of exactly this name.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn create_topic_named(
+        &self,
+        name: &str,
+        partitions: i32,
+        configs: &[(&str, &str)],
+    ) -> Result<()> {
+        self.client()?.create_topic(name, partitions, configs)
+    }
+
+    /// Kills the broker as a power cut would.
+    pub fn kill(&self) {
+        if let Some(mut broker) = self.broker().take() {
+            broker.kill();
+        }
+    }
+
+    /// Starts the broker again on the same port and data, after [`TestCluster::kill`] or still running.
+    ///
+    /// # Errors
+    /// When it doesn't come up within 90 s.
+    pub fn restart(&self) -> Result<()> {
+        self.kill();
+        let mut command = self.java();
+        command
+            .arg("kafka.Kafka")
+            .arg(self.folder.join("server.properties"));
+        let lives = self.log().matches(STARTED).count() + 1;
+        let mut process = Process::spawn("kafka", command, &self.folder, Some(&self.data))?;
+        process.wait_for_log_times(STARTED, lives, START_LIMIT)?;
+        *self.broker() = Some(process);
+        wait::until_true("the broker to answer", START_LIMIT, || {
+            Ok(self.client()?.is_up())
+        })
+    }
+
+    /// The broker's log so far.
+    pub fn log(&self) -> String {
+        fs::read(self.folder.join("stdout.log"))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+            .unwrap_or_default()
+    }
+
+    /// The generation of a classic group, as the coordinator last logged it: it rises with every rebalance.
+    /// No request of the protocol tells it to anyone but the members.
+    pub fn generation(&self, group: &str) -> Option<u32> {
+        let mark = format!("Stabilized group {group} generation ");
+        let log = self.log();
+        let (_, after) = log.rsplit_once(&mark)?;
+        after.split(' ').next()?.parse().ok()
+    }
+
+    /// A JVM with Kafka on its class path, quick to start and small.
+    fn java(&self) -> Command {
+        let mut command = Command::new("java");
+        let log4j = |file: &str| self.folder.join(file).display().to_string();
+        command
+            .args([
+                "-Xms64m",
+                "-Xmx512m",
+                "-XX:TieredStopAtLevel=1",
+                "-XX:+UseSerialGC",
+                "-Xshare:auto",
+            ])
+            .arg(format!(
+                "-Dlog4j2.configurationFile={}",
+                log4j("log4j2.properties")
+            ))
+            .arg(format!(
+                "-Dlog4j.configuration=file:{}",
+                log4j("log4j.properties")
+            ))
+            .args(["-cp", &self.classpath]);
+        command
+    }
+
+    /// Writes the cluster's id into the data folder.
+    fn format(&self) -> Result<()> {
+        let mut command = self.java();
+        command
+            .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
+            .arg(self.folder.join("server.properties"));
+        let done = command
+            .output()
+            .context("can't run java: run `cargo xtask setup` first")?;
+        ensure!(
+            done.status.success(),
+            "Kafka can't format {}:\n{}{}",
+            self.data.display(),
+            String::from_utf8_lossy(&done.stdout),
+            String::from_utf8_lossy(&done.stderr)
+        );
+        Ok(())
+    }
+
+    /// The broker, also after a test that held it has failed.
+    fn broker(&self) -> std::sync::MutexGuard<'_, Option<Process>> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for TestCluster {
+    fn drop(&mut self) {
+        self.kill();
+        // The logs stay; the data would only fill the disk.
+        let _ = fs::remove_dir_all(&self.data);
+    }
+}
+
+/// The line with which a broker says that it is up.
+const STARTED: &str = "Kafka Server started";
+
+/// Any 16 bytes in base64url.
+const CLUSTER_ID: &str = "cGVsdG9uLWhhcm5lc3MtMQ";
+
+/// A name that nothing else in this test process has: for topics, groups and handlers.
+pub fn unique(name: &str) -> String {
+    static COUNT: AtomicUsize = AtomicUsize::new(1);
+    format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Two ports that are free now. Both are held until both are known, so that they differ.
+pub fn free_ports() -> Result<(u16, u16)> {
+    let listen = || TcpListener::bind(("127.0.0.1", 0));
+    let (one, two) = (listen()?, listen()?);
+    Ok((one.local_addr()?.port(), two.local_addr()?.port()))
+}
+
+/// A configuration as Java's properties.
+fn properties(entries: &BTreeMap<&str, String>) -> String {
+    entries
+        .iter()
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect()
+}
+
+/// Writes a file, naming it when that fails.
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+}

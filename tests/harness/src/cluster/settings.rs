@@ -1,0 +1,88 @@
+//! The broker's configuration: one node, loopback, small, nothing created behind the tests' back.
+
+use std::{collections::BTreeMap, path::Path};
+
+use anyhow::Result;
+
+use super::{properties, write};
+
+/// Writes `server.properties` and the logging configuration of either logging library.
+pub(super) fn write_all(folder: &Path, data: &Path, port: u16, controller: u16) -> Result<()> {
+    let server = BTreeMap::from([
+        ("process.roles", "broker,controller".to_owned()),
+        ("node.id", "1".to_owned()),
+        (
+            "controller.quorum.voters",
+            format!("1@127.0.0.1:{controller}"),
+        ),
+        (
+            "listeners",
+            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+        ),
+        (
+            "advertised.listeners",
+            format!("PLAINTEXT://127.0.0.1:{port}"),
+        ),
+        ("controller.listener.names", "CONTROLLER".to_owned()),
+        (
+            "listener.security.protocol.map",
+            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+        ),
+        ("log.dirs", data.display().to_string()),
+        // One broker can keep one replica.
+        ("offsets.topic.replication.factor", "1".to_owned()),
+        ("transaction.state.log.replication.factor", "1".to_owned()),
+        ("transaction.state.log.min.isr", "1".to_owned()),
+        (
+            "share.coordinator.state.topic.replication.factor",
+            "1".to_owned(),
+        ),
+        ("share.coordinator.state.topic.min.isr", "1".to_owned()),
+        ("offsets.topic.num.partitions", "4".to_owned()),
+        ("transaction.state.log.num.partitions", "4".to_owned()),
+        (
+            "share.coordinator.state.topic.num.partitions",
+            "4".to_owned(),
+        ),
+        // Tests are short: a member that was killed is given up on after its own session time-out only.
+        ("group.initial.rebalance.delay.ms", "0".to_owned()),
+        ("group.min.session.timeout.ms", "1000".to_owned()),
+        // Nobody is denied anything until a test denies it.
+        (
+            "authorizer.class.name",
+            "org.apache.kafka.metadata.authorizer.StandardAuthorizer".to_owned(),
+        ),
+        ("allow.everyone.if.no.acl.found", "true".to_owned()),
+        // A topic that a test forgot must be missed, not made.
+        ("auto.create.topics.enable", "false".to_owned()),
+    ]);
+    write(&folder.join("server.properties"), &properties(&server))?;
+    let log4j2 = BTreeMap::from([
+        ("appender.console.type", "Console".to_owned()),
+        ("appender.console.name", "STDOUT".to_owned()),
+        ("appender.console.layout.type", "PatternLayout".to_owned()),
+        ("appender.console.layout.pattern", PATTERN.to_owned()),
+        ("rootLogger.level", "INFO".to_owned()),
+        ("rootLogger.appenderRef.console.ref", "STDOUT".to_owned()),
+    ]);
+    write(&folder.join("log4j2.properties"), &properties(&log4j2))?;
+    let log4j = BTreeMap::from([
+        ("log4j.rootLogger", "INFO, console".to_owned()),
+        (
+            "log4j.appender.console",
+            "org.apache.log4j.ConsoleAppender".to_owned(),
+        ),
+        (
+            "log4j.appender.console.layout",
+            "org.apache.log4j.PatternLayout".to_owned(),
+        ),
+        (
+            "log4j.appender.console.layout.ConversionPattern",
+            PATTERN.to_owned(),
+        ),
+    ]);
+    write(&folder.join("log4j.properties"), &properties(&log4j))
+}
+
+/// Time, level, message and source, one line each.
+const PATTERN: &str = "[%d] %p %m (%c)%n";

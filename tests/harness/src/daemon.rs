@@ -1,0 +1,277 @@
+//! A real `pelton` process, watched from outside.
+
+use std::{
+    ffi::OsString,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, ExitStatus},
+    time::Duration,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    cluster::free_ports,
+    http, paths,
+    process::{Process, Signal},
+    wait,
+};
+
+/// What a daemon is started with. Made first, so that its folder is there to put components into.
+#[derive(Clone, Debug)]
+pub struct DaemonOptions {
+    name: String,
+    folder: PathBuf,
+    admin: String,
+    arguments: Vec<OsString>,
+    environment: Vec<(String, String)>,
+}
+
+impl DaemonOptions {
+    /// A daemon with an empty folder and an admin port of its own.
+    ///
+    /// # Errors
+    /// When the folder can't be made.
+    pub fn new(name: &str) -> Result<Self> {
+        let (port, _) = free_ports()?;
+        Ok(Self {
+            name: name.to_owned(),
+            folder: paths::fresh_folder(name)?,
+            admin: format!("127.0.0.1:{port}"),
+            arguments: Vec::new(),
+            environment: Vec::new(),
+        })
+    }
+
+    /// Where its `pelton.toml` and components are.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Copies a guest's component into the folder under its own name, `<guest>.wasm`.
+    ///
+    /// # Errors
+    /// When it isn't built.
+    pub fn component(self, guest: &str) -> Result<Self> {
+        self.component_as(guest, &format!("{guest}.wasm"))
+    }
+
+    /// Copies a guest's component into the folder under another name.
+    ///
+    /// # Errors
+    /// When it isn't built.
+    pub fn component_as(self, guest: &str, file: &str) -> Result<Self> {
+        let from = paths::guest(guest)?;
+        fs::copy(&from, self.folder.join(file))
+            .with_context(|| format!("can't copy {}", from.display()))?;
+        Ok(self)
+    }
+
+    /// Writes `pelton.toml`; the admin table is added.
+    ///
+    /// # Errors
+    /// When it can't be written.
+    pub fn config(self, text: &str) -> Result<Self> {
+        let whole = format!("{text}\n[admin]\nlisten = \"{}\"\n", self.admin);
+        fs::write(self.folder.join("pelton.toml"), whole).context("can't write pelton.toml")?;
+        Ok(self)
+    }
+
+    /// Adds an argument to `pelton run`.
+    #[must_use]
+    pub fn argument(mut self, argument: impl Into<OsString>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Starts it. Does not wait for anything: see [`TestDaemon::wait_ready`].
+    ///
+    /// # Errors
+    /// When the program isn't there.
+    pub fn start(self) -> Result<TestDaemon> {
+        let process = self.spawn(1)?;
+        Ok(TestDaemon {
+            options: self,
+            process,
+            lives: 1,
+        })
+    }
+
+    /// Starts a life of it. What dispatch does in it is recorded, so that the simulator can replay it.
+    fn spawn(&self, life: u32) -> Result<Process> {
+        let recordings = self.folder.join("recordings").join(format!("life-{life}"));
+        fs::create_dir_all(&recordings)?;
+        let mut command = Command::new(paths::pelton()?);
+        command
+            .args(["run", "-c", "pelton.toml", "--record-dispatch"])
+            .arg(&recordings)
+            .args(&self.arguments)
+            .envs(self.environment.iter().cloned())
+            .current_dir(&self.folder);
+        Process::spawn(&self.name, command, &self.folder, None)
+    }
+}
+
+/// A running daemon. Killed when dropped; after a failed test the end of its log is printed.
+#[derive(Debug)]
+pub struct TestDaemon {
+    options: DaemonOptions,
+    process: Process,
+    lives: u32,
+}
+
+impl TestDaemon {
+    /// Where its `pelton.toml` and components are.
+    pub fn folder(&self) -> &Path {
+        self.options.folder()
+    }
+
+    /// The process id.
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// When it has already ended.
+    pub fn signal(&mut self, signal: Signal) -> Result<()> {
+        self.process.signal(signal)
+    }
+
+    /// Ends it as a power cut would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Waits until it ends.
+    ///
+    /// # Errors
+    /// When it still runs after `limit`.
+    pub fn wait_exit(&mut self, limit: Duration) -> Result<ExitStatus> {
+        self.process.wait_exit(limit)
+    }
+
+    /// SIGTERM, and the exit code that follows.
+    ///
+    /// # Errors
+    /// When it doesn't end within `limit`, or by a signal instead of a code.
+    pub fn stop(&mut self, limit: Duration) -> Result<i32> {
+        self.signal(Signal::Term)?;
+        self.wait_exit(limit)?
+            .code()
+            .context("the daemon was ended by a signal")
+    }
+
+    /// Starts it again in the same folder; the log goes on.
+    ///
+    /// # Errors
+    /// When the program isn't there.
+    pub fn restart(&mut self) -> Result<()> {
+        self.process.kill();
+        self.lives += 1;
+        self.process = self.options.spawn(self.lives)?;
+        Ok(())
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.process.exited(), Ok(None))
+    }
+
+    /// Waits until a line of its log contains `pattern`.
+    ///
+    /// # Errors
+    /// When none does within `limit`, or it has ended without.
+    pub fn wait_for_log(&mut self, pattern: &str, limit: Duration) -> Result<()> {
+        self.process.wait_for_log_times(pattern, 1, limit)
+    }
+
+    /// Waits until so many lines of its log contain `pattern`.
+    ///
+    /// # Errors
+    /// When fewer do within `limit`, or it has ended without.
+    pub fn wait_for_log_times(
+        &mut self,
+        pattern: &str,
+        times: usize,
+        limit: Duration,
+    ) -> Result<()> {
+        self.process.wait_for_log_times(pattern, times, limit)
+    }
+
+    /// How many lines of its log contain `pattern`.
+    pub fn log_count(&self, pattern: &str) -> usize {
+        self.process.log_count(pattern)
+    }
+
+    /// The end of its log.
+    pub fn tail(&self, lines: usize) -> String {
+        self.process.tail(lines)
+    }
+
+    /// Waits until `/readyz` answers 200.
+    ///
+    /// # Errors
+    /// When it doesn't within `limit`, or the daemon has ended.
+    pub fn wait_ready(&mut self, limit: Duration) -> Result<()> {
+        wait::until_true("the daemon to be ready", limit, || {
+            if let Some(status) = self.process.exited()? {
+                anyhow::bail!("it has ended ({status})");
+            }
+            Ok(self
+                .get("/readyz")
+                .is_ok_and(|response| response.status == 200))
+        })
+        .with_context(|| self.tail(30))
+    }
+
+    /// Gets a path from its admin address.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn get(&self, path: &str) -> Result<http::Response> {
+        http::get(&self.options.admin, path)
+    }
+
+    /// The sum of a metric over all series whose labels contain each of `labels`, as `name="value"`.
+    ///
+    /// # Errors
+    /// When `/metrics` doesn't answer.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> Result<f64> {
+        let mut sum = 0.0;
+        for line in self.get("/metrics")?.body.lines() {
+            let Some(rest) = line.strip_prefix(name) else {
+                continue;
+            };
+            let Some((series, value)) = rest.rsplit_once(' ') else {
+                continue;
+            };
+            let named = series.is_empty() || series.starts_with('{');
+            if named && labels.iter().all(|label| series.contains(label)) {
+                sum += value.parse::<f64>().unwrap_or(0.0);
+            }
+        }
+        Ok(sum)
+    }
+}
+
+impl Drop for TestDaemon {
+    fn drop(&mut self) {
+        self.process.kill();
+        if std::thread::panicking() {
+            eprintln!(
+                "{}(all of it in {})",
+                self.tail(60),
+                self.folder().display()
+            );
+        }
+    }
+}
