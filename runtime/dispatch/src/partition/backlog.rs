@@ -18,6 +18,8 @@ pub(super) struct Backlog {
     /// Every entry before this index is decided. It only makes finding the first undecided one cheap.
     decided: usize,
     bytes: u64,
+    /// Entries that wait for their next attempt.
+    retrying: usize,
     position: Offset,
 }
 
@@ -27,6 +29,7 @@ impl Backlog {
             entries: VecDeque::new(),
             decided: 0,
             bytes: 0,
+            retrying: 0,
             position: start,
         }
     }
@@ -85,6 +88,15 @@ impl Backlog {
     /// The next offset to be fetched.
     pub fn position(&self) -> Offset {
         self.position
+    }
+
+    /// Counts messages that wait for their next attempt, so that a snapshot need not look for them.
+    pub fn count_retrying(&mut self, began: usize, ended: usize) {
+        self.retrying = (self.retrying + began).saturating_sub(ended);
+    }
+
+    pub fn retrying(&self) -> usize {
+        self.retrying
     }
 
     pub fn len(&self) -> usize {

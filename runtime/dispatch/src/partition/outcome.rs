@@ -113,6 +113,7 @@ impl Partition {
                 .now
                 .saturating_add(backoff::after_failure(retry, offset, attempt, &failure));
             entry.state = State::Retrying { due };
+            self.backlog.count_retrying(1, 0);
             commands.push(Command::Retry {
                 offset,
                 attempt,

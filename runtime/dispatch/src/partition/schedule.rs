@@ -34,6 +34,7 @@ pub(super) fn in_partition_order(backlog: &mut Backlog, now: Duration, limits: L
     let mut messages = Vec::new();
     let mut bytes = 0_u64;
     let mut fresh = false;
+    let mut repeated = 0;
     for entry in backlog.undecided() {
         match entry.state {
             State::Retrying { due } if due > now && messages.is_empty() => {
@@ -53,6 +54,7 @@ pub(super) fn in_partition_order(backlog: &mut Backlog, now: Duration, limits: L
         if !messages.is_empty() && (full || entry.suspect) {
             break;
         }
+        repeated += usize::from(matches!(entry.state, State::Retrying { .. }));
         entry.state = State::Calling;
         messages.push(Attempt {
             offset: entry.offset,
@@ -63,6 +65,7 @@ pub(super) fn in_partition_order(backlog: &mut Backlog, now: Duration, limits: L
             break;
         }
     }
+    backlog.count_retrying(0, repeated);
     if messages.is_empty() {
         Choice::Nothing
     } else {

@@ -3,10 +3,7 @@
 use pelton_types::Offset;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Partition,
-    entry::{Stage, State},
-};
+use super::{Partition, entry::Stage};
 
 /// The state of a partition at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,9 +48,8 @@ pub struct Oldest {
 }
 
 impl Partition {
-    /// The state at this moment. Walks over what is held: for status and metrics, not for each message.
+    /// The state at this moment. Cheap enough to be taken after each event.
     pub fn snapshot(&self) -> Snapshot {
-        let retrying = |state: &State| matches!(state, State::Retrying { .. });
         Snapshot {
             position: self.backlog.position(),
             watermark: self.backlog.watermark(),
@@ -65,11 +61,7 @@ impl Partition {
                 .as_ref()
                 .map_or(0, |active| active.offsets.len()),
             in_delivery: self.in_delivery,
-            retrying: self
-                .backlog
-                .iter()
-                .filter(|entry| retrying(&entry.state))
-                .count(),
+            retrying: self.backlog.retrying(),
             dead_letters_waiting: self.letters.len(),
             oldest: self.backlog.iter().find_map(|entry| {
                 let stage = entry.stage()?;

@@ -1,0 +1,7 @@
+//! The delivery rules, each as a plain test of the machine, and the machine against a naive model.
+
+mod calls;
+mod drains;
+mod failures;
+mod offsets;
+mod support;

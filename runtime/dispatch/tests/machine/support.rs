@@ -1,0 +1,193 @@
+//! Drives one machine by hand: events in milliseconds, commands as they come.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use pelton_dispatch::{
+    Arrival, Attempt, CallId, Command, Event, OnExhausted, Partition, Policy, Retry, Snapshot,
+};
+use pelton_types::{Failure, FailureKind, Offset, Verdict};
+
+pub fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+/// Three attempts without jitter, a dead letter at the end, everything committed at once.
+pub fn policy() -> Policy {
+    Policy {
+        retry: Retry {
+            attempts: NonZeroU32::new(3).unwrap(),
+            backoff: ms(1000),
+            max_backoff: ms(10_000),
+            jitter_percent: 0,
+            jitter_seed: 0,
+        },
+        on_exhausted: OnExhausted::DeadLetter,
+        batch_messages: NonZeroU32::new(100).unwrap(),
+        batch_bytes: 1000,
+        batch_target: ms(1),
+        buffer_messages: NonZeroU32::new(100).unwrap(),
+        buffer_bytes: 10_000,
+        commit_interval: Duration::ZERO,
+    }
+}
+
+pub fn done(outputs: u32) -> Verdict {
+    Verdict::Done { outputs }
+}
+
+pub fn failed(kind: FailureKind) -> Verdict {
+    Verdict::Failed(failure(kind))
+}
+
+pub fn failure(kind: FailureKind) -> Failure {
+    Failure::new(kind, "boom")
+}
+
+pub const NOT_ATTEMPTED: Verdict = Verdict::NotAttempted;
+
+/// A machine and the time.
+pub struct Bench {
+    pub machine: Partition,
+    pub now: Duration,
+}
+
+impl Bench {
+    pub fn new(policy: Policy) -> Self {
+        Self::starting_at(policy, 0)
+    }
+
+    pub fn starting_at(policy: Policy, start: Offset) -> Self {
+        Self {
+            machine: Partition::new(policy, start),
+            now: ms(0),
+        }
+    }
+
+    /// A machine that has fetched these offsets, ten bytes each, and what it commanded.
+    pub fn with(policy: Policy, offsets: impl IntoIterator<Item = Offset>) -> (Self, Vec<Command>) {
+        let mut bench = Self::new(policy);
+        let commands = bench.fetch(offsets);
+        (bench, commands)
+    }
+
+    pub fn event(&mut self, event: Event) -> Vec<Command> {
+        let mut commands = Vec::new();
+        self.machine.handle(self.now, event, &mut commands);
+        commands
+    }
+
+    pub fn fetch(&mut self, offsets: impl IntoIterator<Item = Offset>) -> Vec<Command> {
+        let arrivals = offsets
+            .into_iter()
+            .map(|offset| Arrival {
+                offset,
+                bytes: 10,
+                key: None,
+            })
+            .collect();
+        self.event(Event::Fetched(arrivals))
+    }
+
+    pub fn called(&mut self, call: u64, verdicts: impl Into<Vec<Verdict>>) -> Vec<Command> {
+        self.event(Event::Called {
+            call: CallId(call),
+            verdicts: verdicts.into(),
+            took: Duration::from_nanos(1),
+        })
+    }
+
+    pub fn delivered(&mut self, offset: Offset) -> Vec<Command> {
+        self.event(Event::Delivered { offset })
+    }
+
+    pub fn refused(&mut self, offset: Offset) -> Vec<Command> {
+        self.event(Event::Refused {
+            offset,
+            failure: failure(FailureKind::Produce),
+        })
+    }
+
+    pub fn drain(&mut self, deadline: u64) -> Vec<Command> {
+        self.event(Event::Drain {
+            deadline: ms(deadline),
+        })
+    }
+
+    /// Lets time pass, up to this many milliseconds since the beginning.
+    pub fn at(&mut self, millis: u64) -> Vec<Command> {
+        self.now = ms(millis);
+        self.event(Event::Timer)
+    }
+
+    pub fn snapshot(&self) -> Snapshot {
+        self.machine.snapshot()
+    }
+}
+
+/// The calls among commands: name, offsets with attempts, whether fresh.
+pub fn calls(commands: &[Command]) -> Vec<(u64, Vec<(Offset, u32)>, bool)> {
+    commands
+        .iter()
+        .filter_map(|command| match command {
+            Command::Call {
+                call,
+                messages,
+                fresh,
+            } => {
+                let messages = messages
+                    .iter()
+                    .map(|Attempt { offset, attempt }| (*offset, *attempt));
+                Some((call.0, messages.collect(), *fresh))
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+/// Only the offsets of the only call.
+pub fn called_offsets(commands: &[Command]) -> Vec<Offset> {
+    let calls = calls(commands);
+    assert_eq!(calls.len(), 1, "{commands:?}");
+    calls[0].1.iter().map(|(offset, _)| *offset).collect()
+}
+
+pub fn commits(commands: &[Command]) -> Vec<Offset> {
+    commands
+        .iter()
+        .filter_map(|c| {
+            if let Command::Commit { next } = c {
+                Some(*next)
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+pub fn timers(commands: &[Command]) -> Vec<Duration> {
+    commands
+        .iter()
+        .filter_map(|c| {
+            if let Command::SetTimer { at } = c {
+                Some(*at)
+            } else {
+                None
+            }
+        })
+        .collect()
+}
+
+/// Commands other than those about buffers, timers and commits.
+pub fn essence(commands: &[Command]) -> Vec<Command> {
+    let aside = |command: &&Command| {
+        !matches!(
+            command,
+            Command::Release { .. }
+                | Command::SetTimer { .. }
+                | Command::Commit { .. }
+                | Command::PauseFetch
+                | Command::ResumeFetch
+        )
+    };
+    commands.iter().filter(aside).cloned().collect()
+}
