@@ -1,1 +1,9 @@
-//! placeholder
+//! Whole consumer groups in one thread, from a seed: the proof of dispatch.
+//!
+//! [`model`] says what may happen to a machine and what it must do; [`replay`] holds recordings of real
+//! runs against it. Both watch the code that ships, [`pelton_dispatch::Partition`].
+#![forbid(unsafe_code)]
+
+pub mod machine;
+pub mod model;
+pub mod replay;

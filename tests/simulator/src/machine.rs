@@ -1,0 +1,33 @@
+//! What the simulator drives: the machine that ships, or one that is broken on purpose.
+//!
+//! A proof that can't fail proves nothing, so the world below is generic over the machine, and the tests
+//! put broken ones into it.
+
+use std::time::Duration;
+
+use pelton_dispatch::{Command, Event, Partition, Policy, Snapshot};
+use pelton_types::Offset;
+
+/// A machine of one assigned partition.
+pub trait Machine {
+    /// As [`Partition::new`].
+    fn new(policy: Policy, start: Offset) -> Self;
+    /// As [`Partition::handle`].
+    fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>);
+    /// As [`Partition::snapshot`].
+    fn snapshot(&self) -> Snapshot;
+}
+
+impl Machine for Partition {
+    fn new(policy: Policy, start: Offset) -> Self {
+        Self::new(policy, start)
+    }
+
+    fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>) {
+        self.handle(now, event, commands);
+    }
+
+    fn snapshot(&self) -> Snapshot {
+        self.snapshot()
+    }
+}

@@ -1,0 +1,97 @@
+//! What must have been done by the end of a step.
+//!
+//! Safety alone is kept by a machine that does nothing; so whatever could be done must be done, and what
+//! waits for a time must have a timer that doesn't come later.
+
+use super::{End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
+
+impl Model {
+    /// Judges that nothing is left undone.
+    pub fn settle(&mut self) -> Result<(), Violation> {
+        if self.end == End::Losing {
+            ensure!(self.call.is_none(), "the call under way was not cancelled for a lost partition");
+            self.end = End::Over;
+        }
+        if self.end == End::Over {
+            return Ok(());
+        }
+        self.nothing_owed()?;
+        let watermark = self.watermark();
+        ensure!(self.released == watermark, "released below {}, watermark {watermark}", self.released);
+        self.committed_in_time()?;
+        if self.drain.is_some() {
+            return self.drains();
+        }
+        self.called_in_time()?;
+        ensure!(self.paused || !self.wants_pause(), "fetching goes on though the buffer is full or halted");
+        ensure!(!self.paused || !self.wants_resume(), "fetching stays paused though there is room");
+        let letter = |known: &Known| match known.fate {
+            Fate::LetterRefused { at, .. } => Some(at + self.policy.retry.max_backoff.max(RETRY_FLOOR)),
+            _ => None,
+        };
+        let letter = self.messages.values().filter_map(letter).min();
+        ensure!(letter.is_none_or(|latest| self.wakes_by(latest)), "no timer for a refused dead letter");
+        Ok(())
+    }
+
+    /// Whether every message got what this step owed it.
+    pub(super) fn nothing_owed(&self) -> Result<(), Violation> {
+        let owed = |known: &Known| matches!(known.fate, Fate::OweProduce | Fate::OweRetry(_) | Fate::OweEnd(_));
+        match self.messages.iter().find(|(_, known)| owed(known)) {
+            None => Ok(()),
+            Some((offset, known)) => Err(Violation(format!("offset {offset} did not get its due: {:?}", known.fate))),
+        }
+    }
+
+    fn committed_in_time(&self) -> Result<(), Violation> {
+        if self.watermark() > self.committed && self.commit.is_none() {
+            ensure!(self.commit_at > self.now, "the watermark {} could have been committed", self.watermark());
+            ensure!(self.wakes_by(self.commit_at), "no timer for the next commit");
+        }
+        Ok(())
+    }
+
+    fn called_in_time(&self) -> Result<(), Violation> {
+        if self.halted {
+            let curtailed = self.call.as_ref().is_none_or(|call| call.curtailed);
+            ensure!(curtailed, "the call under way was not curtailed by the halt");
+            return Ok(());
+        }
+        if self.call.is_some() {
+            return Ok(());
+        }
+        if let Some((offset, Known { fate: Fate::Open { due }, .. })) =
+            self.messages.iter().find(|(_, known)| known.is_undecided())
+        {
+            ensure!(*due > self.now, "offset {offset} could have been called");
+            ensure!(self.wakes_by(*due), "no timer for the retry of offset {offset}");
+        }
+        Ok(())
+    }
+
+    fn drains(&self) -> Result<(), Violation> {
+        let Some(deadline) = self.drain else { return Ok(()) };
+        let in_delivery = self.messages.values().any(Known::is_in_delivery);
+        ensure!(self.call.is_some() || in_delivery, "nothing is under way and it is not drained");
+        ensure!(deadline > self.now, "the drain's deadline has come and it is not drained");
+        ensure!(self.wakes_by(deadline), "no timer for the drain's deadline");
+        ensure!(self.call.as_ref().is_none_or(|call| call.curtailed), "the call was not curtailed by the drain");
+        Ok(())
+    }
+
+    fn wakes_by(&self, latest: std::time::Duration) -> bool {
+        self.timer.is_some_and(|timer| timer <= latest)
+    }
+
+    pub(super) fn wants_pause(&self) -> bool {
+        let messages = self.messages.len() as u64 >= u64::from(self.policy.buffer_messages.get());
+        let bytes = self.bytes >= u64::from(self.policy.buffer_bytes) && !self.messages.is_empty();
+        self.halted || messages || bytes
+    }
+
+    pub(super) fn wants_resume(&self) -> bool {
+        let messages = self.messages.len() as u64 <= u64::from(self.policy.buffer_messages.get() / 2);
+        let bytes = self.bytes <= u64::from(self.policy.buffer_bytes / 2);
+        !self.halted && messages && bytes
+    }
+}
