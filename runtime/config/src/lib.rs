@@ -1,12 +1,34 @@
 //! pelton.toml: read, checked as a whole, and turned into plain structs.
 //!
+//! [`load`] (and [`check`], which also wants the component files to be there) gives a [`Config`] or an [`Error`]
+//! whose [`Report`] holds everything that is wrong with the file: line, column, the lines themselves, the keys that
+//! clash, what to do. [`json_schema`] describes the file for editors.
+//!
+//! A file's way: `read` (syntax, `${NAME}`, types: serde over a tree that keeps every place) ->
+//! `validate` (what keys say together) -> `model`.
+//!
 //! Start reading at [`Config`].
 #![forbid(unsafe_code)]
 
+mod error;
+mod findings;
+mod key;
+mod load;
 mod model;
+mod problem;
+mod read;
+mod schema;
+mod substitute;
+mod suggest;
+mod tree;
+mod validate;
 
+pub use error::Error;
+pub use load::{check, load, parse};
 pub use model::{
     Admin, Batch, Bootstrap, Buffer, Cluster, Component, Config, Daemon, GroupProtocol, Guarantee,
     Handler, Limits, Log, LogFormat, OnExhausted, Order, Properties, Retry, Settings, Start,
     TopicCreation, Topics,
 };
+pub use problem::{Place, Problem, Report};
+pub use schema::json_schema;

@@ -1,0 +1,95 @@
+//! The way in: a file or a text becomes a [`Config`], or everything that is wrong with it.
+
+use std::{fs, io::Read, path::Path};
+
+use crate::{Config, Error, findings::Findings, problem::Report, read::read, validate};
+
+/// A configuration is written by hand: what is larger than this is some other file.
+const LARGEST_FILE: u64 = 1 << 20;
+
+/// Reads and checks a configuration file, with the process's environment.
+///
+/// Component files may be missing, as while they are being built; [`check`] asks for them too.
+///
+/// # Errors
+/// [`Error::Read`] where the file can't be read, [`Error::Invalid`] with everything that is wrong with it.
+pub fn load(path: &Path) -> Result<Config, Error> {
+    parse(&text_of(path)?, path, &|name| std::env::var(name).ok())
+}
+
+/// As [`load`], and every component file must be there.
+///
+/// # Errors
+/// As [`load`].
+pub fn check(path: &Path) -> Result<Config, Error> {
+    let text = text_of(path)?;
+    examine(&text, path, &|name| std::env::var(name).ok(), true)
+}
+
+/// Reads and checks a configuration from a text, as if it stood in the file of that name.
+///
+/// # Errors
+/// [`Error::Invalid`] with everything that is wrong with it.
+pub fn parse(
+    text: &str,
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<Config, Error> {
+    examine(text, file, environment, false)
+}
+
+fn examine(
+    text: &str,
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    with_components: bool,
+) -> Result<Config, Error> {
+    let name = file.display().to_string();
+    let (raw, mut findings) = read(text, environment);
+    let config = raw.map(|raw| {
+        let config = validate::validate(raw, file, &mut findings);
+        if with_components {
+            validate::components(&config, &mut findings);
+        }
+        config
+    });
+    finish(name, text, config, findings)
+}
+
+fn finish(
+    name: String,
+    text: &str,
+    config: Option<Config>,
+    findings: Findings<'_>,
+) -> Result<Config, Error> {
+    let (problems, warnings) = findings.into_parts();
+    match config {
+        Some(config) if problems.is_empty() => Ok(Config { warnings, ..config }),
+        _ => Err(Error::Invalid(Report::new(name, text.to_owned(), problems))),
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Error> {
+    let failed = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = fs::File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(LARGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        return Err(Error::TooLarge {
+            path: path.to_owned(),
+        });
+    }
+    String::from_utf8(bytes).map_err(|error| Error::NotText {
+        path: path.to_owned(),
+        line: error.as_bytes()[..error.utf8_error().valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count()
+            + 1,
+    })
+}

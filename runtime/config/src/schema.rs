@@ -1,0 +1,161 @@
+//! The file as serde and the JSON schema see it: every key, its type, its default and what it means.
+//!
+//! The texts here are the reference (docs/configuration.md is made from them): they speak to whoever writes a file.
+
+mod handler;
+mod one_or_many;
+mod values;
+
+use std::{collections::BTreeMap, num::NonZeroU16};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub(crate) use handler::{
+    DeadLetter, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Start,
+};
+pub(crate) use one_or_many::{Bootstrap, Topics};
+pub(crate) use values::{Count, Percent, Scalar, Settings, Size, Time};
+
+/// The configuration of a Pelton daemon.
+///
+/// Any string value may contain `${NAME}`, replaced by the environment variable of that name: keep secrets out of
+/// the file with it. `${NAME:-default}` falls back to a default, `$${` writes `${`.
+/// Durations are written as "250ms", "10s", "1m 30s"; sizes as "256 KiB", "1 MiB", or a number of bytes.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(title = "pelton.toml", extend("required" = ["clusters", "handlers"]))]
+pub(crate) struct File {
+    /// Kafka clusters by name. A handler that names none works on the one called `default`.
+    pub clusters: BTreeMap<String, Cluster>,
+    /// Handlers by name: letters, digits, `.`, `_` and `-`. At least one.
+    pub handlers: BTreeMap<String, Handler>,
+    /// The HTTP listener for health and metrics.
+    pub admin: Admin,
+    /// How the daemon logs.
+    pub log: Log,
+    /// The process itself.
+    pub daemon: Daemon,
+}
+
+/// A Kafka cluster.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("required" = ["bootstrap-servers"]))]
+pub(crate) struct Cluster {
+    /// Brokers to ask first, each "host:port". Or "embedded": a broker inside the daemon, in memory, for development.
+    #[schemars(required)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bootstrap_servers: Option<Bootstrap>,
+    /// Anything librdkafka knows, for every client of this cluster (`security.protocol`, `sasl.*`, `ssl.*` and so on),
+    /// less what the daemon sets itself.
+    #[serde(default)]
+    pub properties: BTreeMap<String, Scalar>,
+}
+
+/// The HTTP listener for health and metrics.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Admin {
+    /// Whether to listen at all.
+    pub enabled: bool,
+    /// The address to listen on, "address:port". Port 0 takes any free one.
+    pub listen: String,
+}
+
+impl Default for Admin {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            listen: "127.0.0.1:9640".to_owned(),
+        }
+    }
+}
+
+/// How the daemon logs.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Log {
+    /// "text" for people, "json" for programs.
+    pub format: LogFormat,
+    /// What is logged: "error", "warn", "info", "debug", "trace" or "off"; also for parts of the program,
+    /// as in "info,pelton_kafka=debug".
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            filter: "info".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The process itself.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Daemon {
+    /// How long a stop may take in all: drain, flush, commit, leave the groups. Longer than every handler's
+    /// `drain-timeout`, shorter than what your supervisor waits before it kills.
+    pub shutdown_timeout: Time,
+    /// Threads that run handlers. Not set: one for each CPU.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_threads: Option<NonZeroU16>,
+}
+
+impl Default for Daemon {
+    fn default() -> Self {
+        Self {
+            shutdown_timeout: Time::seconds(25),
+            worker_threads: None,
+        }
+    }
+}
+
+/// The JSON schema of pelton.toml, for editors and for other programs.
+pub fn json_schema() -> serde_json::Value {
+    let mut schema = schemars::schema_for!(File).to_value();
+    tidy(&mut schema);
+    schema
+}
+
+/// TOML has no null, and a description's lines are broken where the source's are: neither belongs in the schema.
+fn tidy(schema: &mut serde_json::Value) {
+    use serde_json::Value;
+    match schema {
+        Value::Object(object) => {
+            if let Some(Value::Array(types)) = object.get_mut("type") {
+                types.retain(|kind| kind != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    object.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = object.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").is_none_or(|kind| kind != "null"));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    object.remove("anyOf");
+                    object.extend(only);
+                }
+            }
+            if let Some(Value::String(text)) = object.get_mut("description") {
+                let paragraphs = text
+                    .split("\n\n")
+                    .map(|paragraph| paragraph.replace('\n', " "));
+                *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+            }
+            object.values_mut().for_each(tidy);
+        }
+        Value::Array(values) => values.iter_mut().for_each(tidy),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}

@@ -1,0 +1,266 @@
+//! `[handlers.NAME]` and its tables.
+
+use std::{collections::BTreeMap, num::NonZeroU16};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Count, Percent, Scalar, Settings, Size, Time, Topics};
+
+/// A handler: a component, where its messages come from, and how they are treated.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[schemars(extend("required" = ["component", "topics"]))]
+pub(crate) struct Handler {
+    /// The component file (.wasm), found from this file's folder. Replacing it swaps the handler's code while
+    /// messages flow.
+    #[schemars(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub component: Option<String>,
+    /// The topics it reads: an array of names, or one regular expression that begins with `^`.
+    #[schemars(required)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topics: Option<Topics>,
+    /// The cluster it works on, a name under `clusters`.
+    pub cluster: String,
+    /// The consumer group. Not set: `pelton.` and the handler's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Where to begin in a partition for which the group has committed nothing: at the "earliest" message, after the
+    /// "latest", or "error" to report it and leave the partition alone.
+    pub start: Start,
+    /// "at-least-once": no loss, and after a crash a few repetitions. ("exactly-once" is not available in this version.)
+    pub guarantee: Guarantee,
+    /// "partition": each partition's messages one after another. ("key" and "none" are not available in this version.)
+    pub order: Order,
+    /// The topics it may write to; the first is the default. Empty: it may write nothing.
+    pub outputs: Vec<String>,
+    /// Allows an output that the handler itself reads. Without it such a loop is refused.
+    pub allow_loops: bool,
+    /// The least time between two commits of a partition. A crash repeats at most this much, and what was in flight.
+    pub commit_interval: Time,
+    /// How long a revoked partition, or a stop, waits for messages that are under way. They are left uncommitted after
+    /// that. Shorter than `daemon.shutdown-timeout` and than the consumer's `session.timeout.ms` and
+    /// `max.poll.interval.ms`.
+    pub drain_timeout: Time,
+    /// How the group shares out partitions: "cooperative" touches only those that move, "eager" takes all away first,
+    /// "consumer" lets the broker decide (KIP-848, needs Kafka 4.0).
+    pub group_protocol: GroupProtocol,
+    /// Static membership: Kafka's `group.instance.id`. Two running members must not share one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance_id: Option<String>,
+    /// How failed messages are repeated.
+    pub retry: Retry,
+    /// What becomes of a message whose attempts are used up, or that the handler rejected.
+    pub dead_letter: DeadLetter,
+    /// What the component may use up. A message that makes it use more has failed.
+    pub limits: Limits,
+    /// How much of each partition is held, fetched and not finished, before fetching pauses.
+    pub buffer: Buffer,
+    /// How much is handed to the component in one call.
+    pub batch: Batch,
+    /// Creates missing output and dead-letter topics. Not set: a missing one is an error at start.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_topics: Option<CreateTopics>,
+    /// Anything librdkafka knows, for this handler's consumer, less what the daemon sets itself.
+    pub consumer_properties: BTreeMap<String, Scalar>,
+    /// Anything librdkafka knows, for this handler's producer, less what the daemon sets itself.
+    pub producer_properties: BTreeMap<String, Scalar>,
+    /// What the component reads through its `settings` import: strings as they are, anything else as JSON.
+    pub settings: Settings,
+}
+
+impl Default for Handler {
+    fn default() -> Self {
+        Self {
+            component: None,
+            topics: None,
+            cluster: "default".to_owned(),
+            group: None,
+            start: Start::Earliest,
+            guarantee: Guarantee::AtLeastOnce,
+            order: Order::Partition,
+            outputs: Vec::new(),
+            allow_loops: false,
+            commit_interval: Time::seconds(1),
+            drain_timeout: Time::seconds(10),
+            group_protocol: GroupProtocol::Cooperative,
+            instance_id: None,
+            retry: Retry::default(),
+            dead_letter: DeadLetter::default(),
+            limits: Limits::default(),
+            buffer: Buffer::default(),
+            batch: Batch::default(),
+            create_topics: None,
+            consumer_properties: BTreeMap::new(),
+            producer_properties: BTreeMap::new(),
+            settings: Settings::default(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Start {
+    Earliest,
+    Latest,
+    Error,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Guarantee {
+    AtLeastOnce,
+    ExactlyOnce,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Order {
+    Partition,
+    Key,
+    None,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum GroupProtocol {
+    Cooperative,
+    Eager,
+    Consumer,
+}
+
+/// How failed messages are repeated.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Retry {
+    /// Attempts at a message in all, the first included.
+    pub attempts: Count,
+    /// The delay before the second attempt; it doubles with each further one.
+    pub backoff: Time,
+    /// The longest delay, also for one that the handler asks for.
+    pub max_backoff: Time,
+    /// The share of a delay that is random: 20 spreads one second over 0.8 to 1.2.
+    pub jitter_percent: Percent,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            attempts: Count::new(5),
+            backoff: Time::millis(250),
+            max_backoff: Time::seconds(30),
+            jitter_percent: Percent(20),
+        }
+    }
+}
+
+/// What becomes of a message whose attempts are used up, or that the handler rejected.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct DeadLetter {
+    /// "dead-letter" writes it to the topic below, "skip" reports it and goes on, "stop" stops its partition.
+    pub on_exhausted: OnExhausted,
+    /// The dead-letter topic. Not set: the handler's name and `.dead-letter`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topic: Option<String>,
+}
+
+impl Default for DeadLetter {
+    fn default() -> Self {
+        Self {
+            on_exhausted: OnExhausted::DeadLetter,
+            topic: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum OnExhausted {
+    DeadLetter,
+    Skip,
+    Stop,
+}
+
+/// What the component may use up. A message that makes it use more has failed.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Limits {
+    /// Linear memory of one instance, 64 KiB to 4 GiB.
+    pub memory: Size,
+    /// Elements in each table of one instance.
+    pub table_elements: Count,
+    /// How long one attempt at one message may take.
+    pub time_per_message: Time,
+    /// Outputs for one message.
+    pub output_messages: Count,
+    /// Keys, values and headers of all outputs for one message together, at most 1 GiB.
+    pub output_bytes: Size,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            memory: Size::mib(64),
+            table_elements: Count::new(100_000),
+            time_per_message: Time::seconds(5),
+            output_messages: Count::new(1_000),
+            output_bytes: Size::mib(4),
+        }
+    }
+}
+
+/// How much of each partition is held, fetched and not finished, before fetching pauses.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Buffer {
+    /// Most messages. At least `batch.messages`.
+    pub messages: Count,
+    /// Most bytes of keys, values and headers, at most 1 GiB. At least `batch.bytes`.
+    pub bytes: Size,
+}
+
+impl Default for Buffer {
+    fn default() -> Self {
+        Self {
+            messages: Count::new(4_096),
+            bytes: Size::mib(8),
+        }
+    }
+}
+
+/// How much is handed to the component in one call.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Batch {
+    /// Most messages.
+    pub messages: Count,
+    /// Most bytes of keys, values and headers. A single larger message is still handed over, alone.
+    pub bytes: Size,
+    /// How long a call should take: a slow handler gets fewer messages in one. Not longer than
+    /// `limits.time-per-message`.
+    pub target_time: Time,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self {
+            messages: Count::new(512),
+            bytes: Size::mib(1),
+            target_time: Time::millis(1),
+        }
+    }
+}
+
+/// Creates missing output and dead-letter topics.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct CreateTopics {
+    /// Partitions of a new topic. Not set: the broker's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub partitions: Option<Count>,
+    /// The replication factor of a new topic. Not set: the broker's default.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replication: Option<NonZeroU16>,
+}

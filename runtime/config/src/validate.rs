@@ -1,0 +1,109 @@
+//! What keys say together: the typed file becomes a [`Config`], and whatever contradicts is found.
+//!
+//! Each check goes on where another one failed, with a stand-in for what is wrong; the stand-in never leaves this
+//! crate, because a file with a problem gives no configuration.
+
+mod cluster;
+mod component;
+mod groups;
+mod handler;
+mod loops;
+mod names;
+mod properties;
+mod times;
+mod topics;
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    num::NonZeroUsize,
+    path::Path,
+};
+
+pub(crate) use component::components;
+
+use crate::{
+    Admin, Config, Daemon, Log, LogFormat,
+    findings::{Finding, Findings},
+    key::Key,
+    schema,
+};
+
+/// Checks the whole file.
+pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'_>) -> Config {
+    let shutdown_timeout = raw.daemon.shutdown_timeout.0;
+    let clusters = raw.clusters.into_iter();
+    let clusters = clusters
+        .map(|(name, raw)| (name.clone(), cluster::validate(&name, raw, findings)))
+        .collect();
+    let handlers = raw.handlers.into_iter();
+    let handlers = handlers
+        .map(|(name, raw)| (name.clone(), handler::validate(&name, raw, file, findings)))
+        .collect();
+    let config = Config {
+        file: file.to_owned(),
+        clusters,
+        handlers,
+        admin: admin(&raw.admin, findings),
+        log: log(raw.log, findings),
+        daemon: Daemon {
+            shutdown_timeout,
+            worker_threads: raw.daemon.worker_threads.map(NonZeroUsize::from),
+        },
+        warnings: Vec::new(),
+    };
+    let none = Key::new(["handlers"]);
+    if config.handlers.is_empty() {
+        let finding = Finding::new("there is no handler").name(&none, "");
+        findings
+            .refuse(finding.help("add a table `[handlers.NAME]` with `component` and `topics`"));
+    }
+    for handler in config.handlers.values() {
+        cluster::of_handler(handler, &config, findings);
+        times::validate(handler, &config, findings);
+    }
+    groups::validate(&config, findings);
+    loops::validate(&config, findings);
+    config
+}
+
+fn admin(raw: &schema::Admin, findings: &mut Findings<'_>) -> Admin {
+    let listen = raw.listen.parse().unwrap_or_else(|_| {
+        let key = Key::new(["admin", "listen"]);
+        let finding = Finding::new(format!("`{key}` must be an IP address and a port"));
+        findings.refuse(finding.value(&key, "").help(
+            "write \"127.0.0.1:9640\" to be reached from this machine, \"0.0.0.0:9640\" or \"[::]:9640\" from others",
+        ));
+        SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+    });
+    Admin {
+        enabled: raw.enabled,
+        listen,
+    }
+}
+
+fn log(raw: schema::Log, findings: &mut Findings<'_>) -> Log {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let key = Key::new(["log", "filter"]);
+    let wrong = raw.filter.split(',').map(str::trim).find(|directive| {
+        let level = directive
+            .rsplit_once('=')
+            .map_or(*directive, |(_, level)| level);
+        !LEVELS.contains(&level.to_ascii_lowercase().as_str())
+    });
+    if let Some(wrong) = wrong {
+        let finding = Finding::new(format!(
+            "`{key}` has a part that names no level: \"{wrong}\""
+        ));
+        findings.refuse(finding.value(&key, "").help(
+            "levels are error, warn, info, debug, trace and off; for a part of the program: \"info,pelton_kafka=debug\"",
+        ));
+    }
+    let format = match raw.format {
+        schema::LogFormat::Text => LogFormat::Text,
+        schema::LogFormat::Json => LogFormat::Json,
+    };
+    Log {
+        format,
+        filter: raw.filter,
+    }
+}

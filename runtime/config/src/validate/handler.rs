@@ -1,0 +1,218 @@
+//! One handler, as far as it can be judged alone.
+
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    path::Path,
+};
+
+use crate::{
+    Batch, Buffer, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Retry, Settings,
+    Start, TopicCreation,
+    findings::{Finding, Findings},
+    key::Key,
+    schema::{self, Size},
+    validate::{
+        component, names,
+        properties::{self, Client},
+        topics,
+    },
+};
+
+pub(super) fn validate(
+    name: &str,
+    raw: schema::Handler,
+    file: &Path,
+    findings: &mut Findings<'_>,
+) -> Handler {
+    let at = Key::new(["handlers", name]);
+    if let Some(wrong) = names::wrong_handler(name) {
+        let finding = Finding::new(format!("the name of handler `{name}` {wrong}")).name(&at, "");
+        findings.refuse(finding.help("handlers are named by letters, digits, `.`, `_` and `-`"));
+    }
+    let topics = topics::subscription(&at.join("topics"), raw.topics, findings);
+    let outputs = topics::names(&at.join("outputs"), raw.outputs, findings);
+    own_loop(&at, &topics, &outputs, raw.allow_loops, findings);
+    let consumer_at = at.join("consumer-properties");
+    let producer_at = at.join("producer-properties");
+    Handler {
+        name: name.to_owned(),
+        cluster: raw.cluster,
+        component: component::validate(&at.join("component"), raw.component, file, findings),
+        topics,
+        group: text(&at.join("group"), raw.group, findings)
+            .unwrap_or_else(|| format!("pelton.{name}")),
+        start: match raw.start {
+            schema::Start::Earliest => Start::Earliest,
+            schema::Start::Latest => Start::Latest,
+            schema::Start::Error => Start::Error,
+        },
+        guarantee: guarantee(&at.join("guarantee"), raw.guarantee, findings),
+        order: order(&at.join("order"), raw.order, findings),
+        outputs,
+        retry: Retry {
+            attempts: raw.retry.attempts.0,
+            backoff: raw.retry.backoff.0,
+            max_backoff: raw.retry.max_backoff.0,
+            jitter_percent: raw.retry.jitter_percent.0,
+        },
+        on_exhausted: on_exhausted(name, &at.join("dead-letter"), raw.dead_letter, findings),
+        limits: limits(&at.join("limits"), &raw.limits, findings),
+        buffer: Buffer {
+            messages: raw.buffer.messages.0,
+            bytes: bytes(&at.join("buffer").join("bytes"), raw.buffer.bytes, findings),
+        },
+        batch: Batch {
+            messages: raw.batch.messages.0,
+            bytes: bytes(&at.join("batch").join("bytes"), raw.batch.bytes, findings),
+            target_time: raw.batch.target_time.0,
+        },
+        commit_interval: raw.commit_interval.0,
+        drain_timeout: raw.drain_timeout.0,
+        group_protocol: match raw.group_protocol {
+            schema::GroupProtocol::Cooperative => GroupProtocol::Cooperative,
+            schema::GroupProtocol::Eager => GroupProtocol::Eager,
+            schema::GroupProtocol::Consumer => GroupProtocol::Consumer,
+        },
+        instance_id: text(&at.join("instance-id"), raw.instance_id, findings),
+        topic_creation: raw.create_topics.map(|create| TopicCreation {
+            partitions: create.partitions.map(|partitions| partitions.0),
+            replication: create.replication,
+        }),
+        consumer_properties: properties::validate(
+            &consumer_at,
+            Client::Consumer,
+            raw.consumer_properties,
+            findings,
+        ),
+        producer_properties: properties::validate(
+            &producer_at,
+            Client::Producer,
+            raw.producer_properties,
+            findings,
+        ),
+        settings: Settings::new(raw.settings.into_text()),
+    }
+}
+
+/// A text that must not be empty where it is given.
+fn text(at: &Key, raw: Option<String>, findings: &mut Findings<'_>) -> Option<String> {
+    if raw.as_deref().is_some_and(|text| text.trim().is_empty()) {
+        let finding = Finding::new(format!("`{at}` is empty")).value(at, "");
+        findings.refuse(finding.help("remove the key to get its default"));
+    }
+    raw
+}
+
+fn guarantee(at: &Key, raw: schema::Guarantee, findings: &mut Findings<'_>) -> Guarantee {
+    match raw {
+        schema::Guarantee::AtLeastOnce => {}
+        schema::Guarantee::ExactlyOnce => {
+            let finding = Finding::new(format!(
+                "`{at}` is \"exactly-once\", which is not available in this version"
+            ));
+            findings.refuse(finding.value(at, "").help(
+                "use \"at-least-once\", and make repetitions harmless: `delivery.id` names a message for good",
+            ));
+        }
+    }
+    Guarantee::AtLeastOnce
+}
+
+fn order(at: &Key, raw: schema::Order, findings: &mut Findings<'_>) -> Order {
+    let asked = match raw {
+        schema::Order::Partition => return Order::Partition,
+        schema::Order::Key => "key",
+        schema::Order::None => "none",
+    };
+    let finding = Finding::new(format!(
+        "`{at}` is \"{asked}\", which is not available in this version"
+    ));
+    findings.refuse(
+        finding
+            .value(at, "")
+            .help("use \"partition\"; for more at once give the topic more partitions"),
+    );
+    Order::Partition
+}
+
+fn on_exhausted(
+    name: &str,
+    at: &Key,
+    raw: schema::DeadLetter,
+    findings: &mut Findings<'_>,
+) -> OnExhausted {
+    let topic_at = at.join("topic");
+    if let Some(topic) = &raw.topic {
+        topics::name(&topic_at, &topic_at, topic, findings);
+        if raw.on_exhausted != schema::OnExhausted::DeadLetter {
+            let decided = at.join("on-exhausted");
+            let finding = Finding::new(format!("`{topic_at}` clashes with `{decided}`"));
+            findings.refuse(
+                finding
+                    .value(&topic_at, "nothing would ever be written to it")
+                    .value(&decided, "because of this")
+                    .help("remove one of the two"),
+            );
+        }
+    }
+    match raw.on_exhausted {
+        schema::OnExhausted::DeadLetter => OnExhausted::DeadLetter {
+            topic: raw.topic.unwrap_or_else(|| format!("{name}.dead-letter")),
+        },
+        schema::OnExhausted::Skip => OnExhausted::Skip,
+        schema::OnExhausted::Stop => OnExhausted::Stop,
+    }
+}
+
+fn limits(at: &Key, raw: &schema::Limits, findings: &mut Findings<'_>) -> Limits {
+    let memory_at = at.join("memory");
+    if raw.memory < Size::kib(64) || raw.memory > Size::gib(4) {
+        let finding = Finding::new(format!("`{memory_at}` must be from 64 KiB to 4 GiB"));
+        findings.refuse(finding.value(&memory_at, format!("this is {}", raw.memory)));
+    }
+    Limits {
+        memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
+        table_elements: raw.table_elements.0,
+        time_per_message: raw.time_per_message.0,
+        output_messages: raw.output_messages.0,
+        output_bytes: bytes(&at.join("output-bytes"), raw.output_bytes, findings),
+    }
+}
+
+/// A number of bytes that fits the machine's counters.
+fn bytes(at: &Key, raw: Size, findings: &mut Findings<'_>) -> NonZeroU32 {
+    if raw > Size::gib(1) {
+        let finding = Finding::new(format!("`{at}` must be at most 1 GiB"));
+        findings.refuse(finding.value(at, format!("this is {raw}")));
+    }
+    u32::try_from(raw.0)
+        .ok()
+        .and_then(NonZeroU32::new)
+        .unwrap_or(NonZeroU32::MIN)
+}
+
+/// An output that the handler itself reads feeds it for ever, unless its code breaks the loop.
+fn own_loop(
+    at: &Key,
+    topics: &crate::Topics,
+    outputs: &[String],
+    allowed: bool,
+    findings: &mut Findings<'_>,
+) {
+    let topics_at = at.join("topics");
+    for (position, output) in outputs.iter().enumerate() {
+        if allowed || !topics::reads(topics, output) {
+            continue;
+        }
+        let outputs_at = at.join("outputs");
+        let finding = Finding::new(format!(
+            "`{outputs_at}` and `{topics_at}` make a loop over the topic `{output}`"
+        ));
+        findings.refuse(
+            finding
+                .value(&outputs_at.join(position.to_string()), "written here")
+                .value(&topics_at, "and read here again")
+                .help("write to another topic; if the handler ends the loop itself, set `allow-loops = true`"),
+        );
+    }
+}

@@ -1,0 +1,128 @@
+//! Whatever text comes in, it becomes a configuration or a report: never a panic, never an endless loop.
+#![allow(missing_docs, reason = "a test program")]
+
+use std::{fs, path::Path};
+
+use pelton_config::{Error, parse};
+use proptest::prelude::*;
+
+fn survives(text: &str) {
+    let outcome = parse(text, Path::new("fuzz.toml"), &|name| {
+        Some(name.to_lowercase())
+    });
+    if let Err(Error::Invalid(report)) = &outcome {
+        assert!(
+            !report.problems().is_empty(),
+            "refused without a reason:\n{text}"
+        );
+        assert!(!report.to_string().is_empty());
+    }
+}
+
+/// Everything that the other tests read: soil for mutations.
+fn corpus() -> Vec<String> {
+    let folders =
+        ["tests/broken", "tests/valid"].map(|folder| fs::read_dir(folder).expect("a folder"));
+    let files = folders
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.expect("an entry").path());
+    let tomls = files.filter(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    });
+    tomls
+        .map(|path| fs::read_to_string(path).expect("a readable file"))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn any_text_is_survived(text in "\\PC*") {
+        survives(&text);
+    }
+
+    #[test]
+    fn toml_like_text_is_survived(
+        lines in proptest::collection::vec("(\\[\\[?[a-z.\" -]{0,20}\\]?\\]|[a-z.-]{1,12} ?= ?(\"[^\"]{0,12}\"|[0-9]{1,3}|\\[.{0,8}\\]|\\{.{0,12}\\}|true|1979-05-27|nan))?", 0..12)
+    ) {
+        survives(&lines.join("\n"));
+    }
+
+    #[test]
+    fn a_damaged_configuration_is_survived(
+        which in any::<prop::sample::Index>(),
+        cuts in proptest::collection::vec((any::<prop::sample::Index>(), "[\\[\\]{}=\"'a-z0-9.$ä\n]{0,3}"), 1..6),
+    ) {
+        let corpus = corpus();
+        let mut text: Vec<char> = which.get(&corpus).chars().collect();
+        for (at, replacement) in cuts {
+            let at = at.index(text.len());
+            text.splice(at..=at, replacement.chars());
+        }
+        survives(&text.into_iter().collect::<String>());
+    }
+}
+
+#[test]
+fn every_key_with_every_kind_of_value_is_survived() {
+    let values = [
+        "\"text\"",
+        "-1",
+        "9223372036854775807",
+        "1.5",
+        "inf",
+        "true",
+        "1979-05-27",
+        "[]",
+        "[[1]]",
+        "{}",
+        "{ a = { b = 1 } }",
+    ];
+    let schema = pelton_config::json_schema();
+    let mut keys = Vec::new();
+    for definition in schema["$defs"]
+        .as_object()
+        .expect("definitions")
+        .values()
+        .chain([&schema])
+    {
+        keys.extend(
+            definition["properties"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(key, _)| key.clone()),
+        );
+    }
+    for key in &keys {
+        for value in values {
+            for table in [
+                "",
+                "[clusters.default]",
+                "[handlers.x]",
+                "[handlers.x.retry]",
+                "[handlers.x.limits]",
+                "[admin]",
+                "[log]",
+                "[daemon]",
+            ] {
+                survives(&format!("{table}\n{key} = {value}\n"));
+            }
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_survived() {
+    survives(&format!("a = {}", "[".repeat(10_000)));
+    survives(&format!("a = {}", "{a=".repeat(10_000)));
+    survives(&format!("{}a = 1", "a.".repeat(10_000)));
+    survives(&format!(
+        "[handlers.x.settings]\n{}a = \"${{A}}\"",
+        "a.".repeat(10_000)
+    ));
+    survives(&format!("[{}a]", "a.".repeat(10_000)));
+}
