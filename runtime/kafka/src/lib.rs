@@ -1,1 +1,32 @@
-//! placeholder
+//! Talks to brokers, and embeds one. The only room that names librdkafka.
+//!
+//! - [`Consumer`]: a member of a group. One thread polls; everything librdkafka says comes out as one
+//!   stream of [`ConsumerEvent`]s. It never commits by itself and never chooses a position by itself.
+//! - [`Producer`]: idempotent, `acks=all`; delivery reports arrive in a [`Mailbox`] of the sender's.
+//! - [`Admin`]: which topics there are, and making them.
+//! - [`EmbeddedBroker`]: a broker in this process, for development and tests.
+//!
+//! Invariant: no librdkafka object is dropped on an async runtime, and none of its memory leaves this room:
+//! what is handed out is copied.
+
+mod admin;
+mod consumer;
+mod embedded;
+mod error;
+mod native;
+mod producer;
+mod properties;
+mod trouble;
+
+pub use admin::Admin;
+pub use consumer::{
+    Assignment, CommitError, Consumer, ConsumerEvent, ConsumerSettings, Epoch, Protocol, RevokeAck,
+    Start, Topics,
+};
+pub use embedded::EmbeddedBroker;
+pub use error::Error;
+pub use producer::{
+    Delivery, DeliveryError, Mailbox, Outgoing, Producer, ProducerHealth, ProducerSettings,
+    SendError,
+};
+pub use trouble::TroubleClass;

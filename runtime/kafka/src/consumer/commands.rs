@@ -1,0 +1,149 @@
+//! What the handle leaves for the poll thread: the latest word counts, so nothing can pile up.
+//!
+//! Invariant: at most one commit, one pause state and one seek for each partition wait here.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use pelton_types::{Offset, TopicPartition};
+use tokio::sync::watch;
+
+use super::Epoch;
+use crate::native::Queue;
+
+/// What is to be done on the next round.
+#[derive(Default)]
+pub(super) struct Commands {
+    pub(super) commits: HashMap<TopicPartition, (Epoch, Offset)>,
+    pub(super) pauses: HashMap<TopicPartition, (Epoch, bool)>,
+    pub(super) seeks: HashMap<TopicPartition, (Epoch, Offset)>,
+}
+
+impl Commands {
+    pub(super) fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.pauses.is_empty() && self.seeks.is_empty()
+    }
+}
+
+/// What handle and thread share.
+pub(super) struct Shared {
+    state: Mutex<State>,
+    ended: watch::Sender<bool>,
+}
+
+struct State {
+    commands: Commands,
+    stopping: bool,
+    /// To wake the thread from a poll; `None` when the consumer is over.
+    queue: Option<Queue>,
+}
+
+impl Shared {
+    pub(super) fn new(queue: Queue) -> Self {
+        let state = State {
+            commands: Commands::default(),
+            stopping: false,
+            queue: Some(queue),
+        };
+        Self {
+            state: Mutex::new(state),
+            ended: watch::Sender::new(false),
+        }
+    }
+
+    pub(super) fn commit(&self, partition: &TopicPartition, epoch: Epoch, next: Offset) {
+        self.leave(|commands| merge(&mut commands.commits, partition, epoch, next));
+    }
+
+    pub(super) fn pause(&self, partition: &TopicPartition, epoch: Epoch, paused: bool) {
+        self.leave(|commands| {
+            commands.pauses.insert(partition.clone(), (epoch, paused));
+        });
+    }
+
+    pub(super) fn seek(&self, partition: &TopicPartition, epoch: Epoch, offset: Offset) {
+        self.leave(|commands| {
+            commands.seeks.insert(partition.clone(), (epoch, offset));
+        });
+    }
+
+    pub(super) fn stop(&self) {
+        let mut state = self.lock();
+        state.stopping = true;
+        state.wake();
+    }
+
+    pub(super) async fn stopped(&self) {
+        // An error can't be: the sender is in `self`.
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
+    }
+
+    /// What was left since last time.
+    pub(super) fn take(&self) -> Commands {
+        std::mem::take(&mut self.lock().commands)
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.lock().stopping
+    }
+
+    /// Gives the queue back, so that the thread can destroy the client.
+    pub(super) fn give_up_queue(&self) -> Option<Queue> {
+        self.lock().queue.take()
+    }
+
+    /// Says that the client is destroyed.
+    pub(super) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    fn leave(&self, leave: impl FnOnce(&mut Commands)) {
+        let mut state = self.lock();
+        let first = state.commands.is_empty();
+        leave(&mut state.commands);
+        if first {
+            state.wake();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn wake(&self) {
+        if let Some(queue) = &self.queue {
+            queue.wake();
+        }
+    }
+}
+
+/// Keeps the highest offset of the newest epoch: epochs only rise.
+pub(super) fn merge(
+    commits: &mut HashMap<TopicPartition, (Epoch, Offset)>,
+    partition: &TopicPartition,
+    epoch: Epoch,
+    next: Offset,
+) {
+    let entry = commits.entry(partition.clone()).or_insert((epoch, next));
+    *entry = (*entry).max((epoch, next));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_offset_of_the_newest_epoch_is_committed() {
+        let partition = TopicPartition::new("orders", 0);
+        let mut commits = HashMap::new();
+        merge(&mut commits, &partition, Epoch(1), 90);
+        merge(&mut commits, &partition, Epoch(2), 40);
+        merge(&mut commits, &partition, Epoch(2), 30);
+        merge(&mut commits, &partition, Epoch(1), 95);
+        assert_eq!(commits[&partition], (Epoch(2), 40));
+    }
+}

@@ -1,0 +1,270 @@
+//! What happens when the group shares out partitions anew (delivery rules 8 to 13).
+//!
+//! Invariant: a partition is given up only after its drain was answered or ran out of time, and begun only
+//! at an explicit offset.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pelton_types::{Offset, TopicPartition};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::{
+    AckSlot, Assignment, CommitError, ConsumerEvent, Epoch, RevokeAck, commands,
+    start::Halt,
+    thread::{Owned, Poll},
+};
+use crate::{
+    TroubleClass,
+    native::{Event, List, ListRef},
+};
+
+/// How much longer than announced an answer to a revocation is waited for.
+const GRACE: Duration = Duration::from_millis(500);
+/// How long the broker may take to answer the last commit of a partition.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
+
+fn next_epoch() -> Epoch {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    Epoch(LAST.fetch_add(1, Ordering::Relaxed) + 1)
+}
+
+impl Poll {
+    /// Answers what the group decided.
+    pub(super) fn rebalance(&mut self, event: &Event<'_>) {
+        let Some(list) = event.partitions() else {
+            return;
+        };
+        match event.error() {
+            Some(Code::AssignPartitions) => self.assign(&list),
+            Some(Code::RevokePartitions) => self.revoke(&list),
+            other => tracing::warn!(error = ?other, "librdkafka reports a rebalance that failed"),
+        }
+    }
+
+    fn assign(&mut self, list: &ListRef<'_>) {
+        let mut partitions = self.named(list);
+        // Under KIP-848 the broker matches patterns, and knows nothing of exclusions.
+        partitions.retain(|partition| {
+            !self
+                .settings
+                .exclude
+                .iter()
+                .any(|topic| **topic == *partition.topic)
+        });
+        let begun = self.places(&partitions);
+        let offsets = match &begun {
+            Ok(places) => List::of_offsets(
+                places
+                    .iter()
+                    .map(|(partition, offset)| (partition, *offset)),
+            ),
+            Err(_) => List::of_partitions(&partitions),
+        };
+        let assigned = if self.client.is_cooperative() {
+            self.client.incremental_assign(&offsets)
+        } else {
+            self.placed.clear();
+            self.client.assign(Some(&offsets))
+        };
+        self.placed.extend(partitions);
+        if let Err(text) = assigned {
+            // The group has moved on meanwhile; another rebalance follows.
+            tracing::warn!(error = text, "librdkafka doesn't take the assignment");
+            return;
+        }
+        match begun {
+            Ok(places) => self.begin(places),
+            // What can't be begun is given up again at once, unseen by the receiver.
+            Err(Halt::Interrupted) => {}
+            Err(Halt::Refused(error)) => self.over = Some(error),
+        }
+    }
+
+    fn begin(&mut self, places: Vec<(TopicPartition, Offset)>) {
+        let mut recovered = self.troubles.consuming();
+        recovered.extend(self.troubles.close(&[TroubleClass::OutOfRange]));
+        self.recovered(recovered);
+        let assignments = places.into_iter().map(|(partition, start)| {
+            let epoch = next_epoch();
+            self.owned.insert(partition.clone(), Owned::new(epoch));
+            Assignment {
+                partition,
+                epoch,
+                start,
+            }
+        });
+        let assignments = assignments.collect();
+        self.emit(ConsumerEvent::Assigned(assignments));
+    }
+
+    fn revoke(&mut self, list: &ListRef<'_>) {
+        let partitions = self.named(list);
+        let owned: Vec<(TopicPartition, Epoch)> = partitions
+            .iter()
+            .filter_map(|partition| Some((partition.clone(), self.owned.get(partition)?.epoch)))
+            .collect();
+        if !owned.is_empty() {
+            if self.client.assignment_lost() {
+                self.lose(owned);
+            } else {
+                self.drain(owned);
+            }
+        }
+        let unassigned = if self.client.is_cooperative() {
+            let placed = partitions
+                .iter()
+                .filter(|partition| self.placed.contains(partition));
+            self.client
+                .incremental_unassign(&List::of_partitions(placed))
+        } else {
+            self.client.assign(None)
+        };
+        for partition in &partitions {
+            self.placed.remove(partition);
+        }
+        if let Err(text) = unassigned {
+            tracing::warn!(error = text, "librdkafka doesn't give up the assignment");
+        }
+    }
+
+    /// Lets the receiver finish what is under way, and commits what it finished.
+    fn drain(&mut self, owned: Vec<(TopicPartition, Epoch)>) {
+        let slot = Arc::new(AckSlot::default());
+        let deadline = Instant::now() + self.settings.drain_timeout;
+        let done = RevokeAck { slot: slot.clone() };
+        self.emit(ConsumerEvent::Revoked {
+            partitions: owned.clone(),
+            deadline,
+            done,
+        });
+        let answer = slot.wait(deadline + GRACE);
+        if answer.is_none() {
+            tracing::warn!(
+                partitions = owned.len(),
+                "revoked partitions were not drained in time, what was under way may be repeated"
+            );
+        }
+        // Commits that were asked for before count too, whether the drain ended or not.
+        for (partition, (epoch, next)) in self.shared.take().commits {
+            commands::merge(&mut self.commits, &partition, epoch, next);
+        }
+        for (partition, next) in answer.unwrap_or_default() {
+            if let Some((_, epoch)) = owned.iter().find(|(owned, _)| *owned == partition) {
+                commands::merge(&mut self.commits, &partition, *epoch, next);
+            }
+        }
+        let mut offsets = Vec::new();
+        for (partition, epoch) in &owned {
+            if let Some((commit_epoch, next)) = self.commits.remove(partition)
+                && commit_epoch == *epoch
+            {
+                offsets.push((partition.clone(), *epoch, next));
+            }
+            self.owned.remove(partition);
+        }
+        self.commit_and_wait(offsets);
+    }
+
+    fn commit_and_wait(&mut self, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
+        if offsets.is_empty() {
+            return;
+        }
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, _, next)| (partition, *next)),
+        );
+        let failed = |text: String| CommitError { text, stale: false };
+        let error = match self.client.new_queue() {
+            None => failed("librdkafka makes no queue for the answer".to_owned()),
+            Some(answers) => match self.client.commit(&list, &answers, 0) {
+                Err(code) => super::thread::commit_error(code),
+                Ok(()) => match answers.poll(LAST_COMMIT) {
+                    Some(event) => return self.answer_commits(&event, offsets),
+                    None => failed(format!("no answer within {} s", LAST_COMMIT.as_secs())),
+                },
+            },
+        };
+        for (partition, epoch, next) in offsets {
+            self.emit(ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result: Err(error.clone()),
+            });
+        }
+    }
+
+    /// Lets the receiver cancel what is under way. Nothing is committed.
+    fn lose(&mut self, owned: Vec<(TopicPartition, Epoch)>) {
+        for (partition, _) in &owned {
+            self.owned.remove(partition);
+            self.commits.remove(partition);
+        }
+        let slot = Arc::new(AckSlot::default());
+        let done = RevokeAck { slot: slot.clone() };
+        self.emit(ConsumerEvent::Lost {
+            partitions: owned,
+            done,
+        });
+        slot.wait(Instant::now() + self.settings.drain_timeout + GRACE);
+    }
+
+    /// The same for everything that is owned.
+    pub(super) fn lose_everything(&mut self) {
+        let owned: Vec<_> = self
+            .owned
+            .iter()
+            .map(|(partition, owned)| (partition.clone(), owned.epoch))
+            .collect();
+        if !owned.is_empty() {
+            self.lose(owned);
+        }
+    }
+
+    fn named(&mut self, list: &ListRef<'_>) -> Vec<TopicPartition> {
+        list.iter()
+            .map(|entry| TopicPartition::new(self.round.name(&entry.topic), entry.partition))
+            .collect()
+    }
+
+    /// Commits offsets and says whether they are committed, without telling the receiver.
+    pub(super) fn commit_quietly(
+        &self,
+        offsets: &HashMap<TopicPartition, Offset>,
+    ) -> Result<(), CommitError> {
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, offset)| (partition, *offset)),
+        );
+        let failed = |text: &str| CommitError {
+            text: text.to_owned(),
+            stale: false,
+        };
+        let answers = self
+            .client
+            .new_queue()
+            .ok_or_else(|| failed("librdkafka makes no queue for the answer"))?;
+        self.client
+            .commit(&list, &answers, 0)
+            .map_err(super::thread::commit_error)?;
+        let event = answers
+            .poll(LAST_COMMIT)
+            .ok_or_else(|| failed("no answer in time"))?;
+        let own = event
+            .partitions()
+            .and_then(|list| list.iter().find_map(|entry| entry.error));
+        match own.or_else(|| event.error()) {
+            None | Some(Code::NoOffset) => Ok(()),
+            Some(code) => Err(super::thread::commit_error(code)),
+        }
+    }
+}

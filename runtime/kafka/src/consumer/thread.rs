@@ -1,0 +1,518 @@
+//! The poll thread: one loop that obeys the handle, polls librdkafka and hands everything on.
+//!
+//! Invariant: only this thread touches the client, and it destroys it.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use pelton_types::{Offset, TopicPartition};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use tokio::sync::mpsc;
+
+use super::{
+    CommitError, ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
+    commands::{self, Shared},
+    convert::Round,
+};
+use crate::{
+    Error, TroubleClass,
+    native::{Client, Event, EventKind, List, Queue},
+    properties,
+    trouble::{Report, Troubles},
+};
+
+/// How many events may wait for the receiver.
+const EVENTS: usize = 64;
+/// How many messages, and how many bytes, are gathered before they are handed on.
+const ROUND_MESSAGES: usize = 512;
+const ROUND_BYTES: usize = 512 * 1024;
+/// How often watermarks are told and brokers looked for.
+const TICK: Duration = Duration::from_secs(1);
+/// How long a broker may take to answer when the thread looks whether it is back.
+const PROBE: Duration = Duration::from_millis(250);
+/// How long a seek may take.
+const SEEK: Duration = Duration::from_secs(5);
+/// When a commit that was not answered no longer holds back the next one.
+const COMMIT_OVERDUE: Duration = Duration::from_secs(30);
+/// How long leaving the group may take, beyond draining.
+const LEAVE: Duration = Duration::from_secs(15);
+
+/// Makes a consumer and starts its thread.
+pub(super) fn start(
+    settings: ConsumerSettings,
+) -> Result<(Arc<Shared>, mpsc::Receiver<ConsumerEvent>), Error> {
+    let client = Client::consumer(properties::consumer(&settings)?)?;
+    let queue = || {
+        client.consumer_queue().ok_or(Error::Client {
+            text: "it has no event queue".to_owned(),
+        })
+    };
+    let shared = Arc::new(Shared::new(queue()?));
+    let topics: &[String] = match &settings.topics {
+        Topics::List(topics) => topics,
+        Topics::Pattern(pattern) => std::slice::from_ref(pattern),
+    };
+    client
+        .subscribe(&List::of_topics(topics.iter().map(String::as_str)))
+        .map_err(|code| Error::Subscribe {
+            topics: topics.join(", "),
+            text: code.to_string(),
+        })?;
+    let (sender, receiver) = mpsc::channel(EVENTS);
+    let poll = Poll {
+        queue: Arc::new(queue()?),
+        troubles: Troubles::new(&settings.bootstrap),
+        shared: shared.clone(),
+        events: sender,
+        settings,
+        owned: HashMap::new(),
+        placed: HashSet::new(),
+        known_topics: None,
+        round: Round::default(),
+        commits: HashMap::new(),
+        sent_commits: HashMap::new(),
+        commit_number: 0,
+        over: None,
+        client,
+    };
+    thread::Builder::new()
+        .name("pelton-consumer".to_owned())
+        .spawn(move || poll.run())
+        .map_err(Error::Thread)?;
+    Ok((shared, receiver))
+}
+
+/// Everything the poll thread knows.
+pub(super) struct Poll {
+    pub(super) settings: ConsumerSettings,
+    pub(super) shared: Arc<Shared>,
+    events: mpsc::Sender<ConsumerEvent>,
+    /// What this member works on.
+    pub(super) owned: HashMap<TopicPartition, Owned>,
+    /// What librdkafka has been assigned: `owned`, and what could not be begun and is given up soon.
+    pub(super) placed: HashSet<TopicPartition>,
+    /// The topics that were there when the group began; read where `start` makes a difference.
+    pub(super) known_topics: Option<HashSet<String>>,
+    pub(super) round: Round,
+    pub(super) troubles: Troubles,
+    /// Commits to be sent.
+    pub(super) commits: HashMap<TopicPartition, (Epoch, Offset)>,
+    /// Commits not answered yet, by their number.
+    sent_commits: HashMap<usize, SentCommit>,
+    commit_number: usize,
+    /// Why the consumer must end.
+    pub(super) over: Option<Error>,
+    pub(super) queue: Arc<Queue>,
+    pub(super) client: Arc<Client>,
+}
+
+/// A partition this member works on.
+pub(super) struct Owned {
+    pub(super) epoch: Epoch,
+    paused: bool,
+}
+
+impl Owned {
+    pub(super) fn new(epoch: Epoch) -> Self {
+        Self {
+            epoch,
+            paused: false,
+        }
+    }
+}
+
+struct SentCommit {
+    at: Instant,
+    offsets: Vec<(TopicPartition, Epoch, Offset)>,
+}
+
+impl Poll {
+    fn run(mut self) {
+        let mut ticked = Instant::now();
+        while self.over.is_none() && !self.shared.is_stopping() {
+            self.obey();
+            self.poll();
+            if ticked.elapsed() >= TICK {
+                self.tick();
+                ticked = Instant::now();
+            }
+        }
+        self.leave();
+    }
+
+    /// Polls until nothing is there, or enough was gathered, and hands it on.
+    fn poll(&mut self) {
+        let queue = self.queue.clone();
+        let mut wait = TICK;
+        while let Some(event) = queue.poll(wait) {
+            wait = Duration::ZERO;
+            self.take(&event);
+            let full = self.round.messages() >= ROUND_MESSAGES || self.round.bytes() >= ROUND_BYTES;
+            if full || self.over.is_some() {
+                break;
+            }
+        }
+        self.hand_on();
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            EventKind::Fetch => {
+                for message in event.messages() {
+                    match message.error() {
+                        None => self.round.push(&message),
+                        Some(code) => self.trouble(code, &message.reason()),
+                    }
+                }
+            }
+            EventKind::Rebalance => {
+                self.hand_on();
+                self.rebalance(event);
+            }
+            EventKind::OffsetCommit => self.committed(event),
+            EventKind::Error => self.error(event),
+            EventKind::Log => event.log(),
+            EventKind::Delivery | EventKind::Other => {}
+        }
+    }
+
+    /// Hands on what was fetched, less what isn't owned.
+    pub(super) fn hand_on(&mut self) {
+        if self.round.messages() == 0 {
+            return;
+        }
+        let recovered = self.troubles.consuming();
+        self.recovered(recovered);
+        for (partition, messages) in self.round.take() {
+            if let Some(owned) = self.owned.get(&partition) {
+                let epoch = owned.epoch;
+                self.emit(ConsumerEvent::Messages {
+                    partition,
+                    epoch,
+                    messages,
+                });
+            }
+        }
+    }
+
+    /// Tells the receiver. One that is gone ends the consumer.
+    pub(super) fn emit(&self, event: ConsumerEvent) {
+        if self.events.blocking_send(event).is_err() {
+            self.shared.stop();
+        }
+    }
+
+    /// Does what the handle left word of.
+    fn obey(&mut self) {
+        let commands = self.shared.take();
+        if !commands.is_empty() {
+            for (partition, (epoch, offset)) in commands.seeks {
+                if self.owns(&partition, epoch) {
+                    self.seek(&partition, offset);
+                }
+            }
+            self.pause_and_resume(commands.pauses);
+            for (partition, (epoch, next)) in commands.commits {
+                commands::merge(&mut self.commits, &partition, epoch, next);
+            }
+        }
+        self.send_commits();
+    }
+
+    pub(super) fn owns(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        self.owned
+            .get(partition)
+            .is_some_and(|owned| owned.epoch == epoch)
+    }
+
+    fn seek(&mut self, partition: &TopicPartition, offset: Offset) {
+        let list = List::of_offsets([(partition, offset)]);
+        let failed = self.client.seek(&list, SEEK).err();
+        let failed = failed.or_else(|| {
+            list.iter()
+                .find_map(|entry| entry.error)
+                .map(|code| code.to_string())
+        });
+        match failed {
+            None => {
+                let recovered = self.troubles.close(&[TroubleClass::OutOfRange]);
+                self.recovered(recovered);
+            }
+            Some(text) => {
+                let text = format!("can't go to offset {offset} of {partition} ({text})");
+                let report = self.troubles.report(TroubleClass::OutOfRange, text);
+                self.report(report);
+            }
+        }
+    }
+
+    fn pause_and_resume(&mut self, pauses: HashMap<TopicPartition, (Epoch, bool)>) {
+        let (mut paused, mut resumed) = (Vec::new(), Vec::new());
+        for (partition, (epoch, pause)) in pauses {
+            match self.owned.get_mut(&partition) {
+                Some(owned) if owned.epoch == epoch && owned.paused != pause => {
+                    owned.paused = pause
+                }
+                Some(_) | None => continue,
+            }
+            if pause {
+                paused.push(partition)
+            } else {
+                resumed.push(partition)
+            }
+        }
+        let failed = |done: Result<(), Code>, what: &str| {
+            if let Err(code) = done {
+                tracing::warn!(%code, "librdkafka can't {what} partitions");
+            }
+        };
+        if !paused.is_empty() {
+            failed(self.client.pause(&List::of_partitions(&paused)), "pause");
+        }
+        if !resumed.is_empty() {
+            failed(self.client.resume(&List::of_partitions(&resumed)), "resume");
+        }
+    }
+
+    /// Sends the commits that wait, unless others are under way: those that come meanwhile go together.
+    fn send_commits(&mut self) {
+        if self.commits.is_empty()
+            || self
+                .sent_commits
+                .values()
+                .any(|sent| sent.at.elapsed() < COMMIT_OVERDUE)
+        {
+            return;
+        }
+        let commits = std::mem::take(&mut self.commits);
+        let offsets: Vec<(TopicPartition, Epoch, Offset)> = commits
+            .into_iter()
+            .filter(|(partition, (epoch, _))| self.owns(partition, *epoch))
+            .map(|(partition, (epoch, next))| (partition, epoch, next))
+            .collect();
+        if offsets.is_empty() {
+            return;
+        }
+        self.commit_number += 1;
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, _, next)| (partition, *next)),
+        );
+        match self.client.commit(&list, &self.queue, self.commit_number) {
+            Ok(()) => {
+                self.sent_commits.insert(
+                    self.commit_number,
+                    SentCommit {
+                        at: Instant::now(),
+                        offsets,
+                    },
+                );
+            }
+            Err(code) => {
+                for (partition, epoch, next) in offsets {
+                    let result = Err(commit_error(code));
+                    self.emit(ConsumerEvent::Committed {
+                        partition,
+                        epoch,
+                        next,
+                        result,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Hands on the answer to a commit.
+    fn committed(&mut self, event: &Event<'_>) {
+        let Some(sent) = self.sent_commits.remove(&event.commit_number()) else {
+            return;
+        };
+        self.answer_commits(event, sent.offsets);
+        self.send_commits();
+    }
+
+    /// Tells what became of each offset of a commit.
+    pub(super) fn answer_commits(
+        &mut self,
+        event: &Event<'_>,
+        offsets: Vec<(TopicPartition, Epoch, Offset)>,
+    ) {
+        let errors: HashMap<(String, i32), Code> = event
+            .partitions()
+            .iter()
+            .flat_map(|list| list.iter())
+            .filter_map(|entry| Some(((entry.topic.into_owned(), entry.partition), entry.error?)))
+            .collect();
+        let general = event.error();
+        if general.is_none() {
+            let recovered = self.troubles.connected();
+            self.recovered(recovered);
+        }
+        for (partition, epoch, next) in offsets {
+            let own = errors
+                .get(&(partition.topic.to_string(), partition.partition))
+                .copied();
+            let result = match own.or(general) {
+                None | Some(Code::NoOffset) => Ok(()),
+                Some(code) => Err(commit_error(code)),
+            };
+            self.emit(ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result,
+            });
+        }
+    }
+
+    fn error(&mut self, event: &Event<'_>) {
+        match event.error() {
+            Some(Code::Fatal) => self.fatal(&event.reason()),
+            Some(Code::AutoOffsetReset) => self.out_of_range(event),
+            Some(Code::PollExceeded) => {
+                // What follows is that the partitions are lost, which is told as such.
+                tracing::warn!(reason = %event.reason(), "polling stood still for too long, the group goes on without");
+            }
+            Some(code) => self.trouble(code, &event.reason()),
+            None => {}
+        }
+    }
+
+    fn fatal(&mut self, reason: &str) {
+        let (code, text) = self
+            .client
+            .fatal()
+            .unwrap_or((Code::Fatal, reason.to_owned()));
+        let group = self.settings.group.clone();
+        self.over = Some(match (code, self.settings.instance_id.clone()) {
+            (Code::FencedInstanceId | Code::UnreleasedInstanceId, Some(instance)) => {
+                Error::InstanceConflict { group, instance }
+            }
+            _ => Error::Fatal { text },
+        });
+        // librdkafka gives up the assignment by itself then, without a word.
+        self.lose_everything();
+    }
+
+    fn out_of_range(&mut self, event: &Event<'_>) {
+        let Some((topic, partition, wanted)) = event.partition() else {
+            return;
+        };
+        let partition = TopicPartition::new(self.round.name(&topic), partition);
+        let Some(epoch) = self.owned.get(&partition).map(|owned| owned.epoch) else {
+            return;
+        };
+        self.hand_on();
+        let range = self.client.query_range(&partition, TICK).ok();
+        self.emit(ConsumerEvent::OutOfRange {
+            partition,
+            epoch,
+            wanted,
+            range,
+        });
+    }
+
+    fn trouble(&mut self, code: Code, reason: &str) {
+        let report = self.troubles.error(code, reason);
+        self.report(report);
+    }
+
+    pub(super) fn report(&self, report: Option<Report>) {
+        if let Some((class, text)) = report {
+            self.emit(ConsumerEvent::Trouble { class, text });
+        }
+    }
+
+    pub(super) fn recovered(&self, classes: Vec<TroubleClass>) {
+        for class in classes {
+            self.emit(ConsumerEvent::Recovered { class });
+        }
+    }
+
+    /// What is done about once a second.
+    fn tick(&mut self) {
+        let highs = self.owned.keys();
+        let highs: Vec<_> = highs
+            .filter_map(|partition| Some((partition.clone(), self.client.cached_high(partition)?)))
+            .collect();
+        if !highs.is_empty() {
+            self.emit(ConsumerEvent::Watermarks(highs));
+        }
+        if self.troubles.is_disconnected() && self.client.is_reachable(PROBE) {
+            let recovered = self.troubles.connected();
+            self.recovered(recovered);
+        }
+        if self.troubles.has(TroubleClass::UnknownTopic) {
+            self.look_for_topics();
+        }
+        if self.settings.start != Start::Earliest && self.known_topics.is_none() {
+            self.known_topics = self
+                .client
+                .topics(PROBE)
+                .ok()
+                .map(|topics| topics.into_keys().collect());
+        }
+        self.sent_commits
+            .retain(|_, sent| sent.at.elapsed() < 10 * COMMIT_OVERDUE);
+    }
+
+    /// Whether the topics that were not there are there now.
+    fn look_for_topics(&mut self) {
+        let Topics::List(wanted) = &self.settings.topics else {
+            return;
+        };
+        let Ok(found) = self.client.topics(PROBE) else {
+            return;
+        };
+        if wanted.iter().all(|topic| found.contains_key(topic)) {
+            let recovered = self.troubles.close(&[TroubleClass::UnknownTopic]);
+            self.recovered(recovered);
+        }
+    }
+
+    /// Leaves the group and destroys the client.
+    fn leave(mut self) {
+        let queue = self.queue.clone();
+        let deadline = Instant::now() + self.settings.drain_timeout + LEAVE;
+        match queue.close_consumer() {
+            Ok(()) => {
+                while !queue.is_closed() && Instant::now() < deadline {
+                    if let Some(event) = queue.poll(Duration::from_millis(100)) {
+                        self.take(&event);
+                    }
+                }
+            }
+            Err(text) => tracing::warn!(error = text, "librdkafka can't leave the group in order"),
+        }
+        self.lose_everything();
+        if let Some(error) = self.over.take() {
+            self.emit(ConsumerEvent::Fatal(error));
+        }
+        let shared = self.shared.clone();
+        drop((shared.give_up_queue(), queue, self));
+        shared.end();
+    }
+}
+
+/// Why a commit failed, and whether the group has moved on.
+pub(super) fn commit_error(code: Code) -> CommitError {
+    let stale = matches!(
+        code,
+        Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::RebalanceInProgress
+            | Code::FencedInstanceId
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+            | Code::AssignmentLost
+    );
+    CommitError {
+        text: code.to_string(),
+        stale,
+    }
+}

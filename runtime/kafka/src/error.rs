@@ -1,0 +1,101 @@
+//! What can go wrong before or instead of messages moving.
+
+use pelton_types::TopicPartition;
+
+/// A failure of this room.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// librdkafka doesn't take a property.
+    #[error("the librdkafka property `{name}` can't be used: {text}; correct or remove it")]
+    Property {
+        /// Which one.
+        name: String,
+        /// What librdkafka says; never a secret's value.
+        text: String,
+    },
+    /// A property that this room sets itself.
+    #[error("the librdkafka property `{name}` is set by the daemon, which relies on it; remove it")]
+    OwnedProperty {
+        /// Which one.
+        name: String,
+    },
+    /// The client could not be created.
+    #[error("can't create a Kafka client: {text}")]
+    Client {
+        /// What librdkafka says.
+        text: String,
+    },
+    /// A thread could not be started.
+    #[error("can't start a thread for a Kafka client")]
+    Thread(#[source] std::io::Error),
+    /// The subscription was refused.
+    #[error("can't subscribe to `{topics}`: {text}")]
+    Subscribe {
+        /// What was subscribed to.
+        topics: String,
+        /// What librdkafka says.
+        text: String,
+    },
+    /// `start = "error"`, and there is a partition without a committed offset.
+    #[error(
+        "group `{group}` has no committed offset for {partition} and `start = \"error\"` forbids choosing one; \
+         commit an offset for the group, or set `start` to \"earliest\" or \"latest\""
+    )]
+    NoCommittedOffset {
+        /// The group.
+        group: String,
+        /// The first such partition.
+        partition: TopicPartition,
+    },
+    /// Another process uses the same `group.instance.id`.
+    #[error(
+        "another member of group `{group}` uses the instance id `{instance}`; \
+         give every process an `instance-id` of its own, or none"
+    )]
+    InstanceConflict {
+        /// The group.
+        group: String,
+        /// The id.
+        instance: String,
+    },
+    /// A client can't go on.
+    #[error("the Kafka client can't go on: {text}")]
+    Fatal {
+        /// What librdkafka says.
+        text: String,
+    },
+    /// The cluster's topics could not be read.
+    #[error(
+        "can't read the topics of {bootstrap}: {text}; check the address and that the broker runs"
+    )]
+    Metadata {
+        /// Whom was asked.
+        bootstrap: String,
+        /// What librdkafka says.
+        text: String,
+    },
+    /// A topic could not be created.
+    #[error("can't create topic `{topic}`: {text}")]
+    CreateTopic {
+        /// Which one.
+        topic: String,
+        /// What the broker says.
+        text: String,
+    },
+    /// A topic's configuration could not be read.
+    #[error("can't read the configuration of topic `{topic}`: {text}")]
+    DescribeTopic {
+        /// Which one.
+        topic: String,
+        /// What the broker says.
+        text: String,
+    },
+    /// The embedded broker refused something.
+    #[error("the embedded broker can't {action}: {text}")]
+    Embedded {
+        /// What it should have done.
+        action: String,
+        /// What it says.
+        text: String,
+    },
+}

@@ -1,0 +1,31 @@
+//! The thin safe layer over librdkafka's C interface that consumer and producer stand on.
+//!
+//! Why not rdkafka's own types: its consumer can't be woken from a poll, panics on header names that are not
+//! UTF-8, and hangs on drop while a list of partitions from it is alive; its producers leave no place for the
+//! interceptors that transactions will need.
+//!
+//! Invariant: a client outlives its queues, and an event its queue's poll; each is destroyed exactly once.
+
+mod client;
+mod event;
+mod list;
+
+pub(crate) use client::{Client, Queue};
+pub(crate) use event::{Event, EventKind, RawMessage, text};
+pub(crate) use list::{List, ListRef, NO_OFFSET};
+
+use rdkafka::config::RDKafkaLogLevel as Level;
+
+/// librdkafka's lines go into the log, under a target of their own. What it reports as an error event too is
+/// turned into a trouble elsewhere, so that here it is only a detail.
+pub(crate) fn log(level: Level, facility: &str, line: &str) {
+    match (level, facility) {
+        (_, "FAIL" | "ERROR") | (Level::Notice | Level::Info, _) => {
+            tracing::debug!(target: "librdkafka", facility, "{line}");
+        }
+        (Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning, _) => {
+            tracing::warn!(target: "librdkafka", facility, "{line}");
+        }
+        (Level::Debug, _) => tracing::trace!(target: "librdkafka", facility, "{line}"),
+    }
+}

@@ -1,0 +1,150 @@
+//! Lists of partitions.
+#![expect(unsafe_code, reason = "librdkafka's lists of partitions are C structs")]
+
+use std::{
+    borrow::Cow,
+    ffi::{CStr, CString},
+    marker::PhantomData,
+    ops::Deref,
+};
+
+use pelton_types::{Offset, TopicPartition};
+use rdkafka::types::RDKafkaErrorCode as Code;
+use rdkafka_sys as sys;
+
+/// The offset that says there is none.
+pub(crate) const NO_OFFSET: Offset = sys::RD_KAFKA_OFFSET_INVALID as Offset;
+
+/// A list of partitions that is ours.
+pub(crate) struct List(ListRef<'static>);
+
+/// A list of partitions that is someone else's, an event's for instance.
+pub(crate) struct ListRef<'a> {
+    ptr: *mut sys::rd_kafka_topic_partition_list_t,
+    owner: PhantomData<&'a ()>,
+}
+
+/// One entry.
+pub(crate) struct Element<'a> {
+    /// The topic's name.
+    pub(crate) topic: Cow<'a, str>,
+    /// The partition's number.
+    pub(crate) partition: i32,
+    /// An offset, where the list carries them.
+    pub(crate) offset: Offset,
+    /// An error, where the list carries them.
+    pub(crate) error: Option<Code>,
+}
+
+impl List {
+    /// An empty list.
+    pub(crate) fn new() -> Self {
+        // SAFETY: no precondition; the list is destroyed once, on drop.
+        let ptr = unsafe { sys::rd_kafka_topic_partition_list_new(8) };
+        Self(ListRef {
+            ptr,
+            owner: PhantomData,
+        })
+    }
+
+    /// The names of topics, or patterns, without partitions. Names no topic can have are left out.
+    pub(crate) fn of_topics<'a>(topics: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut list = Self::new();
+        for topic in topics {
+            list.add(topic, -1, NO_OFFSET);
+        }
+        list
+    }
+
+    /// Partitions without offsets.
+    pub(crate) fn of_partitions<'a>(
+        partitions: impl IntoIterator<Item = &'a TopicPartition>,
+    ) -> Self {
+        let mut list = Self::new();
+        for partition in partitions {
+            list.add(&partition.topic, partition.partition, NO_OFFSET);
+        }
+        list
+    }
+
+    /// Partitions with offsets.
+    pub(crate) fn of_offsets<'a>(
+        offsets: impl IntoIterator<Item = (&'a TopicPartition, Offset)>,
+    ) -> Self {
+        let mut list = Self::new();
+        for (partition, offset) in offsets {
+            list.add(&partition.topic, partition.partition, offset);
+        }
+        list
+    }
+
+    fn add(&mut self, topic: &str, partition: i32, offset: Offset) {
+        // A name with a NUL can't come from a broker, and none is subscribed to that isn't there.
+        let Ok(topic) = CString::new(topic) else {
+            return;
+        };
+        // SAFETY: the list is alive and the name is copied; the entry returned is valid until the next addition.
+        unsafe {
+            let entry =
+                sys::rd_kafka_topic_partition_list_add(self.0.ptr, topic.as_ptr(), partition);
+            (*entry).offset = offset;
+        }
+    }
+}
+
+impl Deref for List {
+    type Target = ListRef<'static>;
+
+    fn deref(&self) -> &ListRef<'static> {
+        &self.0
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        // SAFETY: made by `new`, destroyed only here.
+        unsafe { sys::rd_kafka_topic_partition_list_destroy(self.0.ptr) }
+    }
+}
+
+impl ListRef<'_> {
+    /// Wraps a list; `None` for a null pointer.
+    ///
+    /// # Safety
+    /// The list must stay alive and unchanged by others for the lifetime.
+    pub(super) unsafe fn from_ptr<'a>(
+        ptr: *mut sys::rd_kafka_topic_partition_list_t,
+    ) -> Option<ListRef<'a>> {
+        (!ptr.is_null()).then_some(ListRef {
+            ptr,
+            owner: PhantomData,
+        })
+    }
+
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_topic_partition_list_t {
+        self.ptr
+    }
+
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        // SAFETY: the list is alive.
+        usize::try_from(unsafe { (*self.ptr).cnt }).unwrap_or(0)
+    }
+
+    /// The entries.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = Element<'_>> {
+        (0..self.len()).map(|index| {
+            // SAFETY: the list is alive and has that many entries, each with a name.
+            let (entry, topic) = unsafe {
+                let entry = &*(*self.ptr).elems.add(index);
+                (entry, CStr::from_ptr(entry.topic))
+            };
+            Element {
+                topic: topic.to_string_lossy(),
+                partition: entry.partition,
+                offset: entry.offset,
+                error: super::event::code(entry.err),
+            }
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! Sends outputs, and says what became of each.
+//!
+//! Invariant: every message that [`Producer::send`] took is answered exactly once, in its mailbox: acknowledged
+//! by all in-sync replicas, refused for good, purged, or lost to a fatal error. There is no time-out: an
+//! outage is waited out.
+
+mod mailbox;
+mod native;
+mod raw;
+
+use std::{collections::BTreeMap, sync::Arc, time::Instant};
+
+use tokio::sync::watch;
+
+pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
+use self::native::Native;
+use crate::Error;
+
+/// All a producer needs to know.
+#[derive(Clone)]
+pub struct ProducerSettings {
+    /// `host:port`, comma-separated.
+    pub bootstrap: String,
+    /// How the client names itself to brokers.
+    pub client_id: String,
+    /// Most messages in its queue; `None` is librdkafka's default.
+    pub queue_messages: Option<u32>,
+    /// Most bytes in its queue, rounded to KiB; `None` is librdkafka's default.
+    pub queue_bytes: Option<u64>,
+    /// Further librdkafka properties (`compression.type`, `linger.ms`, ...).
+    pub properties: BTreeMap<String, String>,
+}
+
+/// One message to be sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Outgoing<'a> {
+    /// Where to.
+    pub topic: &'a str,
+    /// A fixed partition; `None` leaves it to the key's murmur2 hash, as Java's and KafkaJS's clients do.
+    pub partition: Option<i32>,
+    /// CreateTime in milliseconds; `None` is now. 0 is sent as 1, because librdkafka takes 0 for now.
+    pub timestamp: Option<i64>,
+    /// The key; `None` is null.
+    pub key: Option<&'a [u8]>,
+    /// The value; `None` is null, a tombstone.
+    pub value: Option<&'a [u8]>,
+    /// Name and value of each header, in order; duplicates are kept, and a value may be null.
+    pub headers: &'a [(&'a [u8], Option<&'a [u8]>)],
+}
+
+/// Why a message was not taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SendError {
+    /// There is no room: wait with [`Producer::wait_for_room`] and send again.
+    #[error("the producer's queue is full")]
+    QueueFull,
+    /// It will never be taken: too large, no such partition.
+    #[error("{text}")]
+    Refused {
+        /// Why, for people.
+        text: String,
+    },
+    /// The producer is over: make a new one.
+    #[error("{text}")]
+    Fatal {
+        /// Why, for people.
+        text: String,
+    },
+}
+
+/// How a producer is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProducerHealth {
+    /// What is wrong outside, for people; the producer goes on trying.
+    pub trouble: Option<String>,
+    /// Why the producer is over, for people.
+    pub fatal: Option<String>,
+}
+
+/// An idempotent producer. Cheap to clone; with the last clone it ends, and what is in its queue is purged.
+#[derive(Clone)]
+pub struct Producer {
+    native: Arc<Native>,
+}
+
+impl Producer {
+    /// Makes a producer. Needs no broker yet.
+    ///
+    /// # Errors
+    /// Properties librdkafka refuses, no thread.
+    pub fn start(settings: ProducerSettings) -> Result<Self, Error> {
+        Ok(Self {
+            native: Arc::new(Native::start(settings)?),
+        })
+    }
+
+    /// Takes a message into the queue; its bytes are copied. What becomes of it is told to `mailbox`,
+    /// under `ticket`.
+    ///
+    /// # Errors
+    /// See [`SendError`]; the mailbox hears nothing then.
+    pub fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        mailbox: &Arc<Mailbox>,
+        ticket: u64,
+    ) -> Result<(), SendError> {
+        self.native.send(outgoing, mailbox, ticket)
+    }
+
+    /// Waits until messages have left the queue since it was full. It may be full again: try and see.
+    pub async fn wait_for_room(&self) {
+        self.native.answered().await;
+    }
+
+    /// Gives up on everything in the queue and in flight: it is answered as purged. What is in flight may
+    /// have been written all the same.
+    pub fn purge(&self) {
+        self.native.purge();
+    }
+
+    /// Waits until everything taken is answered; `false` when the deadline came first.
+    pub async fn flush(&self, deadline: Instant) -> bool {
+        let all_answered = async {
+            while self.in_flight() > 0 {
+                self.native.answered().await;
+            }
+        };
+        tokio::time::timeout_at(deadline.into(), all_answered)
+            .await
+            .is_ok()
+    }
+
+    /// How many messages were taken and not answered yet.
+    pub fn in_flight(&self) -> usize {
+        self.native.in_flight()
+    }
+
+    /// Why the producer is over, if it is.
+    pub fn fatal(&self) -> Option<String> {
+        self.native.health().borrow().fatal.clone()
+    }
+
+    /// How the producer is, and to hear when that changes.
+    pub fn health(&self) -> watch::Receiver<ProducerHealth> {
+        self.native.health()
+    }
+
+    /// Ends the producer and waits until its memory is given back; what isn't answered yet is purged.
+    /// Other clones refuse to send from then on.
+    pub async fn close(self) {
+        self.native.close().await;
+    }
+}

@@ -1,0 +1,354 @@
+//! The librdkafka producer behind [`Producer`](super::Producer), and the thread that reads its delivery reports.
+//!
+//! Invariant: while the thread runs the client lives, and the thread destroys it: never an async task.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+use tokio::sync::{Notify, watch};
+
+use super::{
+    Delivery, DeliveryError, Mailbox, Outgoing, ProducerHealth, ProducerSettings, SendError,
+    raw::{self, Receipt, Topic, Unsent},
+};
+use crate::{
+    Error,
+    native::{Client, Event, EventKind, Queue},
+    properties,
+    trouble::Troubles,
+};
+
+/// How often the thread looks whether brokers are back, and whether it should end.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a broker may take to answer when the thread looks whether it is back.
+const PROBE: Duration = Duration::from_millis(250);
+/// How long an ending producer waits for the reports of what it purged.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+pub(super) struct Native {
+    shared: Arc<Shared>,
+    health: watch::Receiver<ProducerHealth>,
+    ended: watch::Receiver<bool>,
+}
+
+/// What senders and the thread share.
+struct Shared {
+    /// `None` once the producer is over.
+    open: RwLock<Option<Open>>,
+    in_flight: AtomicUsize,
+    answered: Notify,
+    closing: AtomicBool,
+}
+
+/// A producer that takes messages.
+struct Open {
+    /// Topics that were sent to. They go before the client does.
+    topics: HashMap<String, Topic>,
+    queue: Arc<Queue>,
+    client: Arc<Client>,
+}
+
+impl Native {
+    pub(super) fn start(settings: ProducerSettings) -> Result<Self, Error> {
+        let client = Client::producer(properties::producer(&settings)?)?;
+        let no_queue = || Error::Client {
+            text: "it has no event queue".to_owned(),
+        };
+        let queue = Arc::new(client.main_queue().ok_or_else(no_queue)?);
+        let shared = Arc::new(Shared {
+            open: RwLock::new(Some(Open {
+                topics: HashMap::new(),
+                queue: queue.clone(),
+                client: client.clone(),
+            })),
+            in_flight: AtomicUsize::new(0),
+            answered: Notify::new(),
+            closing: AtomicBool::new(false),
+        });
+        let (health_sender, health) = watch::channel(ProducerHealth::default());
+        let (ended_sender, ended) = watch::channel(false);
+        let troubles = Troubles::new(&settings.bootstrap);
+        let thread = Reports {
+            shared: shared.clone(),
+            queue,
+            client,
+            troubles,
+            health: health_sender,
+        };
+        thread::Builder::new()
+            .name("pelton-producer".to_owned())
+            .spawn(move || {
+                thread.run();
+                ended_sender.send_replace(true);
+            })
+            .map_err(Error::Thread)?;
+        Ok(Self {
+            shared,
+            health,
+            ended,
+        })
+    }
+
+    pub(super) fn send(
+        &self,
+        outgoing: Outgoing<'_>,
+        mailbox: &Arc<Mailbox>,
+        ticket: u64,
+    ) -> Result<(), SendError> {
+        if outgoing.timestamp.is_some_and(|millis| millis < 0) {
+            return Err(SendError::Refused {
+                text: "a timestamp before 1970 can't be written".to_owned(),
+            });
+        }
+        if let Some(partition @ ..=-1) = outgoing.partition {
+            return Err(SendError::Refused {
+                text: format!("there is no partition {partition}"),
+            });
+        }
+        let over = || SendError::Fatal {
+            text: "the producer is closed".to_owned(),
+        };
+        let mut receipt = Receipt {
+            mailbox: mailbox.clone(),
+            ticket,
+        };
+        loop {
+            let open = self
+                .shared
+                .open
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            let Open { topics, client, .. } = open.as_ref().ok_or_else(over)?;
+            if let Some(topic) = topics.get(outgoing.topic) {
+                // Counted before, because the report may come before this returns.
+                self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
+                return raw::produce(client, topic, &outgoing, receipt).map_err(
+                    |Unsent { code, text }| {
+                        self.shared.settle(1);
+                        send_error(client, code, text)
+                    },
+                );
+            }
+            drop(open);
+            receipt = self.meet(outgoing.topic, receipt)?;
+        }
+    }
+
+    /// Makes a topic known, under the exclusive lock.
+    fn meet(&self, name: &str, receipt: Receipt) -> Result<Receipt, SendError> {
+        let mut open = self
+            .shared
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(Open { topics, client, .. }) = open.as_mut()
+            && !topics.contains_key(name)
+        {
+            let topic = Topic::new(client, name).map_err(|text| SendError::Refused {
+                text: format!("can't produce to `{name}`: {text}"),
+            })?;
+            topics.insert(name.to_owned(), topic);
+        }
+        Ok(receipt)
+    }
+
+    /// Waits until something was answered, unless nothing is outstanding.
+    pub(super) async fn answered(&self) {
+        let answered = self.shared.answered.notified();
+        if self.in_flight() > 0 {
+            answered.await;
+        }
+    }
+
+    pub(super) fn purge(&self) {
+        if let Some(open) = &*self
+            .shared
+            .open
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+        {
+            open.client.purge();
+        }
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.shared.in_flight.load(Ordering::Acquire)
+    }
+
+    pub(super) fn health(&self) -> watch::Receiver<ProducerHealth> {
+        self.health.clone()
+    }
+
+    pub(super) async fn close(&self) {
+        self.shared.close();
+        // An error means that the thread is gone.
+        let _ = self.ended.clone().wait_for(|ended| *ended).await;
+    }
+}
+
+impl Drop for Native {
+    fn drop(&mut self) {
+        self.shared.close();
+    }
+}
+
+impl Shared {
+    fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+        if let Some(open) = &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+            open.queue.wake();
+        }
+    }
+
+    /// Counts messages that are answered, or were not taken after all.
+    fn settle(&self, count: usize) {
+        self.in_flight.fetch_sub(count, Ordering::AcqRel);
+        self.answered.notify_waiters();
+    }
+}
+
+fn send_error(client: &Client, code: Code, text: String) -> SendError {
+    if code == Code::QueueFull {
+        return SendError::QueueFull;
+    }
+    match client.fatal() {
+        Some((_, text)) => SendError::Fatal { text },
+        None => SendError::Refused { text },
+    }
+}
+
+/// The thread that reads delivery reports.
+struct Reports {
+    shared: Arc<Shared>,
+    queue: Arc<Queue>,
+    client: Arc<Client>,
+    troubles: Troubles,
+    health: watch::Sender<ProducerHealth>,
+}
+
+impl Reports {
+    fn run(mut self) {
+        let mut looked = Instant::now();
+        while !self.shared.closing.load(Ordering::Acquire) {
+            let queue = self.queue.clone();
+            if let Some(event) = queue.poll(TICK) {
+                self.take(&event);
+            }
+            if self.troubles.is_disconnected() && looked.elapsed() > TICK {
+                if self.client.is_reachable(PROBE) {
+                    self.troubles.connected();
+                    self.publish();
+                }
+                looked = Instant::now();
+            }
+        }
+        self.end();
+    }
+
+    fn take(&mut self, event: &Event<'_>) {
+        match event.kind() {
+            EventKind::Delivery => self.deliver(event),
+            EventKind::Error => self.error(event),
+            EventKind::Log => event.log(),
+            EventKind::Fetch
+            | EventKind::Rebalance
+            | EventKind::OffsetCommit
+            | EventKind::Other => {}
+        }
+    }
+
+    fn deliver(&mut self, event: &Event<'_>) {
+        let (mut answered, mut acknowledged) = (0, false);
+        for message in event.messages() {
+            let result = message
+                .error()
+                .map_or(Ok(()), |code| Err(delivery_error(code, &message.reason())));
+            acknowledged |= result.is_ok();
+            answered += 1;
+            if let Some(Receipt { mailbox, ticket }) = raw::receipt(&message) {
+                mailbox.put(Delivery { ticket, result });
+            }
+        }
+        self.shared.settle(answered);
+        if acknowledged && !self.troubles.consuming().is_empty() {
+            self.publish();
+        }
+    }
+
+    fn error(&mut self, event: &Event<'_>) {
+        let Some(code) = event.error() else { return };
+        if code == Code::Fatal {
+            let text = self
+                .client
+                .fatal()
+                .map_or_else(|| event.reason().into_owned(), |(_, text)| text);
+            self.health.send_modify(|health| health.fatal = Some(text));
+        } else if self.troubles.error(code, &event.reason()).is_some() {
+            self.publish();
+        }
+    }
+
+    fn publish(&self) {
+        let trouble = self.troubles.summary().map(str::to_owned);
+        self.health.send_if_modified(|health| {
+            let changed = health.trouble != trouble;
+            health.trouble = trouble;
+            changed
+        });
+    }
+
+    /// Nothing can be sent any more; what isn't answered yet is purged, and reported so.
+    fn end(mut self) {
+        drop(
+            self.shared
+                .open
+                .write()
+                .unwrap_or_else(PoisonError::into_inner)
+                .take(),
+        );
+        self.client.purge();
+        let deadline = Instant::now() + FAREWELL;
+        let queue = self.queue.clone();
+        while self.shared.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
+            if let Some(event) = queue.poll(Duration::from_millis(100)) {
+                self.take(&event);
+            }
+        }
+    }
+}
+
+/// Whether a message failed for good, or the producer did.
+fn delivery_error(code: Code, reason: &str) -> DeliveryError {
+    let purged = matches!(
+        code,
+        Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy
+    );
+    let permanent = matches!(
+        code,
+        Code::MessageSizeTooLarge
+            | Code::InvalidMessageSize
+            | Code::MessageBatchTooLarge
+            | Code::TopicAuthorizationFailed
+            | Code::InvalidTopic
+            | Code::UnknownTopic
+            | Code::UnknownTopicOrPartition
+            | Code::UnknownPartition
+            | Code::InvalidRecord
+            | Code::InvalidTimestamp
+            | Code::PolicyViolation
+            | Code::UnsupportedForMessageFormat
+    );
+    DeliveryError {
+        text: reason.to_owned(),
+        permanent,
+        purged,
+    }
+}

@@ -1,0 +1,235 @@
+//! Turns the stream of librdkafka's errors into a line per change of state.
+//!
+//! librdkafka repeats an error for each broker and each attempt to connect. People want to hear once that
+//! something is wrong and once that it is well again.
+//!
+//! Invariant: between two reports of the same class there is a recovery of that class.
+
+use std::collections::{BTreeMap, btree_map::Entry};
+
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// What kind of trouble a client has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum TroubleClass {
+    /// No broker can be reached.
+    Unreachable,
+    /// A broker refuses the credentials.
+    Authentication,
+    /// TLS could not be set up.
+    Tls,
+    /// The credentials don't allow something.
+    Authorization,
+    /// A topic isn't there.
+    UnknownTopic,
+    /// The group's coordinator refuses the member, or the group's offsets can't be read.
+    Group,
+    /// A position is out of range: retention overtook the group.
+    OutOfRange,
+    /// A fetched batch can't be read.
+    Corrupt,
+}
+
+impl TroubleClass {
+    /// The class as it stands in logs and labels.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreachable => "unreachable",
+            Self::Authentication => "authentication",
+            Self::Tls => "tls",
+            Self::Authorization => "authorization",
+            Self::UnknownTopic => "unknown-topic",
+            Self::Group => "group",
+            Self::OutOfRange => "out-of-range",
+            Self::Corrupt => "corrupt",
+        }
+    }
+}
+
+/// What is wrong at the moment.
+#[derive(Debug, Default)]
+pub(crate) struct Troubles {
+    /// By class, and for topics that aren't there by what librdkafka says of each.
+    open: BTreeMap<(TroubleClass, String), String>,
+    /// The last reason why a connection failed: the event that all brokers are down doesn't carry one.
+    connection: Option<String>,
+    bootstrap: String,
+}
+
+/// One thing worth saying.
+pub(crate) type Report = (TroubleClass, String);
+
+impl Troubles {
+    pub(crate) fn new(bootstrap: &str) -> Self {
+        Self {
+            bootstrap: bootstrap.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// Takes note of an error event; the report it makes, unless it is known already.
+    pub(crate) fn error(&mut self, code: Code, reason: &str) -> Option<Report> {
+        let class = match code {
+            Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
+                self.connection = Some(reason.to_owned());
+                return None;
+            }
+            Code::AllBrokersDown => {
+                let why = self.connection.as_deref().unwrap_or(reason);
+                let text = format!(
+                    "no broker of {} is reachable ({why}); still trying",
+                    self.bootstrap
+                );
+                return self.report(TroubleClass::Unreachable, text);
+            }
+            Code::Authentication | Code::SaslAuthenticationFailed => TroubleClass::Authentication,
+            Code::SSL => TroubleClass::Tls,
+            Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed => TroubleClass::Authorization,
+            Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
+                TroubleClass::UnknownTopic
+            }
+            Code::InconsistentGroupProtocol
+            | Code::InvalidGroupId
+            | Code::InvalidSessionTimeout
+            | Code::GroupMaxSizeReached => TroubleClass::Group,
+            Code::BadMessage | Code::InvalidMessage | Code::BadCompression => TroubleClass::Corrupt,
+            // The rest is routine: librdkafka retries it, and what it can't retry comes as a fatal error.
+            _ => {
+                tracing::debug!(%code, reason, "librdkafka reports an error");
+                return None;
+            }
+        };
+        let text = match class {
+            TroubleClass::Authentication => {
+                format!("a broker refuses the credentials ({reason}); still trying")
+            }
+            TroubleClass::Tls => format!("TLS can't be set up ({reason}); still trying"),
+            TroubleClass::Authorization => format!("not allowed ({reason}); still trying"),
+            TroubleClass::UnknownTopic => format!("a topic isn't there ({reason}); waiting for it"),
+            TroubleClass::Corrupt => format!("fetched data can't be read ({reason})"),
+            TroubleClass::Group | TroubleClass::Unreachable | TroubleClass::OutOfRange => {
+                format!("the group's coordinator refuses this member ({reason}); still trying")
+            }
+        };
+        let detail = if class == TroubleClass::UnknownTopic {
+            reason
+        } else {
+            ""
+        };
+        self.open(class, detail, text)
+    }
+
+    /// Takes note of trouble of which no error event speaks.
+    pub(crate) fn report(&mut self, class: TroubleClass, text: String) -> Option<Report> {
+        self.open(class, "", text)
+    }
+
+    fn open(&mut self, class: TroubleClass, detail: &str, text: String) -> Option<Report> {
+        let Entry::Vacant(entry) = self.open.entry((class, detail.to_owned())) else {
+            return None;
+        };
+        entry.insert(text.clone());
+        Some((class, text))
+    }
+
+    /// What is well again because a broker answered.
+    pub(crate) fn connected(&mut self) -> Vec<TroubleClass> {
+        use TroubleClass::{Authentication, Tls, Unreachable};
+        self.connection = None;
+        self.close(&[Unreachable, Authentication, Tls])
+    }
+
+    /// What is well again because partitions were assigned, or messages fetched.
+    pub(crate) fn consuming(&mut self) -> Vec<TroubleClass> {
+        if self.open.is_empty() {
+            return Vec::new();
+        }
+        let mut closed = self.connected();
+        closed.extend(self.close(&[TroubleClass::Authorization, TroubleClass::Group]));
+        closed
+    }
+
+    /// Closes some classes; those that were open.
+    pub(crate) fn close(&mut self, classes: &[TroubleClass]) -> Vec<TroubleClass> {
+        let mut closed = Vec::new();
+        for class in classes {
+            let before = self.open.len();
+            self.open.retain(|(open, _), _| open != class);
+            if self.open.len() < before {
+                closed.push(*class);
+            }
+        }
+        closed
+    }
+
+    /// Whether there is trouble of this class.
+    pub(crate) fn has(&self, class: TroubleClass) -> bool {
+        self.open.keys().any(|(open, _)| *open == class)
+    }
+
+    /// Whether it is worth asking a broker if it can be reached.
+    pub(crate) fn is_disconnected(&self) -> bool {
+        use TroubleClass::{Authentication, Tls, Unreachable};
+        [Unreachable, Authentication, Tls]
+            .into_iter()
+            .any(|class| self.has(class))
+    }
+
+    /// What is wrong, for people; the first of several.
+    pub(crate) fn summary(&self) -> Option<&str> {
+        self.open.values().next().map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_is_told_once_and_so_is_its_end() {
+        let mut troubles = Troubles::new("broker:9092");
+        assert_eq!(
+            troubles.error(Code::BrokerTransportFailure, "Connection refused"),
+            None
+        );
+        let (class, text) = troubles
+            .error(Code::AllBrokersDown, "1/1 brokers are down")
+            .expect("a report");
+        assert_eq!(class, TroubleClass::Unreachable);
+        assert!(
+            text.contains("broker:9092") && text.contains("Connection refused"),
+            "{text}"
+        );
+        assert_eq!(
+            troubles.error(Code::AllBrokersDown, "1/1 brokers are down"),
+            None
+        );
+        assert!(troubles.is_disconnected());
+        assert_eq!(troubles.connected(), [TroubleClass::Unreachable]);
+        assert!(troubles.connected().is_empty());
+        assert!(troubles.error(Code::AllBrokersDown, "again").is_some());
+    }
+
+    #[test]
+    fn a_single_lost_connection_is_no_trouble() {
+        let mut troubles = Troubles::new("broker:9092");
+        assert_eq!(
+            troubles.error(Code::BrokerTransportFailure, "Disconnected"),
+            None
+        );
+        assert!(!troubles.is_disconnected());
+    }
+
+    #[test]
+    fn wrong_credentials_are_named() {
+        let mut troubles = Troubles::new("broker:9092");
+        let (class, text) = troubles
+            .error(Code::Authentication, "SASL authentication error")
+            .expect("a report");
+        assert_eq!(class, TroubleClass::Authentication);
+        assert!(text.contains("credentials"), "{text}");
+    }
+}
