@@ -17,6 +17,8 @@ pub struct Handler {
     pub cluster: String,
     /// The component file.
     pub component: Component,
+    /// The folder of its source code, for development.
+    pub source: Option<PathBuf>,
     /// What it is subscribed to.
     pub topics: Topics,
     /// The consumer group.

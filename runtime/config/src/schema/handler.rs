@@ -17,6 +17,10 @@ pub(crate) struct Handler {
     #[schemars(required)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub component: Option<String>,
+    /// The folder of its source code, found from this file's folder. `pelton dev` builds the component from it whenever
+    /// it changes; `pelton run` ignores it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// The topics it reads: an array of names, or one regular expression that begins with `^`.
     #[schemars(required)]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -74,6 +78,7 @@ impl Default for Handler {
     fn default() -> Self {
         Self {
             component: None,
+            source: None,
             topics: None,
             cluster: "default".to_owned(),
             group: None,

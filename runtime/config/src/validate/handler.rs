@@ -38,6 +38,8 @@ pub(super) fn validate(
         name: name.to_owned(),
         cluster: raw.cluster,
         component: component::validate(&at.join("component"), raw.component, file, findings),
+        source: text(&at.join("source"), raw.source, findings)
+            .map(|source| file.parent().unwrap_or(Path::new("")).join(source)),
         topics,
         group: text(&at.join("group"), raw.group, findings)
             .unwrap_or_else(|| format!("pelton.{name}")),
