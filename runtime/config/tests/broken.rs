@@ -2,7 +2,12 @@
 //!
 //! `broken/NAME.toml` is read, and `broken/NAME.err` holds what is said about it. `UPDATE_EXPECT=1` writes what is
 //! said now: read the difference before committing it.
-#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program: its helpers fail as loudly as its tests"
+)]
 
 use std::{collections::BTreeSet, fs, path::Path};
 

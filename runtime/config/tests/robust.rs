@@ -1,5 +1,10 @@
 //! Whatever text comes in, it becomes a configuration or a report: never a panic, never an endless loop.
-#![allow(missing_docs, reason = "a test program")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test program: its helpers fail as loudly as its tests"
+)]
 
 use std::{fs, path::Path};
 
