@@ -1,1 +1,61 @@
-fn main(){}
+//! `cargo xtask ...`: what every contributor runs. Nothing of it reaches a user's machine.
+//!
+//! Invariant: CI runs `cargo xtask test` and nothing else, so whatever CI checks can be run here the same way.
+#![forbid(unsafe_code)]
+
+mod arrows;
+mod guests;
+mod paths;
+mod setup;
+mod shell;
+mod simulation;
+mod suites;
+mod test;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Set-up, tests and tools of Pelton's repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat.
+    Setup,
+    /// Compiles the whole workspace and its tests without running anything.
+    Check,
+    /// Runs all that CI runs, after `setup`.
+    Test(test::Options),
+    /// Builds every guest into target/guests/NAME.wasm.
+    Guests,
+    /// Runs dispatch through simulated consumer groups.
+    Sim(simulation::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> Result<()> {
+    std::env::set_current_dir(paths::root())?;
+    match task {
+        Task::Setup => setup::everything(),
+        Task::Check => suites::check(),
+        Task::Test(options) => test::run(&options),
+        Task::Guests => guests::build_all(),
+        Task::Sim(options) => simulation::run(&options),
+    }
+}

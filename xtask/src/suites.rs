@@ -1,0 +1,160 @@
+//! The suites: all that CI runs, in one table, cheap and telling ones first.
+//!
+//! Invariant: a suite's budget is a hard limit, and the budgets leave the whole under 40 minutes on two cores
+//! in a checkout where nothing is built yet.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+use crate::{
+    arrows, guests,
+    shell::{self, Tally},
+    simulation,
+};
+
+/// One suite.
+pub struct Suite {
+    /// What `--only` takes.
+    pub name: &'static str,
+    /// The most minutes it may take, first builds on two cores included.
+    pub budget: u64,
+    /// What it shows.
+    pub about: &'static str,
+    /// How it runs.
+    work: Work,
+}
+
+/// How a suite runs.
+enum Work {
+    /// These commands in the repository's root, one after the other; they stop at the first that fails.
+    Commands(&'static [&'static str]),
+    /// Whole-program suites of tests/suites, against this Kafka.
+    Broker(&'static [&'static str], &'static str),
+    /// Something in this program.
+    Own(fn(Instant) -> (Tally, Result<()>)),
+}
+
+/// All suites, in the order they run.
+pub const SUITES: &[Suite] = &[
+    Suite {
+        name: "fmt",
+        budget: 1,
+        about: "rustfmt has nothing to say",
+        work: Work::Commands(&[
+            "cargo fmt --all --check",
+            "cargo fmt --manifest-path plugins/Cargo.toml --all --check",
+        ]),
+    },
+    Suite {
+        name: "arrows",
+        budget: 1,
+        about: "every crate knows only what the design lets it know",
+        work: Work::Own(|_| (Tally::default(), arrows::check())),
+    },
+    Suite {
+        name: "clippy",
+        budget: 6,
+        about: "clippy has nothing to say, and every public item is documented",
+        work: Work::Commands(&["cargo clippy --workspace --all-targets --locked -- -D warnings"]),
+    },
+    Suite {
+        name: "guests",
+        budget: 5,
+        about: "the SDK, the stock plugins, the examples and the hostile guests build and pass their own tests",
+        work: Work::Own(guests::check),
+    },
+    Suite {
+        name: "build",
+        budget: 7,
+        about: "the daemon, the simulator and every test program build",
+        work: Work::Commands(&["cargo build --workspace --all-targets --locked"]),
+    },
+    Suite {
+        name: "unit",
+        budget: 3,
+        about: "the rooms keep their own rules",
+        work: Work::Commands(&["cargo test --workspace --locked --exclude pelton-harness"]),
+    },
+    Suite {
+        name: "simulation",
+        budget: 3,
+        about: "ten thousand simulated consumer groups lose, skip and reorder nothing",
+        work: Work::Own(simulation::ten_thousand),
+    },
+    Suite {
+        name: "doc",
+        budget: 2,
+        about: "the documentation builds without a warning",
+        work: Work::Own(documentation),
+    },
+    Suite {
+        name: "harness",
+        budget: 2,
+        about: "the broker of the tests and their foreign clients do what the other suites take for granted",
+        work: Work::Broker(&["harness"], "4"),
+    },
+];
+
+impl Suite {
+    /// Runs it within its budget.
+    pub fn run(&self) -> (Tally, Result<()>) {
+        let deadline = Instant::now() + Duration::from_secs(self.budget * 60);
+        match &self.work {
+            Work::Commands(lines) => commands(self.name, lines, &[], deadline),
+            Work::Broker(programs, kafka) => {
+                // The whole workspace with one set of features, so that nothing is built a second time.
+                let line = format!(
+                    "cargo test --workspace --locked --test {}",
+                    programs.join(" --test ")
+                );
+                commands(
+                    self.name,
+                    &[&line],
+                    &[("PELTON_TEST_KAFKA", kafka)],
+                    deadline,
+                )
+            }
+            Work::Own(work) => work(deadline),
+        }
+    }
+}
+
+/// Runs command lines in the repository's root up to the first that fails. No argument has a blank in it.
+pub fn commands(
+    what: &str,
+    lines: &[&str],
+    environment: &[(&str, &str)],
+    deadline: Instant,
+) -> (Tally, Result<()>) {
+    let mut tally = Tally::default();
+    for line in lines {
+        let words: Vec<&str> = line.split(' ').collect();
+        let Some((program, arguments)) = words.split_first() else {
+            continue;
+        };
+        let mut command = shell::command(program, arguments);
+        command.envs(environment.iter().copied());
+        let (counted, result) = shell::run_counting(what, command, Some(deadline));
+        tally.add(counted);
+        if result.is_err() {
+            return (tally, result);
+        }
+    }
+    (tally, Ok(()))
+}
+
+/// Compiles everything and runs nothing.
+///
+/// # Errors
+/// When something doesn't compile.
+pub fn check() -> Result<()> {
+    let check = shell::command("cargo", &["check", "--workspace", "--all-targets"]);
+    shell::run("the check", check, None).map(drop)
+}
+
+/// The documentation of the host's crates; any warning fails it.
+fn documentation(deadline: Instant) -> (Tally, Result<()>) {
+    let lines = &["cargo doc --workspace --no-deps --locked"];
+    commands("doc", lines, &[("RUSTDOCFLAGS", "-D warnings")], deadline)
+}
