@@ -185,6 +185,8 @@ fn choose(wrong: &str, known: &[&str], list: &str) -> String {
         .collect::<Vec<_>>()
         .join(", ");
     match closest(wrong, known.iter().copied()) {
+        // A long list would bury the suggestion.
+        Some(name) if known.len() > 8 => format!("did you mean `{name}`?"),
         Some(name) => format!("did you mean `{name}`? {list} {all}"),
         None => format!("{list} {all}"),
     }
