@@ -1,1 +1,40 @@
-//! placeholder
+//! Runs components. The only room that names wasmtime.
+//!
+//! [`Engine::load`] makes bytes a [`Revision`]: compiled, its imports satisfied, its exports checked.
+//! [`Revision::call`] gives messages to it and brings back an [`Outcome`] for each.
+//!
+//! Invariants:
+//! - Whatever a guest does, the daemon goes on: each way of going wrong ends as an [`Outcome`] of a message
+//!   or an error of loading, and no guest holds a thread for longer than about two milliseconds at a time.
+//! - An instance that has failed (trap, limit, broken contract) or whose call was dropped is never used again.
+//! - A guest sees only what it was granted: its messages, its settings, a log, clocks and random numbers.
+//!
+//! Start reading at `revision.rs`; `packed.rs` and `simple.rs` are the two ways to call a guest.
+#![forbid(unsafe_code)]
+
+mod bindings;
+mod call;
+mod engine;
+mod env;
+mod error;
+mod fault;
+mod host;
+mod inspect;
+mod instance;
+mod journal;
+mod limiter;
+mod load;
+mod meter;
+mod packed;
+mod revision;
+mod simple;
+mod slots;
+mod state;
+mod ticker;
+
+pub use call::{Call, Curtail, Outcome};
+pub use engine::{Engine, EngineSettings};
+pub use env::{HandlerEnv, Limits};
+pub use error::{Error, LoadError, TrialError};
+pub use inspect::{Import, Inspection, Interface};
+pub use revision::Revision;

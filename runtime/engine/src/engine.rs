@@ -1,0 +1,153 @@
+//! The engine: what all handlers of a daemon share.
+
+use std::sync::Arc;
+
+use wasmtime::{
+    Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig, WasmBacktraceDetails,
+    component::Linker,
+};
+
+use crate::{
+    env::HandlerEnv,
+    error::{Error, LoadError},
+    host,
+    inspect::Inspection,
+    instance::Instance,
+    load,
+    revision::Revision,
+    slots::Slots,
+    state::State,
+    ticker::Ticker,
+};
+
+/// A page of linear memory.
+const PAGE: usize = 64 * 1024;
+/// Stack that is left for host functions when a guest has used all of its own.
+const HOST_STACK_BYTES: usize = 1024 * 1024;
+/// Guests of JavaScript and Python have tables of tens of thousands of functions.
+const TABLE_ELEMENTS: usize = 100_000;
+/// Memories of a component: one of the guest's, one of an adapter's.
+const MEMORIES: u32 = 2;
+/// Tables of a component: the guest's, and those by which its parts are linked.
+const TABLES: u32 = 4;
+/// Core instances of a component; a Python guest is linked from a dozen libraries.
+const CORE_INSTANCES: u32 = 64;
+/// Bytes of wasmtime's own data about an instance.
+const METADATA_BYTES: usize = 10 * 1024 * 1024;
+/// Bytes of a memory, and of a table, that are wiped and kept when an instance is dropped, which makes the
+/// next one cheap.
+const KEEP_MEMORY_BYTES: usize = 256 * 1024;
+const KEEP_TABLE_BYTES: usize = 32 * 1024;
+
+/// How large an engine is. None of it can change in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EngineSettings {
+    /// The most instances that are alive at once, all handlers together. Address space is reserved for
+    /// all of them (8 GiB each), memory only when it is used.
+    pub slots: u32,
+    /// The largest memory limit of any handler.
+    pub max_memory_bytes: usize,
+    /// The stack of a guest.
+    pub stack_bytes: usize,
+    /// The largest file that is taken for a component.
+    pub max_component_bytes: usize,
+}
+
+/// Compiles components and runs them. Cheap to clone; the last clone to go ends its thread.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) wasm: wasmtime::Engine,
+    pub(crate) linker: Linker<State>,
+    pub(crate) ticker: Arc<Ticker>,
+    pub(crate) slots: Slots<Instance>,
+    pub(crate) settings: EngineSettings,
+}
+
+impl Engine {
+    /// Reserves the address space and starts the thread that interrupts guests.
+    ///
+    /// # Errors
+    /// The settings ask for more than the system gives, or the thread can't be started.
+    pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
+        let refused = |error: wasmtime::Error| Error::Settings {
+            slots: settings.slots,
+            max_memory_bytes: settings.max_memory_bytes,
+            stack_bytes: settings.stack_bytes,
+            reason: format!("{error:#}"),
+        };
+        let wasm = wasmtime::Engine::new(&config(settings)).map_err(refused)?;
+        let linker = host::linker(&wasm).map_err(refused)?;
+        let ticker = Arc::new(Ticker::start(wasm.clone()).map_err(Error::Ticker)?);
+        let slots = Slots::new(settings.slots);
+        Ok(Self {
+            inner: Arc::new(Inner {
+                wasm,
+                linker,
+                ticker,
+                slots,
+                settings: settings.clone(),
+            }),
+        })
+    }
+
+    /// Compiles a component, or a core module with component-type information, and checks that it can be a
+    /// handler. This keeps all CPUs busy for up to seconds: call it where blocking is fine.
+    ///
+    /// # Errors
+    /// What is wrong with the bytes, and what to do about it.
+    pub fn load(&self, bytes: &[u8], env: &HandlerEnv) -> Result<Revision, LoadError> {
+        load::revision(self, bytes, env)
+    }
+
+    /// Says what a component is, also where it is no handler. As costly as [`load`](Self::load).
+    ///
+    /// # Errors
+    /// The bytes are no component, and no core module that could be made one.
+    pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
+        load::inspection(self, bytes)
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("settings", &self.inner.settings)
+            .finish_non_exhaustive()
+    }
+}
+
+fn config(settings: &EngineSettings) -> Config {
+    let slots = settings.slots;
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(slots)
+        .total_core_instances(slots.saturating_mul(CORE_INSTANCES))
+        .total_memories(slots.saturating_mul(MEMORIES))
+        .total_tables(slots.saturating_mul(TABLES))
+        .total_stacks(slots)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_memories_per_component(MEMORIES)
+        .max_tables_per_component(TABLES)
+        .max_memories_per_module(MEMORIES)
+        .max_tables_per_module(TABLES)
+        .max_component_instance_size(METADATA_BYTES)
+        .max_core_instance_size(METADATA_BYTES)
+        .table_elements(TABLE_ELEMENTS)
+        .max_memory_size(settings.max_memory_bytes.next_multiple_of(PAGE))
+        .linear_memory_keep_resident(KEEP_MEMORY_BYTES)
+        .table_keep_resident(KEEP_TABLE_BYTES)
+        .pagemap_scan(Enabled::Auto);
+    let mut config = Config::new();
+    config
+        // The async component model costs a microsecond a call, and nothing here uses it.
+        .concurrency_support(false)
+        .epoch_interruption(true)
+        .max_wasm_stack(settings.stack_bytes)
+        .async_stack_size(settings.stack_bytes.saturating_add(HOST_STACK_BYTES))
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}

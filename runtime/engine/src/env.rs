@@ -1,0 +1,30 @@
+//! What a handler's configuration means to the engine.
+
+use std::time::Duration;
+
+/// What one instance of a handler, or one message in it, may take at most.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of linear memory, all memories of an instance together.
+    pub memory_bytes: usize,
+    /// Elements of each table.
+    pub table_elements: usize,
+    /// How long a message may take: running and waiting for the host, but not waiting for a CPU.
+    /// Instantiation and set-up of an instance have the same limit each.
+    pub time_per_message: Duration,
+    /// Outputs of one message.
+    pub output_messages: u32,
+    /// Bytes of keys, values and headers of all outputs of one message together.
+    pub output_bytes: usize,
+}
+
+/// What a component runs with: together with its bytes it makes a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HandlerEnv {
+    /// The handler's name, as it stands in its log lines. Not part of the revision's identity.
+    pub name: String,
+    /// What it may take.
+    pub limits: Limits,
+    /// What it reads through `pelton:handler/settings`, sorted by key.
+    pub settings: Vec<(String, String)>,
+}

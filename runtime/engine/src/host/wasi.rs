@@ -1,0 +1,132 @@
+//! WASI 0.2 for components whose language brings it: clocks and random numbers, and nothing to see.
+//!
+//! No files, no environment, no arguments, no network; standard input is at its end, and lines of standard
+//! output and error go to the handler's log.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::io::AsyncWrite;
+use tracing::Level;
+use wasmtime_wasi::{
+    WasiCtx, WasiCtxView, WasiView, async_trait,
+    cli::{IsTerminal, StdoutStream},
+    p2::{OutputStream, Pollable, StreamResult},
+};
+
+use crate::{journal::Journal, state::State};
+
+/// Bytes a guest may write at once, and the longest line that is held back for its end.
+const WRITE_BYTES: usize = 4096;
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        let (ctx, table) = self.wasi();
+        WasiCtxView { ctx, table }
+    }
+}
+
+/// The context of one instance.
+pub(crate) fn context(journal: &Arc<Journal>) -> WasiCtx {
+    WasiCtx::builder()
+        .allow_tcp(false)
+        .allow_udp(false)
+        .allow_ip_name_lookup(false)
+        .stdout(Lines::new(journal, Level::INFO, false))
+        .stderr(Lines::new(journal, Level::WARN, true))
+        .build()
+}
+
+/// An output stream that is cut into lines of the log.
+#[derive(Clone)]
+struct Lines {
+    journal: Arc<Journal>,
+    level: Level,
+    last_words: bool,
+    begun: Arc<Mutex<Vec<u8>>>,
+}
+
+impl Lines {
+    fn new(journal: &Arc<Journal>, level: Level, last_words: bool) -> Self {
+        Self {
+            journal: journal.clone(),
+            level,
+            last_words,
+            begun: Arc::default(),
+        }
+    }
+
+    fn accept(&self, bytes: &[u8]) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            begun.extend_from_slice(part);
+            if part.ends_with(b"\n") || begun.len() >= WRITE_BYTES {
+                self.say(&begun);
+                begun.clear();
+            }
+        }
+    }
+
+    fn say(&self, line: &[u8]) {
+        let line = String::from_utf8_lossy(line);
+        if !line.trim().is_empty() {
+            self.journal
+                .write(self.level, line.trim_end(), self.last_words);
+        }
+    }
+}
+
+impl IsTerminal for Lines {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Lines {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        // Only WASI 0.3 asks for this one, which is not linked.
+        Box::new(tokio::io::sink())
+    }
+
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Lines {
+    fn write(&mut self, bytes: bytes::Bytes) -> StreamResult<()> {
+        self.accept(&bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(WRITE_BYTES)
+    }
+}
+
+#[async_trait]
+impl Pollable for Lines {
+    async fn ready(&mut self) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn output_is_cut_into_lines() {
+        let journal = Arc::new(Journal::new("h".into()));
+        let lines = Lines::new(&journal, Level::WARN, true);
+        journal.begin(0);
+        lines.accept(b"\nthread panicked");
+        assert_eq!(journal.last_words(), None);
+        lines.accept(b" at x\nboom\nrest");
+        assert_eq!(
+            journal.last_words().as_deref(),
+            Some("thread panicked at x / boom")
+        );
+    }
+}

@@ -1,0 +1,278 @@
+//! Which message an instance is at, and what it says about it.
+//!
+//! Shared between the instance's store and its standard output streams, so that each line, by whatever way
+//! it comes, carries the message's topic, partition and offset. Lines are bounded in length and number:
+//! a guest can't fill a disk by logging.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use pelton_types::{Message, MessageId};
+use tracing::Level;
+
+/// Bytes of a line; the rest is cut.
+const LINE_BYTES: usize = 4096;
+/// Lines of an instance within [`WINDOW`]; the rest is dropped and counted.
+const LINES: u32 = 1000;
+const WINDOW: Duration = Duration::from_secs(1);
+/// Bytes kept of what a guest last said as an error, to go with its trap.
+const LAST_WORDS_BYTES: usize = 512;
+/// Stands for: no message.
+const NONE: u32 = u32::MAX;
+
+/// Logs a line at a level that is only known at run time.
+macro_rules! log_at {
+    ($level:expr, $($field:tt)*) => {
+        match $level {
+            Level::TRACE => tracing::trace!(target: "pelton::guest", $($field)*),
+            Level::DEBUG => tracing::debug!(target: "pelton::guest", $($field)*),
+            Level::INFO => tracing::info!(target: "pelton::guest", $($field)*),
+            Level::WARN => tracing::warn!(target: "pelton::guest", $($field)*),
+            Level::ERROR => tracing::error!(target: "pelton::guest", $($field)*),
+        }
+    };
+}
+
+/// One message of the call under way, as `delivery` and the log know it.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) id: MessageId,
+    pub(crate) attempt: u32,
+}
+
+/// The journal of one instance.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    handler: Arc<str>,
+    position: AtomicU32,
+    entries: Mutex<Entries>,
+}
+
+#[derive(Debug)]
+struct Entries {
+    deliveries: Vec<Delivery>,
+    window_began: Instant,
+    lines: u32,
+    dropped: u64,
+    last_words: String,
+    /// The position of the message that they were said at.
+    last_words_at: u32,
+}
+
+impl Journal {
+    pub(crate) fn new(handler: Arc<str>) -> Self {
+        let entries = Entries {
+            deliveries: Vec::new(),
+            window_began: Instant::now(),
+            lines: 0,
+            dropped: 0,
+            last_words: String::new(),
+            last_words_at: NONE,
+        };
+        Self {
+            handler,
+            position: AtomicU32::new(NONE),
+            entries: Mutex::new(entries),
+        }
+    }
+
+    /// A call with these messages begins; none of them is begun yet.
+    pub(crate) fn open(&self, messages: &[(&Message, u32)]) {
+        self.position.store(NONE, Ordering::Relaxed);
+        let mut entries = self.entries();
+        entries.last_words_at = NONE;
+        entries.last_words.clear();
+        entries.deliveries.clear();
+        entries
+            .deliveries
+            .extend(messages.iter().map(|(message, attempt)| Delivery {
+                id: message.id(),
+                attempt: *attempt,
+            }));
+    }
+
+    /// The call is over.
+    pub(crate) fn close(&self) {
+        self.position.store(NONE, Ordering::Relaxed);
+        self.entries().deliveries.clear();
+    }
+
+    /// The message at this position begins.
+    pub(crate) fn begin(&self, position: u32) {
+        self.position.store(position, Ordering::Relaxed);
+    }
+
+    /// The position of the message that was begun last.
+    pub(crate) fn position(&self) -> Option<usize> {
+        match self.position.load(Ordering::Relaxed) {
+            NONE => None,
+            position => usize::try_from(position).ok(),
+        }
+    }
+
+    /// The message that was begun last.
+    pub(crate) fn delivery(&self) -> Option<Delivery> {
+        let position = self.position()?;
+        self.entries().deliveries.get(position).cloned()
+    }
+
+    /// Whether a line of this level would go anywhere.
+    pub(crate) fn enabled(&self, level: Level) -> bool {
+        match level {
+            Level::TRACE => tracing::enabled!(target: "pelton::guest", Level::TRACE),
+            Level::DEBUG => tracing::enabled!(target: "pelton::guest", Level::DEBUG),
+            Level::INFO => tracing::enabled!(target: "pelton::guest", Level::INFO),
+            Level::WARN => tracing::enabled!(target: "pelton::guest", Level::WARN),
+            Level::ERROR => tracing::enabled!(target: "pelton::guest", Level::ERROR),
+        }
+    }
+
+    /// Writes a line of the guest's. `last_words`: keep it, in case the guest traps right after.
+    pub(crate) fn write(&self, level: Level, line: &str, last_words: bool) {
+        if last_words {
+            self.keep(line);
+        }
+        if !self.enabled(level) || !self.admit() {
+            return;
+        }
+        let line = printable(line);
+        let delivery = self.delivery();
+        let id = delivery.as_ref().map(|delivery| &delivery.id);
+        log_at!(
+            level,
+            handler = &*self.handler,
+            topic = id.map(|id| &*id.topic),
+            partition = id.map(|id| id.partition),
+            offset = id.map(|id| id.offset),
+            "{line}"
+        );
+    }
+
+    /// What the guest last said as an error about the message it is at.
+    pub(crate) fn last_words(&self) -> Option<String> {
+        let entries = self.entries();
+        let at = self.position.load(Ordering::Relaxed);
+        (entries.last_words_at == at && !entries.last_words.is_empty())
+            .then(|| entries.last_words.clone())
+    }
+
+    fn keep(&self, line: &str) {
+        let line = line.trim();
+        let at = self.position.load(Ordering::Relaxed);
+        let mut entries = self.entries();
+        if entries.last_words_at != at {
+            entries.last_words.clear();
+            entries.last_words_at = at;
+        }
+        let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
+        if left == 0 || line.is_empty() {
+            return;
+        }
+        if !entries.last_words.is_empty() {
+            entries.last_words.push_str(" / ");
+        }
+        entries.last_words.push_str(cut(line, left));
+    }
+
+    /// Whether there is room for a line in this window.
+    fn admit(&self) -> bool {
+        let mut entries = self.entries();
+        if entries.window_began.elapsed() >= WINDOW {
+            entries.window_began = Instant::now();
+            entries.lines = 0;
+            let dropped = std::mem::take(&mut entries.dropped);
+            drop(entries);
+            self.report(dropped);
+            entries = self.entries();
+        }
+        if entries.lines >= LINES {
+            entries.dropped += 1;
+            return false;
+        }
+        entries.lines += 1;
+        true
+    }
+
+    fn report(&self, dropped: u64) {
+        if dropped > 0 {
+            tracing::warn!(
+                target: "pelton::guest",
+                handler = &*self.handler,
+                dropped,
+                "log lines of the handler were dropped: more than {LINES} in a second from one instance"
+            );
+        }
+    }
+
+    fn entries(&self) -> MutexGuard<'_, Entries> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        let dropped = self.entries().dropped;
+        self.report(dropped);
+    }
+}
+
+/// The text up to so many bytes, cut between characters.
+pub(crate) fn cut(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// A line as one line: cut, and control characters written out, so that a guest can't forge lines of the log.
+fn printable(line: &str) -> String {
+    let short = cut(line, LINE_BYTES);
+    let mut text = String::with_capacity(short.len());
+    for character in short.trim_end().chars() {
+        if character.is_control() && character != '\t' {
+            text.extend(character.escape_default());
+        } else {
+            text.push(character);
+        }
+    }
+    if short.len() < line.len() {
+        text.push_str("… (cut)");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_stays_one_line_and_is_cut_between_characters() {
+        assert_eq!(printable("a\nb\u{1b}[31m\tc\n"), "a\\nb\\u{1b}[31m\tc");
+        let long = "é".repeat(LINE_BYTES);
+        let text = printable(&long);
+        assert!(text.ends_with("… (cut)") && text.len() < LINE_BYTES + 20);
+    }
+
+    #[test]
+    fn a_flood_is_dropped() {
+        let journal = Journal::new("h".into());
+        let admitted = (0..5000).filter(|_| journal.admit()).count();
+        assert!((1000..3000).contains(&admitted), "{admitted}");
+    }
+
+    #[test]
+    fn last_words_belong_to_their_message() {
+        let journal = Journal::new("h".into());
+        journal.begin(0);
+        journal.write(Level::ERROR, "panicked", true);
+        journal.write(Level::ERROR, "at line 3", true);
+        assert_eq!(
+            journal.last_words().as_deref(),
+            Some("panicked / at line 3")
+        );
+        journal.begin(1);
+        assert_eq!(journal.last_words(), None);
+    }
+}

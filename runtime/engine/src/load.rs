@@ -1,0 +1,315 @@
+//! From bytes to a revision. Nothing is believed before it is checked: a truncated file often compiles.
+
+use std::sync::Arc;
+
+use pelton_types::RevisionId;
+use sha2::{Digest, Sha256};
+use wasmtime::component::{Component, InstancePre, types::ComponentItem};
+use wit_component::ComponentEncoder;
+
+use crate::{
+    bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
+    engine::Engine,
+    env::HandlerEnv,
+    error::LoadError,
+    fault::bounded,
+    host,
+    inspect::{Import, Inspection},
+    revision::{Blueprint, Handler, Revision},
+    state::State,
+};
+
+/// The names of the exports, up to the version's last number.
+const PACKED: &str = "pelton:handler/packed-handler@0.1.";
+const SIMPLE: &str = "pelton:handler/simple-handler@0.1.";
+const LIFECYCLE: &str = "pelton:handler/lifecycle@0.1.";
+/// What every WebAssembly file begins with, and what follows it in a module and in a component.
+const MAGIC: &[u8] = b"\0asm";
+const MODULE: &[u8] = &[1, 0, 0, 0];
+const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
+/// Bytes of what the compiler or encoder says that are told.
+const REASON_BYTES: usize = 600;
+
+/// A compiled component.
+struct Compiled {
+    component: Component,
+    digest: [u8; 32],
+    core_module: bool,
+}
+
+/// Loads a handler.
+pub(crate) fn revision(
+    engine: &Engine,
+    bytes: &[u8],
+    env: &HandlerEnv,
+) -> Result<Revision, LoadError> {
+    let (limit, max) = (
+        env.limits.memory_bytes,
+        engine.inner.settings.max_memory_bytes,
+    );
+    if limit > max {
+        return Err(LoadError::MemoryLimit { limit, max });
+    }
+    let compiled = compile(engine, bytes)?;
+    let pre = satisfy(engine, &compiled.component)?;
+    let handler = match exported(engine, &compiled.component, PACKED) {
+        true => Handler::Packed(packed(engine, &pre).map_err(mismatch)?),
+        false if exported(engine, &compiled.component, SIMPLE) => {
+            Handler::Simple(simple(engine, &pre).map_err(mismatch)?)
+        }
+        false => return Err(no_handler(engine, &compiled.component)),
+    };
+    let setup = exported(engine, &compiled.component, LIFECYCLE)
+        .then(|| setup(engine, &pre))
+        .transpose()
+        .map_err(mismatch)?;
+    let mut settings = env.settings.clone();
+    settings.sort_unstable();
+    let env = HandlerEnv {
+        settings,
+        ..env.clone()
+    };
+    let id = identity(&compiled.digest, &env);
+    Ok(Revision::new(Blueprint {
+        engine: engine.clone(),
+        pre,
+        handler,
+        setup,
+        id,
+        name: id.to_string().into(),
+        label: env.name.as_str().into(),
+        digest: hex(&compiled.digest),
+        env: Arc::new(env),
+    }))
+}
+
+/// Describes a component.
+pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, LoadError> {
+    let compiled = compile(engine, bytes)?;
+    let component = &compiled.component;
+    let imports = component
+        .component_type()
+        .imports(&engine.inner.wasm)
+        .map(|(name, _)| Import {
+            name: name.to_owned(),
+            granted: host::grants(name),
+        })
+        .collect();
+    Ok(Inspection {
+        digest: hex(&compiled.digest),
+        bytes: bytes.len(),
+        core_module: compiled.core_module,
+        imports,
+        exports: exports(engine, component),
+        packed: exported(engine, component, PACKED),
+        simple: exported(engine, component, SIMPLE),
+        lifecycle: exported(engine, component, LIFECYCLE),
+    })
+}
+
+fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
+    let limit = engine.inner.settings.max_component_bytes;
+    if bytes.is_empty() {
+        return Err(LoadError::Empty);
+    }
+    if bytes.len() > limit {
+        return Err(LoadError::TooLarge {
+            bytes: bytes.len(),
+            limit,
+        });
+    }
+    let digest = Sha256::digest(bytes).into();
+    let kind = bytes.get(4..8);
+    if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
+        return Err(LoadError::NotWasm {
+            begins: begins(bytes),
+        });
+    }
+    let invalid = |reason: String| LoadError::Invalid {
+        reason: bounded(&reason, REASON_BYTES),
+    };
+    let encoded;
+    let component = match kind {
+        Some(MODULE) => {
+            encoded = encode(bytes)?;
+            encoded.as_slice()
+        }
+        Some(COMPONENT) => bytes,
+        Some(other) => {
+            return Err(invalid(format!(
+                "{} is no version that is known",
+                hex(other)
+            )));
+        }
+        None => return Err(invalid(format!("it ends after {} bytes", bytes.len()))),
+    };
+    let component = Component::from_binary(&engine.inner.wasm, component)
+        .map_err(|error| invalid(format!("{error:#}")))?;
+    Ok(Compiled {
+        component,
+        digest,
+        core_module: kind == Some(MODULE),
+    })
+}
+
+/// Makes a component of a core module, in memory.
+fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let described =
+        wit_component::metadata::decode(module).map_err(|error| LoadError::Invalid {
+            reason: bounded(&format!("{error:#}"), REASON_BYTES),
+        })?;
+    if described.0.is_none() {
+        return Err(LoadError::NoComponentType);
+    }
+    let encoded = ComponentEncoder::default()
+        .validate(true)
+        .module(module)
+        .and_then(|mut encoder| encoder.encode());
+    encoded.map_err(|error| {
+        let reason = bounded(&format!("{error:#}"), REASON_BYTES);
+        let hint = if reason.contains("wasi_snapshot_preview1") {
+            "it uses WASI 0.1: build it for wasm32-wasip2 or wasm32-unknown-unknown instead, or add the \
+             adapter with `wasm-tools component new --adapt`"
+        } else {
+            "build it with the SDK, or with wit-bindgen against the WIT of this version"
+        };
+        LoadError::Encode { reason, hint }
+    })
+}
+
+/// Finds what the component imports.
+fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>, LoadError> {
+    let kind = component.component_type();
+    for (name, _) in kind.imports(&engine.inner.wasm) {
+        if !host::grants(name) {
+            return Err(LoadError::ImportNotGranted {
+                import: name.to_owned(),
+            });
+        }
+    }
+    engine
+        .inner
+        .linker
+        .instantiate_pre(component)
+        .map_err(|error| LoadError::ImportMismatch {
+            reason: bounded(&format!("{error:#}"), REASON_BYTES),
+        })
+}
+
+fn packed(
+    engine: &Engine,
+    pre: &InstancePre<State>,
+) -> wasmtime::Result<packed_handler::GuestIndices> {
+    check::<(&[u8], &[u32]), ()>(engine, pre, PACKED, "handle")?;
+    packed_handler::GuestIndices::new(pre)
+}
+
+fn simple(
+    engine: &Engine,
+    pre: &InstancePre<State>,
+) -> wasmtime::Result<simple_handler::GuestIndices> {
+    type Answer = Result<Vec<simple_handler::Output>, simple_handler::Failure>;
+    check::<(simple_handler::Message<'_>,), (Answer,)>(engine, pre, SIMPLE, "handle")?;
+    simple_handler::GuestIndices::new(pre)
+}
+
+fn setup(engine: &Engine, pre: &InstancePre<State>) -> wasmtime::Result<lifecycle::GuestIndices> {
+    check::<(), (Result<(), String>,)>(engine, pre, LIFECYCLE, "setup")?;
+    lifecycle::GuestIndices::new(pre)
+}
+
+/// Checks the type of an exported function, which the indices don't.
+fn check<Params, Return>(
+    engine: &Engine,
+    pre: &InstancePre<State>,
+    interface: &str,
+    function: &str,
+) -> wasmtime::Result<()>
+where
+    Params: wasmtime::component::ComponentNamedList + wasmtime::component::Lower,
+    Return: wasmtime::component::ComponentNamedList + wasmtime::component::Lift,
+{
+    let wasm = &engine.inner.wasm;
+    let kind = pre.component().component_type();
+    let found = kind
+        .exports(wasm)
+        .find(|(name, _)| name.starts_with(interface));
+    let Some((name, found)) = found else {
+        wasmtime::bail!("{interface}x is not exported");
+    };
+    let ComponentItem::ComponentInstance(instance) = found.ty else {
+        wasmtime::bail!("`{name}` is not an interface");
+    };
+    match instance.get_export(wasm, function).map(|item| item.ty) {
+        Some(ComponentItem::ComponentFunc(func)) if !func.async_() => func
+            .typecheck::<Params, Return>(&pre.instance_type())
+            .map_err(|error| error.context(format!("`{name}#{function}`"))),
+        _ => wasmtime::bail!("`{name}` has no synchronous function `{function}`"),
+    }
+}
+
+fn mismatch(error: wasmtime::Error) -> LoadError {
+    LoadError::Export {
+        reason: bounded(&format!("{error:#}"), REASON_BYTES),
+    }
+}
+
+fn exports(engine: &Engine, component: &Component) -> Vec<String> {
+    let kind = component.component_type();
+    kind.exports(&engine.inner.wasm)
+        .map(|(name, _)| name.to_owned())
+        .collect()
+}
+
+fn exported(engine: &Engine, component: &Component, interface: &str) -> bool {
+    let kind = component.component_type();
+    kind.exports(&engine.inner.wasm)
+        .any(|(name, _)| name.starts_with(interface))
+}
+
+fn no_handler(engine: &Engine, component: &Component) -> LoadError {
+    let names = exports(engine, component);
+    let exports = if names.is_empty() {
+        "nothing".to_owned()
+    } else {
+        bounded(&names.join(", "), REASON_BYTES)
+    };
+    LoadError::NoHandler { exports }
+}
+
+/// The digest of everything that makes a revision behave as it does. Lengths stand before texts, so that
+/// different configurations never have the same bytes.
+fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
+    let limits = &env.limits;
+    let mut hash = Sha256::new();
+    hash.update(b"pelton revision 1\n");
+    hash.update(digest);
+    for number in [
+        limits.memory_bytes as u128,
+        limits.table_elements as u128,
+        limits.time_per_message.as_nanos(),
+        u128::from(limits.output_messages),
+        limits.output_bytes as u128,
+        env.settings.len() as u128,
+    ] {
+        hash.update(number.to_le_bytes());
+    }
+    for text in env.settings.iter().flat_map(|(key, value)| [key, value]) {
+        hash.update((text.len() as u128).to_le_bytes());
+        hash.update(text);
+    }
+    RevisionId(hash.finalize().into())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The first bytes, for people: as text where they are some.
+fn begins(bytes: &[u8]) -> String {
+    let first = &bytes[..bytes.len().min(16)];
+    match str::from_utf8(first) {
+        Ok(text) => format!("{text:?}"),
+        Err(_) => hex(first),
+    }
+}

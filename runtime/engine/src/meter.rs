@@ -1,0 +1,144 @@
+//! How long a message has taken: running and host waits, not waiting for a CPU.
+//!
+//! A guest runs in slices: from where its future is polled to where it yields, every [`SLICE`] ticks.
+//! Only slices count, and a slice counts for [`LONGEST`] at the most: one that took longer was taken off its
+//! CPU by the system. The time between a yield and the next poll, when other tasks have the thread, doesn't
+//! count. A future that is pending without having yielded waits for the host, and this counts in full.
+//!
+//! Within a batch a message begins where `batch.next` says so, as of the last tick of the clock. So a message
+//! may be charged up to a tick too much; the limits are far above that.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::Poll,
+    time::Duration,
+};
+
+use wasmtime::UpdateDeadline;
+
+use crate::ticker::{TICK, Ticker};
+
+/// Ticks between two yields. The first of them may be nearly over when a slice begins, so a slice takes
+/// between one and two milliseconds.
+pub(crate) const SLICE: u64 = 2;
+/// What a slice counts for at the most.
+const LONGEST: u64 = 8 * TICK.as_nanos() as u64;
+
+/// The time account of one instance. Only one thread uses it at a time; it is atomic because the guest's
+/// store and the future that runs it both hold it.
+#[derive(Debug)]
+pub(crate) struct Meter {
+    ticker: Arc<Ticker>,
+    limit: u64,
+    used: AtomicU64,
+    slice_began: AtomicU64,
+    yielded: AtomicBool,
+    over: AtomicBool,
+}
+
+/// Why a guest's future ended without a result.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    /// The guest ended by itself or at an epoch.
+    Guest(wasmtime::Error),
+    /// It waited for the host when its time was over.
+    Waiting,
+}
+
+impl Meter {
+    pub(crate) fn new(ticker: Arc<Ticker>, limit: Duration) -> Self {
+        Self {
+            ticker,
+            limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
+            used: AtomicU64::new(0),
+            slice_began: AtomicU64::new(0),
+            yielded: AtomicBool::new(false),
+            over: AtomicBool::new(false),
+        }
+    }
+
+    /// A new message begins.
+    pub(crate) fn restart(&self) {
+        self.used.store(0, Ordering::Relaxed);
+        self.slice_began
+            .fetch_max(self.ticker.coarse(), Ordering::Relaxed);
+    }
+
+    /// Whether the limit was hit.
+    pub(crate) fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+
+    /// What the message may still take; called by the running guest.
+    pub(crate) fn remaining(&self) -> Duration {
+        let used = self
+            .used
+            .load(Ordering::Relaxed)
+            .saturating_add(self.slice());
+        Duration::from_nanos(self.limit.saturating_sub(used))
+    }
+
+    /// At each epoch: counts, and either ends the guest or makes it yield. Tokio's own `yield_now` is used
+    /// because it lets timers and I/O go first, even where the guest's task is the only one of its thread.
+    pub(crate) fn at_epoch(&self) -> UpdateDeadline {
+        self.count();
+        if self.used.load(Ordering::Relaxed) >= self.limit {
+            self.over.store(true, Ordering::Relaxed);
+            return UpdateDeadline::Interrupt;
+        }
+        self.yielded.store(true, Ordering::Relaxed);
+        UpdateDeadline::YieldCustom(SLICE, Box::pin(tokio::task::yield_now()))
+    }
+
+    /// Runs a guest's future under the limit.
+    pub(crate) async fn run<T>(
+        &self,
+        guest: impl Future<Output = wasmtime::Result<T>>,
+    ) -> Result<T, Halt> {
+        let _running = self.ticker.run();
+        self.used.store(0, Ordering::Relaxed);
+        let mut guest = pin!(guest);
+        let mut time_out = None;
+        let mut waits_since = None;
+        poll_fn(|context| {
+            let now = self.ticker.now();
+            if let Some(since) = waits_since.take() {
+                self.used
+                    .fetch_add(now.saturating_sub(since), Ordering::Relaxed);
+            }
+            self.slice_began.store(now, Ordering::Relaxed);
+            let polled = guest.as_mut().poll(context);
+            self.count();
+            if let Poll::Ready(result) = polled {
+                return Poll::Ready(result.map_err(Halt::Guest));
+            }
+            if self.yielded.swap(false, Ordering::Relaxed) {
+                return Poll::Pending;
+            }
+            waits_since = Some(self.ticker.now());
+            let left = self.limit.saturating_sub(self.used.load(Ordering::Relaxed));
+            let sleep = Box::pin(tokio::time::sleep(Duration::from_nanos(left)));
+            time_out.insert(sleep).as_mut().poll(context).map(|()| {
+                self.over.store(true, Ordering::Relaxed);
+                Err(Halt::Waiting)
+            })
+        })
+        .await
+    }
+
+    /// Adds the slice up to now to the account and begins another one.
+    fn count(&self) {
+        self.used.fetch_add(self.slice(), Ordering::Relaxed);
+        self.slice_began.store(self.ticker.now(), Ordering::Relaxed);
+    }
+
+    fn slice(&self) -> u64 {
+        let began = self.slice_began.load(Ordering::Relaxed);
+        self.ticker.now().saturating_sub(began).min(LONGEST)
+    }
+}

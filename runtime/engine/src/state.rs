@@ -1,0 +1,120 @@
+//! What the store of an instance holds: all that its host functions work on.
+
+use std::sync::Arc;
+
+use pelton_types::Message;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::WasiCtx;
+
+use crate::{
+    call::Curtail, env::HandlerEnv, host::wasi, journal::Journal, limiter::Limiter, meter::Meter,
+};
+
+/// Host resources (streams, clocks' pollables) that a guest may hold at once.
+const RESOURCES: usize = 1024;
+
+/// The host's side of one instance.
+pub(crate) struct State {
+    pub(crate) env: Arc<HandlerEnv>,
+    /// The revision, as the log names it.
+    pub(crate) revision: Arc<str>,
+    pub(crate) journal: Arc<Journal>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) limiter: Limiter,
+    pub(crate) batch: Batch,
+    /// Made when first asked for: most handlers have no use for WASI.
+    wasi: Option<WasiCtx>,
+    table: ResourceTable,
+}
+
+/// The call under way.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    curtail: Curtail,
+    /// Whether the guest was told to stop.
+    pub(crate) curtailed: bool,
+    /// Which messages were begun, by position.
+    pub(crate) begun: Vec<bool>,
+    /// The first position that may be begun next.
+    next: u32,
+    /// The first rule of the contract that the guest broke.
+    pub(crate) broken: Option<String>,
+    /// The answer: arena and index.
+    pub(crate) answer: Option<(Vec<u8>, Vec<u32>)>,
+}
+
+impl State {
+    pub(crate) fn new(
+        env: Arc<HandlerEnv>,
+        revision: Arc<str>,
+        handler: Arc<str>,
+        meter: Arc<Meter>,
+    ) -> Self {
+        let limiter = Limiter::new(&env.limits);
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(RESOURCES);
+        Self {
+            env,
+            revision,
+            journal: Arc::new(Journal::new(handler)),
+            meter,
+            limiter,
+            batch: Batch::default(),
+            wasi: None,
+            table,
+        }
+    }
+
+    /// A call with these messages begins.
+    pub(crate) fn open(&mut self, messages: &[(&Message, u32)], curtail: &Curtail) {
+        self.journal.open(messages);
+        self.limiter.forget();
+        let batch = &mut self.batch;
+        batch.curtail = curtail.clone();
+        batch.curtailed = false;
+        batch.begun.clear();
+        batch.begun.resize(messages.len(), false);
+        batch.next = 0;
+        batch.broken = None;
+        batch.answer = None;
+    }
+
+    /// The call is over, and its answer has been taken.
+    pub(crate) fn close(&mut self) {
+        self.journal.close();
+        self.batch.begun.clear();
+        self.batch.curtail = Curtail::new();
+    }
+
+    /// Whether the call is to stop; from here on it counts as told.
+    pub(crate) fn is_curtailed(&mut self) -> bool {
+        self.batch.curtailed |= self.batch.curtail.is_curtailed();
+        self.batch.curtailed
+    }
+
+    /// The message at this position begins. Returns whether there is one, and it is not behind another.
+    pub(crate) fn begin(&mut self, position: u32) -> bool {
+        let slot = usize::try_from(position)
+            .ok()
+            .and_then(|at| self.batch.begun.get_mut(at));
+        let Some(begun) = slot else { return false };
+        if position < self.batch.next {
+            return false;
+        }
+        *begun = true;
+        self.batch.next = position + 1;
+        self.journal.begin(position);
+        self.meter.restart();
+        self.limiter.forget();
+        true
+    }
+
+    /// WASI's context and its resources.
+    pub(crate) fn wasi(&mut self) -> (&mut WasiCtx, &mut ResourceTable) {
+        let journal = &self.journal;
+        (
+            self.wasi.get_or_insert_with(|| wasi::context(journal)),
+            &mut self.table,
+        )
+    }
+}
