@@ -4,6 +4,7 @@
 //! runs against it. Both watch the code that ships, [`pelton_dispatch::Partition`].
 #![forbid(unsafe_code)]
 
+pub mod group;
 pub mod machine;
 pub mod model;
 pub mod replay;

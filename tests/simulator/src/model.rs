@@ -118,7 +118,10 @@ enum Fate {
 
 impl Known {
     fn is_undecided(&self) -> bool {
-        matches!(self.fate, Fate::Open { .. } | Fate::Called | Fate::OweRetry(_))
+        matches!(
+            self.fate,
+            Fate::Open { .. } | Fate::Called | Fate::OweRetry(_)
+        )
     }
 
     fn is_begun(&self) -> bool {
@@ -156,10 +159,17 @@ impl Model {
     }
 
     /// Judges one event and everything that was commanded upon it.
-    pub fn step(&mut self, at: Duration, event: &Event, commands: &[Command]) -> Result<(), Violation> {
+    pub fn step(
+        &mut self,
+        at: Duration,
+        event: &Event,
+        commands: &[Command],
+    ) -> Result<(), Violation> {
         self.allows(at, event)?;
         self.happened(at, event);
-        commands.iter().try_for_each(|command| self.observe(command))?;
+        commands
+            .iter()
+            .try_for_each(|command| self.observe(command))?;
         self.settle()
     }
 
@@ -170,20 +180,46 @@ impl Model {
         }
         let told = (snapshot.position, snapshot.watermark, snapshot.committed);
         let known = (self.position, self.watermark(), self.committed);
-        ensure!(told == known, "snapshot says position, watermark, committed {told:?}, but it is {known:?}");
-        let told = (snapshot.messages, snapshot.bytes, snapshot.paused, snapshot.halted);
+        ensure!(
+            told == known,
+            "snapshot says position, watermark, committed {told:?}, but it is {known:?}"
+        );
+        let told = (
+            snapshot.messages,
+            snapshot.bytes,
+            snapshot.paused,
+            snapshot.halted,
+        );
         let known = (self.messages.len(), self.bytes, self.paused, self.halted);
-        ensure!(told == known, "snapshot says messages, bytes, paused, halted {told:?}, but it is {known:?}");
-        let told = (snapshot.in_delivery, snapshot.oldest.map(|oldest| oldest.offset));
-        let in_delivery = self.messages.values().filter(|known| known.is_in_delivery()).count();
-        let known = (in_delivery, self.messages.first_key_value().map(|(offset, _)| *offset));
-        ensure!(told == known, "snapshot says in delivery, oldest {told:?}, but it is {known:?}");
+        ensure!(
+            told == known,
+            "snapshot says messages, bytes, paused, halted {told:?}, but it is {known:?}"
+        );
+        let told = (
+            snapshot.in_delivery,
+            snapshot.oldest.map(|oldest| oldest.offset),
+        );
+        let in_delivery = self
+            .messages
+            .values()
+            .filter(|known| known.is_in_delivery())
+            .count();
+        let known = (
+            in_delivery,
+            self.messages.first_key_value().map(|(offset, _)| *offset),
+        );
+        ensure!(
+            told == known,
+            "snapshot says in delivery, oldest {told:?}, but it is {known:?}"
+        );
         Ok(())
     }
 
     /// The lowest offset that is not finished.
     pub fn watermark(&self) -> Offset {
-        self.messages.first_key_value().map_or(self.position, |(offset, _)| *offset)
+        self.messages
+            .first_key_value()
+            .map_or(self.position, |(offset, _)| *offset)
     }
 
     /// Whether the assignment has ended.
@@ -197,7 +233,11 @@ impl Model {
     }
 
     fn forget_finished(&mut self) {
-        while let Some(entry) = self.messages.first_entry().filter(|e| e.get().fate == Fate::Finished) {
+        while let Some(entry) = self
+            .messages
+            .first_entry()
+            .filter(|e| e.get().fate == Fate::Finished)
+        {
             self.bytes -= u64::from(entry.remove().bytes);
         }
     }

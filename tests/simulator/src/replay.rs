@@ -37,7 +37,9 @@ pub enum Error {
         source: serde_json::Error,
     },
     /// The machine of today commands something else than the one that was recorded.
-    #[error("{path}:{line}: upon {event} the recording has {recorded}, the machine commands {replayed}")]
+    #[error(
+        "{path}:{line}: upon {event} the recording has {recorded}, the machine commands {replayed}"
+    )]
     Differs {
         /// Which file.
         path: PathBuf,
@@ -64,7 +66,9 @@ pub enum Error {
         source: Violation,
     },
     /// There is nothing to replay, which proves nothing.
-    #[error("no recording (*.jsonl) below {path}; run the tests on a real broker with recording switched on first")]
+    #[error(
+        "no recording (*.jsonl) below {path}; run the tests on a real broker with recording switched on first"
+    )]
     Nothing {
         /// Where recordings were looked for.
         path: PathBuf,
@@ -88,7 +92,9 @@ pub fn folder(path: &Path) -> Result<Summary, Error> {
     find(path, &mut files)?;
     files.sort();
     if files.is_empty() {
-        return Err(Error::Nothing { path: path.to_owned() });
+        return Err(Error::Nothing {
+            path: path.to_owned(),
+        });
     }
     let mut summary = Summary::default();
     for path in &files {
@@ -101,12 +107,18 @@ pub fn folder(path: &Path) -> Result<Summary, Error> {
 }
 
 fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
-    let unreadable = |source| Error::Read { path: folder.to_owned(), source };
+    let unreadable = |source| Error::Read {
+        path: folder.to_owned(),
+        source,
+    };
     for entry in fs::read_dir(folder).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         if path.is_dir() {
             find(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "jsonl") {
+        } else if path
+            .extension()
+            .is_some_and(|extension| extension == "jsonl")
+        {
             files.push(path);
         }
     }
@@ -115,15 +127,29 @@ fn find(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Error> {
 
 /// Replays one recording.
 pub fn file(path: &Path) -> Result<Summary, Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+    let bytes = fs::read(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     recording(path, &bytes)
 }
 
 /// Replays the text of one recording; `path` is named in errors.
 pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
-    let torn = |line: usize| move |source| Error::Line { path: path.to_owned(), line, source };
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = bytes[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let torn = |line: usize| {
+        move |source| Error::Line {
+            path: path.to_owned(),
+            line,
+            source,
+        }
+    };
+    let whole = bytes
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(0, |end| end + 1);
+    let lines = bytes[..whole]
+        .split(|byte| *byte == b'\n')
+        .filter(|line| !line.is_empty());
     let mut lines = lines.zip(1..);
     let Some((header, line)) = lines.next() else {
         return Ok(Summary::default());
@@ -131,7 +157,10 @@ pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
     let header: RecordingHeader = serde_json::from_slice(header).map_err(torn(line))?;
     let mut machine = Partition::new(header.policy.clone(), header.start);
     let mut model = Model::new(header.policy, header.start);
-    let mut summary = Summary { recordings: 1, ..Summary::default() };
+    let mut summary = Summary {
+        recordings: 1,
+        ..Summary::default()
+    };
     let mut commands = Vec::new();
     for (step, line) in lines {
         let step: Step = serde_json::from_slice(step).map_err(torn(line))?;
@@ -140,12 +169,23 @@ pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
         let event = || format!("{:?} at {:?}", step.event, step.at);
         if commands != step.commands {
             let (recorded, replayed) = (format!("{:?}", step.commands), format!("{commands:?}"));
-            return Err(Error::Differs { path: path.to_owned(), line, event: event(), recorded, replayed });
+            return Err(Error::Differs {
+                path: path.to_owned(),
+                line,
+                event: event(),
+                recorded,
+                replayed,
+            });
         }
         model
             .step(step.at, &step.event, &commands)
             .and_then(|()| model.agrees(&machine.snapshot()))
-            .map_err(|source| Error::Violation { path: path.to_owned(), line, event: event(), source })?;
+            .map_err(|source| Error::Violation {
+                path: path.to_owned(),
+                line,
+                event: event(),
+                source,
+            })?;
         summary.events += 1;
         summary.commands += commands.len();
     }

@@ -13,41 +13,83 @@ use super::{Called, End, Fate, Known, Model, Violation, ensure};
 impl Model {
     /// Judges one command and takes it in.
     pub fn observe(&mut self, command: &Command) -> Result<(), Violation> {
-        ensure!(self.end != End::Over, "commanded after the end: {command:?}");
+        ensure!(
+            self.end != End::Over,
+            "commanded after the end: {command:?}"
+        );
         let cancels = matches!(command, Command::Cancel { .. });
-        ensure!(self.end == End::NotYet || cancels, "commanded for a lost partition: {command:?}");
+        ensure!(
+            self.end == End::NotYet || cancels,
+            "commanded for a lost partition: {command:?}"
+        );
         match command {
-            Command::Call { call, messages, fresh } => self.observe_call(*call, messages, *fresh),
+            Command::Call {
+                call,
+                messages,
+                fresh,
+            } => self.observe_call(*call, messages, *fresh),
             Command::Curtail { call } => self.observe_curtail(*call),
             Command::Cancel { call } => self.observe_cancel(*call),
             Command::Produce { offset } => {
                 let known = self.known(*offset, command)?;
-                ensure!(known.fate == Fate::OweProduce, "produced for offset {offset}, which is {:?}", known.fate);
+                ensure!(
+                    known.fate == Fate::OweProduce,
+                    "produced for offset {offset}, which is {:?}",
+                    known.fate
+                );
                 known.fate = Fate::Producing;
                 Ok(())
             }
-            Command::DeadLetter { offset, attempts, failure } => {
+            Command::DeadLetter {
+                offset,
+                attempts,
+                failure,
+            } => {
                 let allowed = self.ending(OnExhausted::DeadLetter, command).or_else(|no| {
-                    if self.drain.is_none() { self.letter_again(*offset, failure).map_err(|_| no) } else { Err(no) }
+                    if self.drain.is_none() {
+                        self.letter_again(*offset, failure).map_err(|_| no)
+                    } else {
+                        Err(no)
+                    }
                 });
-                self.observe_end(*offset, *attempts, allowed, Fate::Lettering(failure.clone()), command)
+                self.observe_end(
+                    *offset,
+                    *attempts,
+                    allowed,
+                    Fate::Lettering(failure.clone()),
+                    command,
+                )
             }
-            Command::Skip { offset, attempts, failure } => {
+            Command::Skip {
+                offset,
+                attempts,
+                failure,
+            } => {
                 let allowed = self.ending(OnExhausted::Skip, command);
                 self.observe_end(*offset, *attempts, allowed, Fate::Finished, command)?;
                 self.forget_finished();
                 let _ = failure;
                 Ok(())
             }
-            Command::Halt { offset, attempts, .. } => {
+            Command::Halt {
+                offset, attempts, ..
+            } => {
                 let allowed = self.ending(OnExhausted::Stop, command);
                 self.halted = true;
                 self.observe_end(*offset, *attempts, allowed, Fate::Halted, command)
             }
-            Command::Retry { offset, attempt, failure, due } => self.observe_retry(*offset, *attempt, failure, *due),
+            Command::Retry {
+                offset,
+                attempt,
+                failure,
+                due,
+            } => self.observe_retry(*offset, *attempt, failure, *due),
             Command::Release { below } => {
                 let watermark = self.watermark();
-                ensure!(*below == watermark && *below > self.released, "released below {below}, watermark {watermark}");
+                ensure!(
+                    *below == watermark && *below > self.released,
+                    "released below {below}, watermark {watermark}"
+                );
                 self.released = *below;
                 Ok(())
             }
@@ -63,7 +105,11 @@ impl Model {
                 Ok(())
             }
             Command::SetTimer { at } => {
-                ensure!(*at >= self.now, "a timer in the past: {at:?}, now {:?}", self.now);
+                ensure!(
+                    *at >= self.now,
+                    "a timer in the past: {at:?}, now {:?}",
+                    self.now
+                );
                 self.timer = Some(*at);
                 Ok(())
             }
@@ -78,41 +124,90 @@ impl Model {
     }
 
     /// One call at a time, in partition order, within limits; suspects alone and on fresh instances.
-    fn observe_call(&mut self, call: CallId, messages: &[Attempt], fresh: bool) -> Result<(), Violation> {
-        ensure!(self.call.is_none(), "call {} while another is under way", call.0);
+    fn observe_call(
+        &mut self,
+        call: CallId,
+        messages: &[Attempt],
+        fresh: bool,
+    ) -> Result<(), Violation> {
+        ensure!(
+            self.call.is_none(),
+            "call {} while another is under way",
+            call.0
+        );
         ensure!(self.drain.is_none(), "call {} while draining", call.0);
         ensure!(!self.halted, "call {} after a halt", call.0);
         ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
         self.next_call = call.0 + 1;
         ensure!(!messages.is_empty(), "an empty call {}", call.0);
         let most = self.policy.batch_messages.get() as usize;
-        ensure!(messages.len() <= most, "{} messages in call {}, at most {most}", messages.len(), call.0);
-        let mut undecided = self.messages.iter_mut().filter(|(_, known)| known.is_undecided());
+        ensure!(
+            messages.len() <= most,
+            "{} messages in call {}, at most {most}",
+            messages.len(),
+            call.0
+        );
+        let mut undecided = self
+            .messages
+            .iter_mut()
+            .filter(|(_, known)| known.is_undecided());
         let mut bytes = 0;
         for Attempt { offset, attempt } in messages {
             let Some((expected, known)) = undecided.next() else {
-                return Err(Violation(format!("offset {offset} called, which is finished or was not fetched")));
+                return Err(Violation(format!(
+                    "offset {offset} called, which is finished or was not fetched"
+                )));
             };
-            ensure!(expected == offset, "offset {offset} called before {expected}");
+            ensure!(
+                expected == offset,
+                "offset {offset} called before {expected}"
+            );
             let Fate::Open { due } = known.fate else {
-                return Err(Violation(format!("offset {offset} called, which is {:?}", known.fate)));
+                return Err(Violation(format!(
+                    "offset {offset} called, which is {:?}",
+                    known.fate
+                )));
             };
-            ensure!(due <= self.now, "offset {offset} called at {:?}, due at {due:?}", self.now);
-            ensure!(*attempt == known.attempts + 1, "offset {offset} attempt {attempt}, were {}", known.attempts);
+            ensure!(
+                due <= self.now,
+                "offset {offset} called at {:?}, due at {due:?}",
+                self.now
+            );
+            ensure!(
+                *attempt == known.attempts + 1,
+                "offset {offset} attempt {attempt}, were {}",
+                known.attempts
+            );
             let alone = messages.len() == 1;
-            ensure!(fresh == known.suspect && (alone || !fresh), "offset {offset}: fresh {fresh}, alone {alone}");
+            ensure!(
+                fresh == known.suspect && (alone || !fresh),
+                "offset {offset}: fresh {fresh}, alone {alone}"
+            );
             bytes += u64::from(known.bytes);
-            ensure!(alone || bytes <= u64::from(self.policy.batch_bytes), "{bytes} bytes in call {}", call.0);
+            ensure!(
+                alone || bytes <= u64::from(self.policy.batch_bytes),
+                "{bytes} bytes in call {}",
+                call.0
+            );
             known.fate = Fate::Called;
         }
         let offsets = messages.iter().map(|attempt| attempt.offset).collect();
-        self.call = Some(Called { call, offsets, fresh, curtailed: false });
+        self.call = Some(Called {
+            call,
+            offsets,
+            fresh,
+            curtailed: false,
+        });
         Ok(())
     }
 
     fn observe_curtail(&mut self, call: CallId) -> Result<(), Violation> {
         let stopping = self.drain.is_some() || self.halted;
-        let Some(called) = self.call.as_mut().filter(|c| c.call == call && !c.curtailed && stopping) else {
+        let Some(called) = self
+            .call
+            .as_mut()
+            .filter(|c| c.call == call && !c.curtailed && stopping)
+        else {
             return Err(Violation(format!("call {} curtailed without need", call.0)));
         };
         called.curtailed = true;
@@ -121,9 +216,16 @@ impl Model {
 
     fn observe_cancel(&mut self, call: CallId) -> Result<(), Violation> {
         let late = self.drain.is_some_and(|deadline| deadline <= self.now);
-        ensure!(late || self.end == End::Losing, "call {} cancelled before its time", call.0);
+        ensure!(
+            late || self.end == End::Losing,
+            "call {} cancelled before its time",
+            call.0
+        );
         let Some(called) = self.call.take_if(|called| called.call == call) else {
-            return Err(Violation(format!("call {} cancelled, which is not under way", call.0)));
+            return Err(Violation(format!(
+                "call {} cancelled, which is not under way",
+                call.0
+            )));
         };
         self.cancelled = Some((call, called.offsets.len()));
         Ok(())
@@ -131,15 +233,29 @@ impl Model {
 
     /// Whether the configured end is `wanted` and the message was owed its end for this failure.
     fn ending(&self, wanted: OnExhausted, command: &Command) -> Result<(), Violation> {
-        ensure!(self.policy.on_exhausted == wanted, "configured is {:?}: {command:?}", self.policy.on_exhausted);
-        let (Command::DeadLetter { offset, failure, .. }
-        | Command::Skip { offset, failure, .. }
-        | Command::Halt { offset, failure, .. }) = command
+        ensure!(
+            self.policy.on_exhausted == wanted,
+            "configured is {:?}: {command:?}",
+            self.policy.on_exhausted
+        );
+        let (Command::DeadLetter {
+            offset, failure, ..
+        }
+        | Command::Skip {
+            offset, failure, ..
+        }
+        | Command::Halt {
+            offset, failure, ..
+        }) = command
         else {
             return Ok(());
         };
         let owed = matches!(self.messages.get(offset), Some(Known { fate: Fate::OweEnd(why), .. }) if why == failure);
-        ensure!(owed, "given up without cause: {command:?}, it is {:?}", self.messages.get(offset));
+        ensure!(
+            owed,
+            "given up without cause: {command:?}, it is {:?}",
+            self.messages.get(offset)
+        );
         Ok(())
     }
 
@@ -163,7 +279,11 @@ impl Model {
     ) -> Result<(), Violation> {
         allowed?;
         let known = self.known(offset, command)?;
-        ensure!(known.attempts == attempts, "{} attempts were made: {command:?}", known.attempts);
+        ensure!(
+            known.attempts == attempts,
+            "{} attempts were made: {command:?}",
+            known.attempts
+        );
         known.fate = fate;
         Ok(())
     }
@@ -177,17 +297,28 @@ impl Model {
     ) -> Result<(), Violation> {
         let now = self.now;
         let retry = self.policy.retry.clone();
-        let doubled = retry.backoff.saturating_mul(1 << (attempt - 1).min(20)).min(retry.max_backoff);
+        let doubled = retry
+            .backoff
+            .saturating_mul(1 << (attempt - 1).min(20))
+            .min(retry.max_backoff);
         let spread = doubled.mul_f64(f64::from(retry.jitter_percent) / 100.0);
         let rounding = Duration::from_micros(1);
         let bounds = match failure.retry_after {
             Some(wish) => (wish.min(retry.max_backoff), wish.min(retry.max_backoff)),
-            None => (doubled.saturating_sub(spread + rounding), retry.max_backoff.min(doubled + spread + rounding)),
+            None => (
+                doubled.saturating_sub(spread + rounding),
+                retry.max_backoff.min(doubled + spread + rounding),
+            ),
         };
         let delay = due.saturating_sub(now);
-        ensure!(due >= now && delay >= bounds.0 && delay <= bounds.1, "a retry of {offset} after {delay:?}, not {bounds:?}");
+        ensure!(
+            due >= now && delay >= bounds.0 && delay <= bounds.1,
+            "a retry of {offset} after {delay:?}, not {bounds:?}"
+        );
         let Some(known) = self.messages.get_mut(&offset) else {
-            return Err(Violation(format!("a retry of offset {offset}, which is not there")));
+            return Err(Violation(format!(
+                "a retry of offset {offset}, which is not there"
+            )));
         };
         ensure!(
             known.fate == Fate::OweRetry(failure.clone()) && known.attempts == attempt,
@@ -200,10 +331,25 @@ impl Model {
     /// Never past an unfinished message, never backwards, one at a time, at its interval.
     fn observe_commit(&mut self, next: Offset) -> Result<(), Violation> {
         let watermark = self.watermark();
-        ensure!(next <= watermark, "commit of {next} passes the unfinished message {watermark}");
-        ensure!(next > self.committed, "commit of {next} goes back from {}", self.committed);
-        ensure!(self.commit.is_none(), "commit of {next} while {:?} is under way", self.commit);
-        ensure!(self.now >= self.commit_at, "commit of {next} before {:?}", self.commit_at);
+        ensure!(
+            next <= watermark,
+            "commit of {next} passes the unfinished message {watermark}"
+        );
+        ensure!(
+            next > self.committed,
+            "commit of {next} goes back from {}",
+            self.committed
+        );
+        ensure!(
+            self.commit.is_none(),
+            "commit of {next} while {:?} is under way",
+            self.commit
+        );
+        ensure!(
+            self.now >= self.commit_at,
+            "commit of {next} before {:?}",
+            self.commit_at
+        );
         self.commit = Some(next);
         self.commit_at = self.now + self.policy.commit_interval;
         Ok(())
@@ -214,14 +360,34 @@ impl Model {
             return Err(Violation("drained, though nobody asked for it".to_owned()));
         };
         ensure!(self.call.is_none(), "drained while a call is under way");
-        let in_delivery = self.messages.values().filter(|known| known.is_in_delivery()).count();
-        ensure!(in_delivery == 0 || deadline <= self.now, "drained while {in_delivery} deliveries are under way");
+        let in_delivery = self
+            .messages
+            .values()
+            .filter(|known| known.is_in_delivery())
+            .count();
+        ensure!(
+            in_delivery == 0 || deadline <= self.now,
+            "drained while {in_delivery} deliveries are under way"
+        );
         let watermark = self.watermark();
         let expected = (watermark > self.committed).then_some(watermark);
-        ensure!(next == expected, "drained with {next:?} to be committed, not {expected:?}");
-        let begun = self.messages.values().filter(|known| known.is_begun()).count();
-        ensure!(unfinished as usize == begun, "drained with {unfinished} unfinished, not {begun}");
-        ensure!(self.nothing_owed().is_ok(), "drained while something is owed");
+        ensure!(
+            next == expected,
+            "drained with {next:?} to be committed, not {expected:?}"
+        );
+        let begun = self
+            .messages
+            .values()
+            .filter(|known| known.is_begun())
+            .count();
+        ensure!(
+            unfinished as usize == begun,
+            "drained with {unfinished} unfinished, not {begun}"
+        );
+        ensure!(
+            self.nothing_owed().is_ok(),
+            "drained while something is owed"
+        );
         self.end = End::Over;
         Ok(())
     }

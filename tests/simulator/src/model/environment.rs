@@ -13,17 +13,29 @@ use super::{Called, End, Fate, Known, Model, PASSED_OVER_LIMIT, RETRY_FLOOR, Vio
 impl Model {
     /// Whether this event can come now.
     pub fn allows(&self, at: Duration, event: &Event) -> Result<(), Violation> {
-        ensure!(at >= self.now, "time runs backwards, from {:?} to {at:?}", self.now);
+        ensure!(
+            at >= self.now,
+            "time runs backwards, from {:?} to {at:?}",
+            self.now
+        );
         match event {
             Event::Fetched(arrivals) => self.allows_fetched(arrivals),
             Event::Called { call, verdicts, .. } => self.allows_called(*call, verdicts),
             Event::Delivered { offset } => self.allows_delivery(*offset),
             Event::Refused { offset, failure } => {
-                ensure!(failure.kind == FailureKind::Produce, "offset {offset} refused as {}", failure.kind);
+                ensure!(
+                    failure.kind == FailureKind::Produce,
+                    "offset {offset} refused as {}",
+                    failure.kind
+                );
                 self.allows_delivery(*offset)
             }
             Event::Committed { next } | Event::CommitFailed { next } => {
-                ensure!(self.commit == Some(*next), "an answer to a commit of {next}, under way is {:?}", self.commit);
+                ensure!(
+                    self.commit == Some(*next),
+                    "an answer to a commit of {next}, under way is {:?}",
+                    self.commit
+                );
                 Ok(())
             }
             Event::Timer | Event::Drain { .. } | Event::Lost => Ok(()),
@@ -34,27 +46,64 @@ impl Model {
         ensure!(!arrivals.is_empty(), "a fetch without a message");
         let mut least = self.fetched;
         for arrival in arrivals {
-            ensure!(arrival.offset >= least, "offset {} fetched, expected {least} or above", arrival.offset);
+            ensure!(
+                arrival.offset >= least,
+                "offset {} fetched, expected {least} or above",
+                arrival.offset
+            );
             least = arrival.offset + 1;
         }
         Ok(())
     }
 
     fn allows_called(&self, call: CallId, verdicts: &[Verdict]) -> Result<(), Violation> {
-        let under_way = self.call.as_ref().filter(|c| c.call == call).map(|c| c.offsets.len());
-        let cancelled = self.cancelled.filter(|(c, _)| *c == call).map(|(_, messages)| messages);
+        let under_way = self
+            .call
+            .as_ref()
+            .filter(|c| c.call == call)
+            .map(|c| c.offsets.len());
+        let cancelled = self
+            .cancelled
+            .filter(|(c, _)| *c == call)
+            .map(|(_, messages)| messages);
         let Some(messages) = under_way.or(cancelled) else {
-            return Err(Violation(format!("an answer of call {} that is not under way", call.0)));
+            return Err(Violation(format!(
+                "an answer of call {} that is not under way",
+                call.0
+            )));
         };
-        ensure!(verdicts.len() == messages, "{} verdicts for {messages} messages of call {}", verdicts.len(), call.0);
-        let of_broker = |verdict| matches!(verdict, &Verdict::Failed(Failure { kind: FailureKind::Produce, .. }));
-        ensure!(!verdicts.iter().any(of_broker), "call {} answered with the broker's refusal", call.0);
+        ensure!(
+            verdicts.len() == messages,
+            "{} verdicts for {messages} messages of call {}",
+            verdicts.len(),
+            call.0
+        );
+        let of_broker = |verdict| {
+            matches!(
+                verdict,
+                &Verdict::Failed(Failure {
+                    kind: FailureKind::Produce,
+                    ..
+                })
+            )
+        };
+        ensure!(
+            !verdicts.iter().any(of_broker),
+            "call {} answered with the broker's refusal",
+            call.0
+        );
         Ok(())
     }
 
     fn allows_delivery(&self, offset: Offset) -> Result<(), Violation> {
-        let under_way = self.messages.get(&offset).is_some_and(Known::is_in_delivery);
-        ensure!(under_way, "a delivery of offset {offset}, for which nothing is under way");
+        let under_way = self
+            .messages
+            .get(&offset)
+            .is_some_and(Known::is_in_delivery);
+        ensure!(
+            under_way,
+            "a delivery of offset {offset}, for which nothing is under way"
+        );
         Ok(())
     }
 
@@ -77,7 +126,10 @@ impl Model {
             }
             Event::Timer => self.timer = None,
             Event::Drain { deadline } => {
-                self.drain = Some(self.drain.map_or(*deadline, |earlier| earlier.min(*deadline)));
+                self.drain = Some(
+                    self.drain
+                        .map_or(*deadline, |earlier| earlier.min(*deadline)),
+                );
             }
             Event::Lost => self.end = if over { End::Over } else { End::Losing },
         }
@@ -92,8 +144,16 @@ impl Model {
             if self.drain.is_none() && !over {
                 self.position = self.fetched;
                 self.bytes += u64::from(arrival.bytes);
-                let fate = Fate::Open { due: Duration::ZERO };
-                let known = Known { bytes: arrival.bytes, attempts: 0, suspect: false, passed_over: 0, fate };
+                let fate = Fate::Open {
+                    due: Duration::ZERO,
+                };
+                let known = Known {
+                    bytes: arrival.bytes,
+                    attempts: 0,
+                    suspect: false,
+                    passed_over: 0,
+                    fate,
+                };
                 self.messages.insert(arrival.offset, known);
             }
         }
@@ -108,25 +168,50 @@ impl Model {
     /// Rule 17: a dead letter is written again; rule 24: a refused output ends its message.
     fn refused(&mut self, offset: Offset, failure: &Failure) {
         let at = self.now;
-        let Some(known) = self.messages.get_mut(&offset) else { return };
+        let Some(known) = self.messages.get_mut(&offset) else {
+            return;
+        };
         known.fate = match &known.fate {
-            Fate::Lettering(failure) => Fate::LetterRefused { failure: failure.clone(), at },
+            Fate::Lettering(failure) => Fate::LetterRefused {
+                failure: failure.clone(),
+                at,
+            },
             _ => Fate::OweEnd(failure.clone()),
         };
     }
 
     /// Rules 39 and 40: which results of a call count.
     fn answered(&mut self, call: CallId, verdicts: &[Verdict]) {
-        if self.cancelled.take_if(|(cancelled, _)| *cancelled == call).is_some() {
+        if self
+            .cancelled
+            .take_if(|(cancelled, _)| *cancelled == call)
+            .is_some()
+        {
             return;
         }
-        let Some(Called { offsets, fresh, curtailed, .. }) = self.call.take() else { return };
-        let first_bad = verdicts.iter().position(|verdict| !matches!(verdict, Verdict::Done { .. }));
-        let first_failure = verdicts.iter().position(|verdict| matches!(verdict, Verdict::Failed(_)));
+        let Some(Called {
+            offsets,
+            fresh,
+            curtailed,
+            ..
+        }) = self.call.take()
+        else {
+            return;
+        };
+        let first_bad = verdicts
+            .iter()
+            .position(|verdict| !matches!(verdict, Verdict::Done { .. }));
+        let first_failure = verdicts
+            .iter()
+            .position(|verdict| matches!(verdict, Verdict::Failed(_)));
         let first_fault = verdicts.iter().position(|verdict| {
             matches!(verdict, Verdict::Failed(failure) if failure.kind.is_instance_fault())
         });
-        let believed = if first_bad == first_failure || fresh { first_bad } else { first_fault };
+        let believed = if first_bad == first_failure || fresh {
+            first_bad
+        } else {
+            first_fault
+        };
         let mut any_failed = false;
         for (index, (offset, verdict)) in offsets.iter().zip(verdicts).enumerate() {
             match verdict {
@@ -137,7 +222,12 @@ impl Model {
                     any_failed = true;
                     self.failed(*offset, failure, fresh);
                 }
-                _ => self.fate(*offset, Fate::Open { due: Duration::ZERO }),
+                _ => self.fate(
+                    *offset,
+                    Fate::Open {
+                        due: Duration::ZERO,
+                    },
+                ),
             }
         }
         if !any_failed && !curtailed && first_bad == Some(0) {
@@ -148,30 +238,44 @@ impl Model {
     fn succeeded(&mut self, offset: Offset, outputs: u32) {
         if let Some(known) = self.messages.get_mut(&offset) {
             known.attempts += 1;
-            known.fate = if outputs == 0 { Fate::Finished } else { Fate::OweProduce };
+            known.fate = if outputs == 0 {
+                Fate::Finished
+            } else {
+                Fate::OweProduce
+            };
         }
     }
 
     fn failed(&mut self, offset: Offset, failure: &Failure, fresh: bool) {
         let nothing_follows = self.drain.is_some() || self.halted;
-        let Some(known) = self.messages.get_mut(&offset) else { return };
+        let Some(known) = self.messages.get_mut(&offset) else {
+            return;
+        };
         known.passed_over = 0;
         if failure.kind.is_instance_fault() && !fresh {
             known.suspect = true;
-            known.fate = Fate::Open { due: Duration::ZERO };
+            known.fate = Fate::Open {
+                due: Duration::ZERO,
+            };
             return;
         }
         known.attempts += 1;
-        let exhausted = failure.kind.is_permanent() || known.attempts >= self.policy.retry.attempts.get();
+        let exhausted =
+            failure.kind.is_permanent() || known.attempts >= self.policy.retry.attempts.get();
         known.fate = match (exhausted, nothing_follows) {
             (true, _) => Fate::OweEnd(failure.clone()),
-            (false, true) => Fate::Open { due: Duration::ZERO },
+            (false, true) => Fate::Open {
+                due: Duration::ZERO,
+            },
             (false, false) => Fate::OweRetry(failure.clone()),
         };
     }
 
     fn passed_over(&mut self, offset: Option<Offset>, fresh: bool) {
-        let Some((offset, known)) = offset.and_then(|o| Some((o, self.messages.get_mut(&o)?))) else { return };
+        let Some((offset, known)) = offset.and_then(|o| Some((o, self.messages.get_mut(&o)?)))
+        else {
+            return;
+        };
         known.passed_over += 1;
         if known.passed_over >= PASSED_OVER_LIMIT {
             let text = format!("called {PASSED_OVER_LIMIT} times without coming to this message");

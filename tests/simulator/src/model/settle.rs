@@ -9,7 +9,10 @@ impl Model {
     /// Judges that nothing is left undone.
     pub fn settle(&mut self) -> Result<(), Violation> {
         if self.end == End::Losing {
-            ensure!(self.call.is_none(), "the call under way was not cancelled for a lost partition");
+            ensure!(
+                self.call.is_none(),
+                "the call under way was not cancelled for a lost partition"
+            );
             self.end = End::Over;
         }
         if self.end == End::Over {
@@ -17,36 +20,66 @@ impl Model {
         }
         self.nothing_owed()?;
         let watermark = self.watermark();
-        ensure!(self.released == watermark, "released below {}, watermark {watermark}", self.released);
+        ensure!(
+            self.released == watermark,
+            "released below {}, watermark {watermark}",
+            self.released
+        );
         self.committed_in_time()?;
         if self.drain.is_some() {
             return self.drains();
         }
         self.called_in_time()?;
-        ensure!(self.paused || !self.wants_pause(), "fetching goes on though the buffer is full or halted");
-        ensure!(!self.paused || !self.wants_resume(), "fetching stays paused though there is room");
+        ensure!(
+            self.paused || !self.wants_pause(),
+            "fetching goes on though the buffer is full or halted"
+        );
+        ensure!(
+            !self.paused || !self.wants_resume(),
+            "fetching stays paused though there is room"
+        );
         let letter = |known: &Known| match known.fate {
-            Fate::LetterRefused { at, .. } => Some(at + self.policy.retry.max_backoff.max(RETRY_FLOOR)),
+            Fate::LetterRefused { at, .. } => {
+                Some(at + self.policy.retry.max_backoff.max(RETRY_FLOOR))
+            }
             _ => None,
         };
         let letter = self.messages.values().filter_map(letter).min();
-        ensure!(letter.is_none_or(|latest| self.wakes_by(latest)), "no timer for a refused dead letter");
+        ensure!(
+            letter.is_none_or(|latest| self.wakes_by(latest)),
+            "no timer for a refused dead letter"
+        );
         Ok(())
     }
 
     /// Whether every message got what this step owed it.
     pub(super) fn nothing_owed(&self) -> Result<(), Violation> {
-        let owed = |known: &Known| matches!(known.fate, Fate::OweProduce | Fate::OweRetry(_) | Fate::OweEnd(_));
+        let owed = |known: &Known| {
+            matches!(
+                known.fate,
+                Fate::OweProduce | Fate::OweRetry(_) | Fate::OweEnd(_)
+            )
+        };
         match self.messages.iter().find(|(_, known)| owed(known)) {
             None => Ok(()),
-            Some((offset, known)) => Err(Violation(format!("offset {offset} did not get its due: {:?}", known.fate))),
+            Some((offset, known)) => Err(Violation(format!(
+                "offset {offset} did not get its due: {:?}",
+                known.fate
+            ))),
         }
     }
 
     fn committed_in_time(&self) -> Result<(), Violation> {
         if self.watermark() > self.committed && self.commit.is_none() {
-            ensure!(self.commit_at > self.now, "the watermark {} could have been committed", self.watermark());
-            ensure!(self.wakes_by(self.commit_at), "no timer for the next commit");
+            ensure!(
+                self.commit_at > self.now,
+                "the watermark {} could have been committed",
+                self.watermark()
+            );
+            ensure!(
+                self.wakes_by(self.commit_at),
+                "no timer for the next commit"
+            );
         }
         Ok(())
     }
@@ -54,28 +87,50 @@ impl Model {
     fn called_in_time(&self) -> Result<(), Violation> {
         if self.halted {
             let curtailed = self.call.as_ref().is_none_or(|call| call.curtailed);
-            ensure!(curtailed, "the call under way was not curtailed by the halt");
+            ensure!(
+                curtailed,
+                "the call under way was not curtailed by the halt"
+            );
             return Ok(());
         }
         if self.call.is_some() {
             return Ok(());
         }
-        if let Some((offset, Known { fate: Fate::Open { due }, .. })) =
-            self.messages.iter().find(|(_, known)| known.is_undecided())
+        if let Some((
+            offset,
+            Known {
+                fate: Fate::Open { due },
+                ..
+            },
+        )) = self.messages.iter().find(|(_, known)| known.is_undecided())
         {
             ensure!(*due > self.now, "offset {offset} could have been called");
-            ensure!(self.wakes_by(*due), "no timer for the retry of offset {offset}");
+            ensure!(
+                self.wakes_by(*due),
+                "no timer for the retry of offset {offset}"
+            );
         }
         Ok(())
     }
 
     fn drains(&self) -> Result<(), Violation> {
-        let Some(deadline) = self.drain else { return Ok(()) };
+        let Some(deadline) = self.drain else {
+            return Ok(());
+        };
         let in_delivery = self.messages.values().any(Known::is_in_delivery);
-        ensure!(self.call.is_some() || in_delivery, "nothing is under way and it is not drained");
-        ensure!(deadline > self.now, "the drain's deadline has come and it is not drained");
+        ensure!(
+            self.call.is_some() || in_delivery,
+            "nothing is under way and it is not drained"
+        );
+        ensure!(
+            deadline > self.now,
+            "the drain's deadline has come and it is not drained"
+        );
         ensure!(self.wakes_by(deadline), "no timer for the drain's deadline");
-        ensure!(self.call.as_ref().is_none_or(|call| call.curtailed), "the call was not curtailed by the drain");
+        ensure!(
+            self.call.as_ref().is_none_or(|call| call.curtailed),
+            "the call was not curtailed by the drain"
+        );
         Ok(())
     }
 
@@ -90,7 +145,8 @@ impl Model {
     }
 
     pub(super) fn wants_resume(&self) -> bool {
-        let messages = self.messages.len() as u64 <= u64::from(self.policy.buffer_messages.get() / 2);
+        let messages =
+            self.messages.len() as u64 <= u64::from(self.policy.buffer_messages.get() / 2);
         let bytes = self.bytes <= u64::from(self.policy.buffer_bytes / 2);
         !self.halted && messages && bytes
     }

@@ -1,0 +1,161 @@
+//! What a seed has in store: the policy, the size of the group, and how hostile its world is.
+
+use std::{num::NonZeroU32, time::Duration};
+
+use pelton_dispatch::{OnExhausted, Policy, Retry};
+use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
+
+/// When the first disturbance may come.
+const QUIET_START: Duration = Duration::from_millis(200);
+
+/// Everything that is fixed for one run.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub policy: Policy,
+    pub partitions: usize,
+    /// Messages in each partition.
+    pub messages: usize,
+    pub most_bytes: u32,
+    /// The chance of a gap before each offset.
+    pub gaps: f64,
+    /// The share of messages that aren't simply handled.
+    pub trouble: f64,
+    /// The share of messages that take very long.
+    pub slow: f64,
+    /// An instance that dies takes the results of its call with it.
+    pub packed: bool,
+    /// The chance that a call is cut short without being asked to, as a swap does.
+    pub swap: f64,
+    /// The chance that a commit fails.
+    pub commit_fails: f64,
+    /// The chance that a write takes long.
+    pub late_write: f64,
+    /// While the dead-letter topic refuses everything.
+    pub letters_refused: (Duration, Duration),
+    pub members: usize,
+    pub drain_limit: Duration,
+    pub session: Duration,
+    pub disturbances: Vec<(Duration, Disturbance)>,
+    /// From here on nothing fails any more but what the messages themselves do.
+    pub calm_at: Duration,
+}
+
+/// Something that happens to the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Disturbance {
+    /// A member starts.
+    Join,
+    /// A member's process dies.
+    Crash,
+    /// A member stops as asked.
+    Stop,
+    /// The coordinator gives a living member up; it learns that later.
+    Fence,
+    /// The assignment changes without a reason.
+    Shuffle,
+}
+
+impl Plan {
+    pub fn draw(rng: &mut SmallRng) -> Self {
+        let calm_at = Duration::from_millis(rng.random_range(2_000..20_000));
+        let refused_from = rng.random_range(Duration::ZERO..calm_at);
+        let disturbances = if rng.random_bool(0.1) {
+            0
+        } else {
+            rng.random_range(1..14)
+        };
+        let mut disturbances: Vec<_> = (0..disturbances)
+            .map(|_| {
+                (
+                    rng.random_range(QUIET_START..calm_at),
+                    Self::draw_disturbance(rng),
+                )
+            })
+            .collect();
+        disturbances.sort_by_key(|(at, _)| *at);
+        Self {
+            policy: Self::draw_policy(rng),
+            partitions: rng.random_range(1..5),
+            messages: rng.random_range(10..90),
+            most_bytes: 400,
+            gaps: one_of(rng, &[0.0, 0.05, 0.5]),
+            trouble: one_of(rng, &[0.0, 0.05, 0.2, 0.5]),
+            slow: one_of(rng, &[0.0, 0.02, 0.1]),
+            packed: rng.random_bool(0.7),
+            swap: one_of(rng, &[0.0, 0.05]),
+            commit_fails: one_of(rng, &[0.0, 0.1, 0.5]),
+            late_write: one_of(rng, &[0.0, 0.05, 0.3]),
+            letters_refused: (refused_from, rng.random_range(refused_from..=calm_at)),
+            members: rng.random_range(1..4),
+            drain_limit: Duration::from_millis(rng.random_range(50..2_000)),
+            session: Duration::from_millis(rng.random_range(500..3_000)),
+            disturbances,
+            calm_at,
+        }
+    }
+
+    fn draw_disturbance(rng: &mut SmallRng) -> Disturbance {
+        let all = [
+            Disturbance::Join,
+            Disturbance::Join,
+            Disturbance::Crash,
+            Disturbance::Stop,
+            Disturbance::Fence,
+            Disturbance::Shuffle,
+        ];
+        one_of(rng, &all)
+    }
+
+    fn draw_policy(rng: &mut SmallRng) -> Policy {
+        let backoff = rng.random_range(0..1_000);
+        let number =
+            |rng: &mut SmallRng, most| NonZeroU32::MIN.saturating_add(rng.random_range(0..most));
+        Policy {
+            retry: Retry {
+                attempts: number(rng, 4),
+                backoff: Duration::from_millis(backoff),
+                max_backoff: Duration::from_millis(rng.random_range(backoff..4_000)),
+                jitter_percent: one_of(rng, &[0, 20, 100]),
+                jitter_seed: rng.random(),
+            },
+            on_exhausted: one_of(
+                rng,
+                &[
+                    OnExhausted::DeadLetter,
+                    OnExhausted::DeadLetter,
+                    OnExhausted::DeadLetter,
+                    OnExhausted::Skip,
+                    OnExhausted::Stop,
+                ],
+            ),
+            batch_messages: number(rng, 40),
+            batch_bytes: rng.random_range(100..5_000),
+            batch_target: Duration::from_millis(rng.random_range(1..50)),
+            buffer_messages: number(rng, 60),
+            buffer_bytes: rng.random_range(100..20_000),
+            commit_interval: Duration::from_millis(one_of(rng, &[0, 10, 200, 1_000])),
+        }
+    }
+
+    /// How long the handler takes for a message.
+    pub fn draw_handling(&self, rng: &mut SmallRng) -> Duration {
+        if rng.random_bool(self.slow) {
+            Duration::from_millis(rng.random_range(100..5_000))
+        } else {
+            Duration::from_micros(rng.random_range(1..20_000))
+        }
+    }
+
+    /// How long the network takes, there or back.
+    pub fn draw_latency(&self, rng: &mut SmallRng) -> Duration {
+        Duration::from_micros(rng.random_range(100..15_000))
+    }
+}
+
+fn one_of<T: Copy>(rng: &mut SmallRng, choices: &[T]) -> T {
+    #[expect(
+        clippy::expect_used,
+        reason = "every caller passes a literal with something in it"
+    )]
+    *choices.choose(rng).expect("a choice of nothing")
+}
