@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, ensure};
 use pelton_harness::{
-    Draft, Message, TestCluster, Version,
+    Client, Draft, Message, TestCluster, Version,
     cluster::unique,
     foreign::{Partitioner, kafkajs_consume, kafkajs_produce, kcat_consume, kcat_produce},
     paths, wait,
@@ -145,9 +145,37 @@ fn a_broker_that_was_killed_comes_back_with_its_data() -> Result<()> {
     Ok(())
 }
 
+/// Forbids writing to one topic and allows it again.
+fn forbid_and_allow(cluster: &TestCluster) -> Result<()> {
+    let (client, draft) = (cluster.client()?, [Draft::new("k", "v")]);
+    let (closed, open) = (
+        cluster.create_topic("closed", 1, &[])?,
+        cluster.create_topic("open", 1, &[])?,
+    );
+    cluster.forbid_writing(&closed)?;
+    let refused = |client: &Client| match client.produce(&closed, &draft) {
+        Ok(_) => Ok(None),
+        Err(error) => Ok(Some(format!("{error:#}"))),
+    };
+    let error = wait::until("the broker to refuse", LIMIT, || refused(&client))?;
+    ensure!(error.contains("TopicAuthorizationFailed"), "{error}");
+    client.produce(&open, &draft)?;
+    client.read_all(&closed)?;
+    cluster.allow_writing(&closed)?;
+    wait::until_true("the broker to accept", LIMIT, || {
+        Ok(refused(&client)?.is_none())
+    })
+}
+
+#[test]
+fn a_topic_is_closed_for_writing_and_opened_again() -> Result<()> {
+    forbid_and_allow(TestCluster::shared())
+}
+
 #[test]
 fn kafka_3_9_starts_and_keeps_messages() -> Result<()> {
     let cluster = TestCluster::start(Version::V3_9)?;
+    forbid_and_allow(&cluster)?;
     let (client, topic) = (
         cluster.client()?,
         cluster.create_topic_named("old", 2, &[]).map(|()| "old")?,

@@ -32,6 +32,14 @@ pub enum Version {
 }
 
 impl Version {
+    /// What the environment asks for: `PELTON_TEST_KAFKA=3.9`, else the current one.
+    pub fn wanted() -> Self {
+        match std::env::var("PELTON_TEST_KAFKA").as_deref() {
+            Ok("3.9") => Self::V3_9,
+            _ => Self::V4,
+        }
+    }
+
     /// Its folder under `target/kafka`, as `cargo xtask setup` names it.
     fn folder(self) -> &'static str {
         match self {
@@ -39,11 +47,20 @@ impl Version {
             Self::V3_9 => "3.9",
         }
     }
+
+    /// The class of Kafka's tool for access rules.
+    fn acl_tool(self) -> &'static str {
+        match self {
+            Self::V4 => "org.apache.kafka.tools.AclCommand",
+            Self::V3_9 => "kafka.admin.AclCommand",
+        }
+    }
 }
 
 /// One broker, which is its own controller. Ends when dropped, or with the test process.
 #[derive(Debug)]
 pub struct TestCluster {
+    version: Version,
     classpath: String,
     folder: PathBuf,
     data: PathBuf,
@@ -71,6 +88,7 @@ impl TestCluster {
         let (port, controller) = free_ports()?;
         settings::write_all(&folder, &data, port, controller)?;
         let cluster = Self {
+            version,
             classpath: libs.join("*").display().to_string(),
             data,
             bootstrap: format!("127.0.0.1:{port}"),
@@ -92,7 +110,9 @@ impl TestCluster {
     )]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<TestCluster> = OnceLock::new();
-        SHARED.get_or_init(|| Self::start(Version::V4).unwrap_or_else(|error| panic!("{error:?}")))
+        SHARED.get_or_init(|| {
+            Self::start(Version::wanted()).unwrap_or_else(|error| panic!("{error:?}"))
+        })
     }
 
     /// What goes into `bootstrap-servers`.
@@ -160,6 +180,60 @@ impl TestCluster {
         wait::until_true("the broker to answer", START_LIMIT, || {
             Ok(self.client()?.is_up())
         })
+    }
+
+    /// Forbids everybody to write to a topic; everything else stays allowed.
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn forbid_writing(&self, topic: &str) -> Result<()> {
+        // A topic with any rule is closed to what no rule allows, so everything has to be allowed first.
+        self.acl(&[
+            "--add",
+            "--allow-principal",
+            "User:*",
+            "--operation",
+            "All",
+            "--topic",
+            topic,
+        ])?;
+        self.acl(&[
+            "--add",
+            "--deny-principal",
+            "User:*",
+            "--operation",
+            "Write",
+            "--topic",
+            topic,
+        ])
+    }
+
+    /// Takes back [`TestCluster::forbid_writing`].
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn allow_writing(&self, topic: &str) -> Result<()> {
+        self.acl(&["--remove", "--force", "--topic", topic])
+    }
+
+    /// Runs Kafka's tool for access rules.
+    fn acl(&self, arguments: &[&str]) -> Result<()> {
+        let mut command = self.java();
+        command
+            .args([
+                self.version.acl_tool(),
+                "--bootstrap-server",
+                &self.bootstrap,
+            ])
+            .args(arguments);
+        let done = command.output()?;
+        let said = || String::from_utf8_lossy(&done.stdout).into_owned();
+        ensure!(
+            done.status.success(),
+            "Kafka's tool refuses {arguments:?}: {}",
+            said()
+        );
+        Ok(())
     }
 
     /// The broker's log so far.

@@ -106,7 +106,7 @@ impl DaemonOptions {
 
     /// Starts a life of it. What dispatch does in it is recorded, so that the simulator can replay it.
     fn spawn(&self, life: u32) -> Result<Process> {
-        let recordings = self.folder.join("recordings").join(format!("life-{life}"));
+        let recordings = paths::recordings(&self.folder, life);
         fs::create_dir_all(&recordings)?;
         let mut command = Command::new(paths::pelton()?);
         command

@@ -12,14 +12,17 @@
 
 pub mod client;
 pub mod cluster;
+pub mod component;
 pub mod daemon;
 pub mod foreign;
 pub mod http;
 pub mod paths;
 pub mod process;
+pub mod stage;
 pub mod wait;
 
 pub use client::{Client, Draft, Message};
 pub use cluster::{TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};
 pub use process::Signal;
+pub use stage::{Copies, Stage, orders};

@@ -52,6 +52,15 @@ pub fn fresh_folder(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
+/// Where a life of a daemon records what dispatch does: `target/recordings/<suite>-<pid>/<name>-<n>/<life>`,
+/// for the simulator to replay once the suites are through.
+pub fn recordings(folder: &Path, life: u32) -> PathBuf {
+    let own = folder
+        .strip_prefix(target().join("harness"))
+        .unwrap_or(folder);
+    target().join("recordings").join(own).join(life.to_string())
+}
+
 /// This test process's folder.
 fn suite_folder() -> PathBuf {
     let program = env::current_exe().unwrap_or_default();

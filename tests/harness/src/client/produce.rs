@@ -2,7 +2,8 @@
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context, Result, bail};
@@ -50,6 +51,19 @@ impl Client {
     /// # Errors
     /// When one of them can't be produced.
     pub fn produce(&self, topic: &str, drafts: &[Draft]) -> Result<Vec<(i32, i64)>> {
+        self.produce_over(topic, drafts, Duration::ZERO)
+    }
+
+    /// As [`Client::produce`], spread evenly over a time: a load that is there while something else happens.
+    ///
+    /// # Errors
+    /// When one of them can't be produced.
+    pub fn produce_over(
+        &self,
+        topic: &str,
+        drafts: &[Draft],
+        time: Duration,
+    ) -> Result<Vec<(i32, i64)>> {
         let unanswered = || Err(KafkaError::MessageProduction(RDKafkaErrorCode::InProgress));
         let placements: Placements =
             Arc::new(Mutex::new(drafts.iter().map(|_| unanswered()).collect()));
@@ -62,7 +76,13 @@ impl Client {
         let producer: BaseProducer<Collector> = config.create_with_context(Collector {
             placements: placements.clone(),
         })?;
+        let start = Instant::now();
         for (position, draft) in drafts.iter().enumerate() {
+            // In steps of a hundred: a sleep for each would take longer than the time there is.
+            if position % 100 == 0 {
+                let due = time.mul_f64(position as f64 / drafts.len() as f64);
+                thread::sleep(due.saturating_sub(start.elapsed()));
+            }
             send(&producer, topic, position, draft)?;
         }
         producer
