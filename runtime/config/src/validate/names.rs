@@ -19,7 +19,7 @@ pub(super) fn wrong_topic(name: &str) -> Option<&'static str> {
         .then_some("has a character other than letters, digits, `.`, `_` and `-`")
 }
 
-/// What is wrong with a handler's or a cluster's name, if anything.
+/// What is wrong with a handler's name, if anything. It makes up group and topic names.
 pub(super) fn wrong_handler(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("is empty");
