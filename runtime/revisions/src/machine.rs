@@ -29,6 +29,8 @@ pub struct Revisions {
     /// Content that appeared while a candidate was under way; it is next.
     waiting: Option<Digest>,
     refused: Option<Digest>,
+    /// The file was missing when last heard of, and that is said.
+    missing: bool,
 }
 
 impl Revisions {
@@ -36,7 +38,11 @@ impl Revisions {
     pub fn handle(&mut self, _now: Duration, event: Event, commands: &mut Vec<Command>) {
         match event {
             Event::FileChanged { digest } => self.changed(digest, commands),
-            Event::FileMissing => commands.push(Command::Missing),
+            Event::FileMissing => {
+                if !std::mem::replace(&mut self.missing, true) {
+                    commands.push(Command::Missing);
+                }
+            }
             Event::Loaded { digest, revision } => self.loaded(digest, revision, commands),
             Event::Refused { digest, why } => {
                 if self.candidate == Some(Candidate::Loading(digest)) {
@@ -61,6 +67,7 @@ impl Revisions {
     }
 
     fn changed(&mut self, digest: Digest, commands: &mut Vec<Command>) {
+        self.missing = false;
         match self.candidate {
             Some(candidate) => self.waiting = (candidate.digest() != digest).then_some(digest),
             None => self.consider(digest, commands),
@@ -97,6 +104,12 @@ impl Revisions {
             return;
         };
         if trying != revision {
+            return;
+        }
+        if self.waiting.is_some() && self.waiting == self.running.map(|(running, _)| running) {
+            // The file is again what runs: a swap would only be undone.
+            commands.push(Command::Retire { revision });
+            self.next(commands);
             return;
         }
         let before = self
@@ -289,6 +302,51 @@ mod tests {
         assert_eq!(machine.running(), Some(revision(1)));
     }
 
+    #[test]
+    fn a_file_that_stays_missing_is_said_once() {
+        let gone = || Event::FileMissing;
+        assert_eq!(after([gone()]).1, [Command::Missing]);
+        assert_eq!(after([gone(), gone()]).1, []);
+        assert_eq!(
+            after([gone(), changed(1), gone()]).1,
+            [Command::Missing],
+            "it was there in between"
+        );
+    }
+
+    #[test]
+    fn a_file_restored_during_a_trial_leaves_the_running_revision() {
+        let (machine, commands) = after([
+            changed(1),
+            loaded(1),
+            passed(1),
+            changed(2),
+            loaded(2),
+            changed(1),
+            passed(2),
+        ]);
+        assert_eq!(
+            commands,
+            [Command::Retire {
+                revision: revision(2)
+            }]
+        );
+        assert_eq!(machine.running(), Some(revision(1)));
+    }
+
+    #[test]
+    fn late_answers_about_other_content_change_nothing() {
+        let refused = Event::Refused {
+            digest: digest(3),
+            why: String::new(),
+        };
+        for late in [loaded(3), passed(3), refused] {
+            let (machine, commands) = after([changed(1), loaded(1), late]);
+            assert_eq!(commands, []);
+            assert_eq!(machine.running(), None);
+        }
+    }
+
     /// Contents 0 to 5: 0 and 1 don't load, 2 and 3 fail their trial, 4 and 5 are good.
     fn answer(command: &Command) -> Option<Event> {
         match command {
@@ -317,19 +375,34 @@ mod tests {
     proptest! {
         /// Whatever happens to the file while work is under way, only good content runs, and in the end
         /// the file's content does if it is good.
+        /// What is loaded and does not run is given back.
         #[test]
         fn only_good_content_runs_and_the_last_good_one_in_the_end(
             steps in prop::collection::vec(prop_oneof![(0u8..6).prop_map(Some), Just(None)], 1..60)
         ) {
+            let mut kept = std::collections::BTreeSet::new();
             let mut machine = Revisions::default();
             let mut open: Vec<Event> = Vec::new();
             let mut on_disk = None;
-            let drive = |machine: &mut Revisions, event: Event, open: &mut Vec<Event>| {
+            let mut drive = |machine: &mut Revisions, event: Event, open: &mut Vec<Event>| {
                 let mut commands = Vec::new();
+                if let Event::Loaded { revision, .. } = &event {
+                    kept.insert(*revision);
+                }
+                let before = machine.running();
                 machine.handle(Duration::ZERO, event, &mut commands);
                 for command in &commands {
-                    if let Command::Swap { to, .. } = command {
-                        assert!(to.0[0] >= 4, "{to:?} runs");
+                    match command {
+                        Command::Swap { to, from } => {
+                            assert!(to.0[0] >= 4, "{to:?} runs");
+                            assert!(kept.contains(to), "{to:?} was given back");
+                            assert_eq!(*from, before);
+                        }
+                        Command::Retire { revision } => {
+                            assert_ne!(machine.running(), Some(*revision));
+                            assert!(kept.remove(revision), "{revision:?} is given back twice");
+                        }
+                        _ => {}
                     }
                     open.extend(answer(command));
                 }
@@ -354,6 +427,8 @@ mod tests {
             if let Some(n) = on_disk.filter(|n| *n >= 4) {
                 prop_assert_eq!(machine.running(), Some(revision(n)));
             }
+            let left: Vec<_> = kept.into_iter().collect();
+            prop_assert_eq!(left, Vec::from_iter(machine.running()));
         }
     }
 }
