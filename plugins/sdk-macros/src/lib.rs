@@ -147,3 +147,64 @@ fn state_type(input: &FnArg) -> syn::Result<&Type> {
         "the second argument is a reference to what `setup` returned: `&T` or `&mut T`",
     ))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expanded(arguments: &str, function: &str) -> Result<String, String> {
+        let arguments: Arguments = syn::parse_str(arguments).map_err(|error| error.to_string())?;
+        let function: ItemFn = syn::parse_str(function).unwrap();
+        expand(&arguments, &function)
+            .map(|tokens| tokens.to_string())
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_handler_may_have_a_state() {
+        assert!(
+            expanded("", "fn handle(m: &Message) -> R {}")
+                .unwrap()
+                .contains("type State = () ;")
+        );
+        let with_state =
+            expanded("setup = a::b", "fn handle(m: &Message, s: &mut S) -> R {}").unwrap();
+        assert!(
+            with_state.contains("type State = S ;") && with_state.contains("a :: b ()"),
+            "{with_state}"
+        );
+    }
+
+    #[test]
+    fn each_misuse_is_named() {
+        let cases = [
+            (
+                "",
+                "async fn h(m: &Message) {}",
+                "a handler is a plain function",
+            ),
+            ("", "fn h<T>(m: &Message) {}", "a handler can't be generic"),
+            ("", "fn h() {}", "a handler takes a `&Message`"),
+            (
+                "",
+                "fn h(m: &Message, s: &S) {}",
+                "is made by `#[handler(setup = FUNCTION)]`",
+            ),
+            (
+                "setup = s",
+                "fn h(m: &Message, s: S) {}",
+                "the second argument is a reference",
+            ),
+            ("setup = s", "fn h(m: &Message, s: &S, x: u8) {}", "no more"),
+            (
+                "state = s",
+                "fn h(m: &Message) {}",
+                "the only argument is `setup = FUNCTION`",
+            ),
+        ];
+        for (arguments, function, expected) in cases {
+            let error = expanded(arguments, function).unwrap_err();
+            assert!(error.contains(expected), "{function}: {error}");
+        }
+    }
+}

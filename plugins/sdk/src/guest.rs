@@ -64,7 +64,7 @@ pub mod bindings {
 
 #[cfg(target_family = "wasm")]
 mod exports {
-    use std::cell::RefCell;
+    use std::{cell::RefCell, panic::PanicHookInfo};
 
     use pelton_codec::AnswerWriter;
 
@@ -84,13 +84,19 @@ mod exports {
 
     impl<H: Handler> lifecycle::Guest for H {
         fn setup() -> Result<(), String> {
-            // A trap carries no text of its own, so the panic's goes to the handler's log.
-            std::panic::set_hook(Box::new(|panic| {
-                log::write(log::Level::Error, &panic.to_string())
-            }));
+            std::panic::set_hook(Box::new(report));
             let state = H::setup()?;
             H::state().with(|slot| *slot.0.borrow_mut() = Some(state));
             Ok(())
+        }
+    }
+
+    /// A trap carries no text of its own, so the panic's goes to the handler's log.
+    fn report(panic: &PanicHookInfo<'_>) {
+        let text = panic.payload_as_str().unwrap_or("no text");
+        match panic.location() {
+            Some(place) => log::write(log::Level::Error, &format!("panicked at {place}: {text}")),
+            None => log::write(log::Level::Error, &format!("panicked: {text}")),
         }
     }
 
