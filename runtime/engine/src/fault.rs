@@ -56,7 +56,7 @@ pub(crate) fn bounded(text: &str, bytes: usize) -> String {
 /// Why, without where.
 fn reason(error: &wasmtime::Error) -> String {
     match error.downcast_ref::<wasmtime::Trap>() {
-        Some(trap) => trap.to_string(),
+        Some(trap) => trap.to_string().replacen("wasm trap: ", "", 1),
         None => error.root_cause().to_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! From bytes to a revision. Nothing is believed before it is checked: a truncated file often compiles.
 
-use std::sync::Arc;
+use std::{panic::catch_unwind, sync::Arc};
 
 use pelton_types::RevisionId;
 use sha2::{Digest, Sha256};
@@ -131,7 +131,7 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
     let encoded;
     let component = match kind {
         Some(MODULE) => {
-            encoded = encode(bytes)?;
+            encoded = encode(engine, bytes)?;
             encoded.as_slice()
         }
         Some(COMPONENT) => bytes,
@@ -153,28 +153,39 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
 }
 
 /// Makes a component of a core module, in memory.
-fn encode(module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let described =
-        wit_component::metadata::decode(module).map_err(|error| LoadError::Invalid {
-            reason: bounded(&format!("{error:#}"), REASON_BYTES),
-        })?;
-    if described.0.is_none() {
-        return Err(LoadError::NoComponentType);
+fn encode(engine: &Engine, module: &[u8]) -> Result<Vec<u8>, LoadError> {
+    let invalid = |reason: String| LoadError::Invalid {
+        reason: bounded(&reason, REASON_BYTES),
+    };
+    // The encoder expects a compiler's output: given a truncated module it panics.
+    wasmtime::Module::validate(&engine.inner.wasm, module)
+        .map_err(|error| invalid(format!("{error:#}")))?;
+    let encoded = catch_unwind(|| {
+        let (described, _) = wit_component::metadata::decode(module)
+            .map_err(|error| invalid(format!("{error:#}")))?;
+        if described.is_none() {
+            return Err(LoadError::NoComponentType);
+        }
+        ComponentEncoder::default()
+            .validate(true)
+            .module(module)
+            .and_then(|mut encoder| encoder.encode())
+            .map_err(|error| not_encoded(&format!("{error:#}")))
+    });
+    encoded.unwrap_or_else(|_| Err(not_encoded("the encoder gave up on it")))
+}
+
+fn not_encoded(reason: &str) -> LoadError {
+    let hint = if reason.contains("wasi_snapshot_preview1") {
+        "it uses WASI 0.1: build it for wasm32-wasip2 or wasm32-unknown-unknown instead, or add the \
+         adapter with `wasm-tools component new --adapt`"
+    } else {
+        "build it with the SDK, or with wit-bindgen against the WIT of this version"
+    };
+    LoadError::Encode {
+        reason: bounded(reason, REASON_BYTES),
+        hint,
     }
-    let encoded = ComponentEncoder::default()
-        .validate(true)
-        .module(module)
-        .and_then(|mut encoder| encoder.encode());
-    encoded.map_err(|error| {
-        let reason = bounded(&format!("{error:#}"), REASON_BYTES);
-        let hint = if reason.contains("wasi_snapshot_preview1") {
-            "it uses WASI 0.1: build it for wasm32-wasip2 or wasm32-unknown-unknown instead, or add the \
-             adapter with `wasm-tools component new --adapt`"
-        } else {
-            "build it with the SDK, or with wit-bindgen against the WIT of this version"
-        };
-        LoadError::Encode { reason, hint }
-    })
 }
 
 /// Finds what the component imports.

@@ -87,7 +87,7 @@ impl Meter {
     /// because it lets timers and I/O go first, even where the guest's task is the only one of its thread.
     pub(crate) fn at_epoch(&self) -> UpdateDeadline {
         self.count();
-        if self.used.load(Ordering::Relaxed) >= self.limit {
+        if self.left() == 0 {
             self.over.store(true, Ordering::Relaxed);
             return UpdateDeadline::Interrupt;
         }
@@ -121,12 +121,18 @@ impl Meter {
                 return Poll::Pending;
             }
             waits_since = Some(self.ticker.now());
-            let left = self.limit.saturating_sub(self.used.load(Ordering::Relaxed));
-            let sleep = Box::pin(tokio::time::sleep(Duration::from_nanos(left)));
-            time_out.insert(sleep).as_mut().poll(context).map(|()| {
+            let left = self.left();
+            if left == 0 {
                 self.over.store(true, Ordering::Relaxed);
-                Err(Halt::Waiting)
-            })
+                return Poll::Ready(Err(Halt::Waiting));
+            }
+            // It only has to wake this task: whether the time is over is decided above.
+            let sleep = Box::pin(tokio::time::sleep(Duration::from_nanos(left)));
+            match time_out.insert(sleep).as_mut().poll(context) {
+                Poll::Ready(()) => context.waker().wake_by_ref(),
+                Poll::Pending => {}
+            }
+            Poll::Pending
         })
         .await
     }
@@ -137,6 +143,12 @@ impl Meter {
         self.slice_began.store(self.ticker.now(), Ordering::Relaxed);
     }
 
+    /// What the account has left, the slice under way not counted.
+    fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used.load(Ordering::Relaxed))
+    }
+
+    /// The slice up to now.
     fn slice(&self) -> u64 {
         let began = self.slice_began.load(Ordering::Relaxed);
         self.ticker.now().saturating_sub(began).min(LONGEST)

@@ -1,0 +1,150 @@
+//! A guest can't hurt the daemon or its neighbours.
+
+use std::time::{Duration, Instant};
+
+use pelton_engine::TrialError;
+use pelton_types::FailureKind;
+
+use crate::support::*;
+
+#[tokio::test]
+async fn a_loop_leaves_the_thread_to_others() {
+    let engine = engine(2);
+    let revision = simple(&engine);
+    revision.trial().await.unwrap();
+    let began = Instant::now();
+    let mut ticks = 0;
+    let neighbour = async {
+        let mut longest = Duration::ZERO;
+        loop {
+            let before = Instant::now();
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            longest = longest.max(before.elapsed());
+            ticks += 1;
+            if began.elapsed() > Duration::from_millis(80) {
+                return longest;
+            }
+        }
+    };
+    let (failed, longest) = tokio::join!(failure(&revision, "l"), neighbour);
+    assert_eq!(failed.0, FailureKind::TimeLimit);
+    assert!(
+        failed.1.contains("100ms") && failed.1.contains("loop_for_ever"),
+        "{}",
+        failed.1
+    );
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(
+        ticks >= 10,
+        "{ticks} turns in 80 ms, the longest took {longest:?}"
+    );
+}
+
+#[tokio::test]
+async fn waiting_for_a_cpu_is_not_the_guest_s_time() {
+    let engine = engine(1);
+    let revision = simple(&engine);
+    revision.trial().await.unwrap();
+    let began = Instant::now();
+    // A neighbour that takes the thread for twenty times as long as the guest each time.
+    let neighbour = async {
+        loop {
+            std::thread::sleep(Duration::from_millis(20));
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        (kind, _) = failure(&revision, "l") => assert_eq!(kind, FailureKind::TimeLimit),
+        () = neighbour => {}
+    }
+    assert!(
+        began.elapsed() > Duration::from_millis(300),
+        "{:?}",
+        began.elapsed()
+    );
+}
+
+#[tokio::test]
+async fn a_trap_says_why_and_where() {
+    let engine = engine(1);
+    let (_, text) = failure(&packed(&engine), "t").await;
+    assert!(
+        text.starts_with("wasm `unreachable`") && text.ends_with(", in handle"),
+        "{text}"
+    );
+    let (kind, text) = failure(&simple(&engine), "d").await;
+    assert_eq!(kind, FailureKind::Trap);
+    assert!(
+        text.contains("call stack exhausted, in too_deep < too_deep"),
+        "{text}"
+    );
+    let (_, text) = failure(&simple(&engine), "m").await;
+    assert!(text.contains("16777216 is the limit"), "{text}");
+    let (_, text) = failure(&simple(&engine), "w").await;
+    assert!(text.ends_with("its last words: tables are full"), "{text}");
+}
+
+#[tokio::test]
+async fn a_trial_finds_a_set_up_that_fails() {
+    let engine = engine(1);
+    let component = component("packed", PACKED);
+    let trial = async |setup: &str| {
+        engine
+            .load(&component, &with_setup(setup))
+            .unwrap()
+            .trial()
+            .await
+    };
+    assert_eq!(
+        trial("no such table").await,
+        Err(TrialError::Refused("no such table".to_owned()))
+    );
+    let Err(TrialError::Setup(failure)) = trial("trap").await else {
+        panic!()
+    };
+    assert_eq!(failure.kind, FailureKind::Trap);
+    let Err(TrialError::Setup(failure)) = trial("loop").await else {
+        panic!()
+    };
+    assert_eq!(failure.kind, FailureKind::TimeLimit);
+    let revision = engine
+        .load(&component, &with_setup("no such table"))
+        .unwrap();
+    assert_eq!(verdicts(&revision, &["e", "e"]).await, ["other", "-"]);
+    packed(&engine).trial().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_component_that_begins_with_too_much_memory_fails_its_trial() {
+    let engine = engine(1);
+    let large = SIMPLE.replace(
+        "(memory (export \"memory\") 8)",
+        "(memory (export \"memory\") 512)",
+    );
+    let revision = engine.load(&module("handler", &large), &env()).unwrap();
+    let Err(TrialError::Instantiate(failure)) = revision.trial().await else {
+        panic!()
+    };
+    assert_eq!(failure.kind, FailureKind::MemoryLimit);
+}
+
+#[tokio::test]
+async fn host_waits_end_at_the_time_limit() {
+    let engine = engine(1);
+    let revision = engine.load(&sleeper(), &env()).unwrap();
+    let began = Instant::now();
+    let (kind, text) = failure(&revision, "e").await;
+    assert_eq!(kind, FailureKind::TimeLimit, "{text}");
+    assert!(text.contains("waiting for the host"), "{text}");
+    let took = began.elapsed();
+    assert!(
+        took >= Duration::from_millis(100) && took < Duration::from_secs(5),
+        "{took:?}"
+    );
+}
+
+/// A component that sleeps for an hour by WASI's clock.
+fn sleeper() -> Vec<u8> {
+    wat::parse_str(include_str!("sleeper.wat")).unwrap()
+}
