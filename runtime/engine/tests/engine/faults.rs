@@ -1,6 +1,9 @@
 //! A guest can't hurt the daemon or its neighbours.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use pelton_engine::TrialError;
 use pelton_types::FailureKind;
@@ -12,31 +15,27 @@ async fn a_loop_leaves_the_thread_to_others() {
     let engine = engine(2);
     let revision = simple(&engine);
     revision.trial().await.unwrap();
-    let began = Instant::now();
-    let mut ticks = 0;
+    let turns = Cell::new(0);
     let neighbour = async {
-        let mut longest = Duration::ZERO;
         loop {
-            let before = Instant::now();
             tokio::time::sleep(Duration::from_millis(1)).await;
-            longest = longest.max(before.elapsed());
-            ticks += 1;
-            if began.elapsed() > Duration::from_millis(80) {
-                return longest;
-            }
+            turns.set(turns.get() + 1);
         }
     };
-    let (failed, longest) = tokio::join!(failure(&revision, "l"), neighbour);
-    assert_eq!(failed.0, FailureKind::TimeLimit);
+    let (kind, text) = tokio::select! {
+        failed = failure(&revision, "l") => failed,
+        () = neighbour => unreachable!(),
+    };
+    assert_eq!(kind, FailureKind::TimeLimit);
     assert!(
-        failed.1.contains("100ms") && failed.1.contains("loop_for_ever"),
-        "{}",
-        failed.1
+        text.contains("100ms") && text.contains("loop_for_ever"),
+        "{text}"
     );
-    assert!(began.elapsed() < Duration::from_secs(5));
+    // However busy the machine is: a slice counts for 8 ms at most, so there are at least a dozen.
     assert!(
-        ticks >= 10,
-        "{ticks} turns in 80 ms, the longest took {longest:?}"
+        turns.get() >= 5,
+        "{} turns while another looped",
+        turns.get()
     );
 }
 
