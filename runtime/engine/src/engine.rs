@@ -42,7 +42,7 @@ const KEEP_TABLE_BYTES: usize = 32 * 1024;
 /// How large an engine is. None of it can change in its life.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineSettings {
-    /// The most instances that are alive at once, all handlers together. Address space is reserved for
+    /// The most instances that are alive at once, all handlers together; at least one. Address space is reserved for
     /// all of them (8 GiB each), memory only when it is used.
     pub slots: u32,
     /// The largest memory limit of any handler.
@@ -82,7 +82,7 @@ impl Engine {
         let wasm = wasmtime::Engine::new(&config(settings)).map_err(refused)?;
         let linker = host::linker(&wasm).map_err(refused)?;
         let ticker = Arc::new(Ticker::start(wasm.clone()).map_err(Error::Ticker)?);
-        let slots = Slots::new(settings.slots);
+        let slots = Slots::new(settings.slots.max(1));
         Ok(Self {
             inner: Arc::new(Inner {
                 wasm,
@@ -121,7 +121,7 @@ impl std::fmt::Debug for Engine {
 }
 
 fn config(settings: &EngineSettings) -> Config {
-    let slots = settings.slots;
+    let slots = settings.slots.max(1);
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(slots)
         .total_core_instances(slots.saturating_mul(CORE_INSTANCES))

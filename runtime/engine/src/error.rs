@@ -55,6 +55,15 @@ pub enum LoadError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// Nothing is wrong with it, but that an instance would take too much.
+    #[error(
+        "the component asks for more than an instance may have: {reason}; raise the handler's memory limit, or build \
+         it with less memory from the start"
+    )]
+    TooDemanding {
+        /// What it asks for, and what there is.
+        reason: String,
+    },
     /// A core module that doesn't say what its functions mean.
     #[error(
         "a core WebAssembly module without component-type information; build it with the SDK or with wit-bindgen \

@@ -9,13 +9,16 @@ use crate::{journal::cut, meter::Halt, state::State};
 const FRAMES: usize = 6;
 /// Bytes of the whole text.
 const TEXT_BYTES: usize = 2048;
-/// Functions between a guest's mistake and its trap, which tell nobody anything.
-const MACHINERY: [&str; 6] = [
-    "panicking",
+/// Crates and symbols between a guest's mistake and its trap, which tell nobody anything.
+const MACHINERY: [&str; 9] = [
+    "std",
+    "core",
+    "alloc",
+    "dlmalloc",
+    "__rustc",
+    "__rust_start_panic",
     "rust_begin_unwind",
-    "__rust",
     "rust_panic",
-    "handle_alloc_error",
     "abort",
 ];
 
@@ -68,35 +71,52 @@ fn place(error: &wasmtime::Error) -> String {
     };
     // Only the backtrace's own text has demangled names: `  0: 0x1a2b - module!function`.
     let text = backtrace.to_string();
-    let names: Vec<&str> = text
+    let names: Vec<String> = text
         .lines()
         .filter_map(|line| line.split_once(" - "))
         .map(|(_, name)| name.split_once('!').map_or(name, |(_, function)| function))
-        .map(without_hash)
+        .map(without_hashes)
         .collect();
-    let told = names
+    let mut told: Vec<&str> = names
         .iter()
-        .position(|name| !MACHINERY.iter().any(|part| name.contains(part)));
-    let names: Vec<&str> = names
-        .into_iter()
-        .skip(told.unwrap_or(0))
-        .take(FRAMES)
+        .map(String::as_str)
+        .skip_while(|name| is_machinery(name))
         .collect();
-    if names.is_empty() {
+    told.dedup();
+    told.truncate(FRAMES);
+    if told.is_empty() {
         String::new()
     } else {
-        format!(", in {}", names.join(" < "))
+        format!(", in {}", told.join(" < "))
     }
 }
 
-/// Rust's symbols end in a hash that tells nobody anything: `path::function::h0123456789abcdef`.
-fn without_hash(name: &str) -> &str {
-    match name.rsplit_once("::h") {
-        Some((path, hash)) if hash.len() == 16 && hash.bytes().all(|b| b.is_ascii_hexdigit()) => {
-            path
-        }
+fn is_machinery(name: &str) -> bool {
+    let path = name.trim_start_matches('<');
+    let root = path.split_once("::").map_or(path, |(root, _)| root);
+    MACHINERY.contains(&root)
+}
+
+/// Rust's symbols have hashes that tell nobody anything: one behind the crate's name
+/// (`std[0123456789abcdef]::path`), or one at the end (`path::h0123456789abcdef`).
+fn without_hashes(name: &str) -> String {
+    let is_hash = |text: &str| text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    let path = match name.rsplit_once("::h") {
+        Some((path, hash)) if is_hash(hash) => path,
         _ => name,
+    };
+    let mut parts = path.split('[');
+    let mut short = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.split_once(']') {
+            Some((hash, rest)) if is_hash(hash) => short.push_str(rest),
+            _ => {
+                short.push('[');
+                short.push_str(part);
+            }
+        }
     }
+    short
 }
 
 #[cfg(test)]
@@ -105,8 +125,15 @@ mod tests {
 
     #[test]
     fn hashes_are_left_out_and_texts_are_bounded() {
-        assert_eq!(without_hash("a::b::h0123456789abcdef"), "a::b");
-        assert_eq!(without_hash("a::hello"), "a::hello");
+        assert_eq!(without_hashes("a::b::h0123456789abcdef"), "a::b");
+        assert_eq!(without_hashes("a::hello"), "a::hello");
+        assert_eq!(
+            without_hashes("<std[0123456789abcdef]::X as alloc[fedcba9876543210]::Y>::z"),
+            "<std::X as alloc::Y>::z"
+        );
+        assert_eq!(without_hashes("a::b<[u8; 3]>"), "a::b<[u8; 3]>");
+        assert!(is_machinery("std::alloc::rust_oom") && is_machinery("<core::A as B>::c"));
+        assert!(!is_machinery("shop::abort") && !is_machinery("standard::add"));
         assert_eq!(bounded("short", 10), "short");
         assert_eq!(bounded("ééé", 3), "é… (cut)");
     }

@@ -161,22 +161,23 @@ impl Journal {
             .then(|| entries.last_words.clone())
     }
 
-    fn keep(&self, line: &str) {
-        let line = line.trim();
+    fn keep(&self, text: &str) {
         let at = self.position.load(Ordering::Relaxed);
         let mut entries = self.entries();
         if entries.last_words_at != at {
             entries.last_words.clear();
             entries.last_words_at = at;
         }
-        let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
-        if left == 0 || line.is_empty() {
-            return;
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
+            let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
+            if left == 0 {
+                return;
+            }
+            if !entries.last_words.is_empty() {
+                entries.last_words.push_str(" / ");
+            }
+            entries.last_words.push_str(&printable(cut(line, left)));
         }
-        if !entries.last_words.is_empty() {
-            entries.last_words.push_str(" / ");
-        }
-        entries.last_words.push_str(cut(line, left));
     }
 
     /// Whether there is room for a line in this window.
@@ -266,11 +267,11 @@ mod tests {
     fn last_words_belong_to_their_message() {
         let journal = Journal::new("h".into());
         journal.begin(0);
-        journal.write(Level::ERROR, "panicked", true);
+        journal.write(Level::ERROR, "panicked at a.rs:\nas told\n", true);
         journal.write(Level::ERROR, "at line 3", true);
         assert_eq!(
             journal.last_words().as_deref(),
-            Some("panicked / at line 3")
+            Some("panicked at a.rs: / as told / at line 3")
         );
         journal.begin(1);
         assert_eq!(journal.last_words(), None);

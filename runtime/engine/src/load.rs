@@ -143,13 +143,28 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
         }
         None => return Err(invalid(format!("it ends after {} bytes", bytes.len()))),
     };
-    let component = Component::from_binary(&engine.inner.wasm, component)
-        .map_err(|error| invalid(format!("{error:#}")))?;
+    let component = Component::from_binary(&engine.inner.wasm, component).map_err(not_compiled)?;
     Ok(Compiled {
         component,
         digest,
         core_module: kind == Some(MODULE),
     })
+}
+
+/// Tells what is wrong with a component from what is too much in it: only the texts differ.
+fn not_compiled(error: wasmtime::Error) -> LoadError {
+    let reason = bounded(&format!("{error:#}"), REASON_BYTES);
+    let limits = [
+        "in the pooling allocator",
+        "which exceeds the limit of",
+        "per-instance limit of",
+        "instance allocation for this",
+    ];
+    if limits.iter().any(|limit| reason.contains(limit)) {
+        LoadError::TooDemanding { reason }
+    } else {
+        LoadError::Invalid { reason }
+    }
 }
 
 /// Makes a component of a core module, in memory.

@@ -129,6 +129,22 @@ fn a_memory_limit_beyond_the_engine_s_is_refused() {
 }
 
 #[test]
+fn a_component_that_needs_more_than_there_is_is_not_called_invalid() {
+    let large = SIMPLE.replace("\"memory\") 8)", "\"memory\") 2048)");
+    let refused = refusal(&module("handler", &large));
+    assert!(
+        matches!(refused, LoadError::TooDemanding { .. }),
+        "{refused}"
+    );
+    let memories = SIMPLE.replace("\"memory\") 8)", "\"memory\") 8) (memory 1) (memory 1)");
+    let refused = refusal(&module("handler", &memories));
+    assert!(
+        matches!(refused, LoadError::TooDemanding { .. }),
+        "{refused}"
+    );
+}
+
+#[test]
 fn a_revision_is_its_component_with_its_configuration() {
     let engine = engine(1);
     let bytes = module("handler", SIMPLE);
