@@ -1,1 +1,39 @@
-fn main(){}
+//! The binary `pelton`: reads the command line and leaves with an exit code that means something.
+#![forbid(unsafe_code)]
+
+mod args;
+mod build;
+mod check;
+mod dev;
+mod exit;
+mod inspect;
+mod invoke;
+mod logging;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Args, Command, ConfigCommand};
+
+fn main() -> ExitCode {
+    let outcome = match Args::parse().command {
+        Command::Run(args) => run::run(&args),
+        Command::Dev(args) => dev::dev(&args),
+        Command::Build(args) => build::build(&args),
+        Command::Check(args) => check::check(&args),
+        Command::Inspect(args) => inspect::inspect(&args),
+        Command::Invoke(args) => invoke::invoke(&args),
+        Command::Config(ConfigCommand::Schema) => print_schema(),
+    };
+    outcome.unwrap_or_else(|error| exit::report(&error))
+}
+
+fn print_schema() -> anyhow::Result<ExitCode> {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&pelton_config::json_schema())?
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,1 +1,25 @@
-//! placeholder
+//! Drives the pure machines from Kafka, the engine and files, and carries out what they command.
+//!
+//! A [`Daemon`] runs the handlers of one configuration until it is told to stop. Control (group events,
+//! files, admin) runs on the caller's async runtime; guests run on threads of their own, so that a
+//! looping guest starves no poll, no commit and no health check.
+//!
+//! Start reading at [`Daemon`], then `handler`, then `partition`.
+#![forbid(unsafe_code)]
+
+mod clock;
+mod component;
+mod daemon;
+mod dead_letter;
+mod files;
+mod handler;
+mod metrics;
+mod partition;
+mod recording;
+mod status;
+
+pub use daemon::{
+    Daemon, Error, GUEST_STACK_BYTES, MAX_COMPONENT_BYTES, Options, Stopped, handler_env,
+};
+pub use metrics::Metrics;
+pub use status::{Standing, Status};

@@ -32,7 +32,11 @@ pub struct Failure {
 impl Failure {
     /// A failure without a wish for a delay.
     pub fn new(kind: FailureKind, text: impl Into<String>) -> Self {
-        Self { kind, text: text.into(), retry_after: None }
+        Self {
+            kind,
+            text: text.into(),
+            retry_after: None,
+        }
     }
 }
 

@@ -19,7 +19,10 @@ pub struct TopicPartition {
 impl TopicPartition {
     /// Names partition `partition` of `topic`.
     pub fn new(topic: impl Into<Arc<str>>, partition: i32) -> Self {
-        Self { topic: topic.into(), partition }
+        Self {
+            topic: topic.into(),
+            partition,
+        }
     }
 }
 
@@ -63,7 +66,10 @@ pub struct Header {
 impl Header {
     /// A header with a value.
     pub fn new(name: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
-        Self { name: name.into(), value: Some(value.into()) }
+        Self {
+            name: name.into(),
+            value: Some(value.into()),
+        }
     }
 }
 
@@ -94,7 +100,11 @@ impl Message {
 
     /// Where this message came from.
     pub fn id(&self) -> MessageId {
-        MessageId { topic: self.topic.clone(), partition: self.partition, offset: self.offset }
+        MessageId {
+            topic: self.topic.clone(),
+            partition: self.partition,
+            offset: self.offset,
+        }
     }
 }
 
@@ -144,5 +154,8 @@ fn payload_size(key: Option<&Bytes>, value: Option<&Bytes>, headers: &[Header]) 
     let length = |bytes: Option<&Bytes>| bytes.map_or(0, Bytes::len);
     length(key)
         + length(value)
-        + headers.iter().map(|h| h.name.len() + length(h.value.as_ref())).sum::<usize>()
+        + headers
+            .iter()
+            .map(|h| h.name.len() + length(h.value.as_ref()))
+            .sum::<usize>()
 }

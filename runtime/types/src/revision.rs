@@ -11,7 +11,10 @@ pub struct RevisionId(pub [u8; 32]);
 impl fmt::Display for RevisionId {
     /// The first 12 hexadecimal digits: enough to tell revisions apart in a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().take(6).try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.0
+            .iter()
+            .take(6)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -1,0 +1,123 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// Runs event handlers, written as WebAssembly components, on Apache Kafka.
+///
+/// Every message of the configured topics is given to a handler; what it returns is produced to other
+/// topics, and the offset is committed only when the handler succeeded and its outputs are acknowledged.
+#[derive(Debug, Parser)]
+#[command(
+    name = "pelton",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Run the handlers of a configuration until told to stop (the daemon).
+    Run(RunArgs),
+    /// Develop handlers: an embedded broker, sources watched, rebuilt and swapped in, messages shown.
+    Dev(DevArgs),
+    /// Build a handler's source folder into a component, with whatever toolchain is at hand.
+    Build(BuildArgs),
+    /// Check a configuration and its components, without a broker.
+    Check(CheckArgs),
+    /// Show what a component file is: imports, exports, size, digest.
+    Inspect(InspectArgs),
+    /// Give one message to a component and show what it answers, without a broker.
+    Invoke(InvokeArgs),
+    /// About the configuration file itself.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the JSON schema of pelton.toml.
+    Schema,
+}
+
+/// Ctrl-C or SIGTERM finishes what is under way, commits, and leaves the groups; a second one ends at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct RunArgs {
+    /// The configuration file.
+    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Write what dispatch was told and commanded into this folder, for replay by the simulator.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub record_dispatch: Option<PathBuf>,
+}
+
+/// Every handler that names a `source` folder is built from it first, and again whenever it changes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DevArgs {
+    /// The configuration file.
+    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Use these brokers instead of the embedded one.
+    #[arg(long, value_name = "HOST:PORT[,HOST:PORT…]")]
+    pub bootstrap_servers: Option<String>,
+}
+
+/// Prints the path of the component on standard output.
+#[derive(Debug, clap::Args)]
+pub(crate) struct BuildArgs {
+    /// The folder of the handler's Cargo.toml.
+    #[arg(default_value = ".")]
+    pub folder: PathBuf,
+    /// Where to put the component; left out, it stays in cargo's target folder.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Install what is missing of the guest toolchain first.
+    #[arg(long)]
+    pub install: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CheckArgs {
+    /// The configuration file.
+    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
+    pub config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct InspectArgs {
+    /// The component file.
+    pub file: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
+#[derive(Debug, clap::Args)]
+pub(crate) struct InvokeArgs {
+    /// The component file.
+    pub file: PathBuf,
+    /// The message's key; left out, the key is null.
+    #[arg(short, long)]
+    pub key: Option<String>,
+    /// The message's value; left out, the message is a tombstone. `-` reads it from standard input, `@FILE` from a file.
+    #[arg(short, long)]
+    pub value: Option<String>,
+    /// A header, as often as needed; `NAME` alone has a null value.
+    #[arg(short = 'H', long = "header", value_name = "NAME[=VALUE]")]
+    pub headers: Vec<String>,
+    /// The topic that the message seems to come from.
+    #[arg(short, long, default_value = "invoke")]
+    pub topic: String,
+    /// A setting that the handler reads, as often as needed.
+    #[arg(short, long = "setting", value_name = "NAME=VALUE")]
+    pub settings: Vec<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,80 @@
+//! `pelton check`: a configuration and its components, without a broker.
+
+use std::{fs, process::ExitCode};
+
+use pelton_config::{Config, Handler};
+use pelton_engine::{Engine, EngineSettings};
+
+use crate::{args::CheckArgs, exit, run};
+
+pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    let config = pelton_config::check(&args.config)?;
+    for warning in &config.warnings {
+        println!("warning: {warning}");
+    }
+    let wrong = run::on_runtime(async { components(&config).await })?;
+    if wrong > 0 {
+        eprintln!(
+            "{}: {wrong} of {} handlers can't run",
+            config.file.display(),
+            config.handlers.len()
+        );
+        return Ok(ExitCode::from(exit::CONFIGURATION));
+    }
+    println!("{}: fine", config.file.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Loads each component and gives it its trial; the number that failed.
+async fn components(config: &Config) -> anyhow::Result<usize> {
+    let engine = Engine::new(&EngineSettings {
+        max_memory_bytes: largest_memory(config),
+        ..small_engine()
+    })?;
+    let mut wrong = 0;
+    for handler in config.handlers.values() {
+        match try_component(&engine, handler).await {
+            Ok(revision) => println!(
+                "handler {}: revision {revision} loads and passes its trial",
+                handler.name
+            ),
+            Err(why) => {
+                wrong += 1;
+                eprintln!(
+                    "handler {}: {}: {why:#}",
+                    handler.name,
+                    handler.component.path.display()
+                );
+            }
+        }
+    }
+    Ok(wrong)
+}
+
+async fn try_component(engine: &Engine, handler: &Handler) -> anyhow::Result<String> {
+    let bytes = fs::read(&handler.component.path)?;
+    let revision = engine.load(&bytes, &pelton_daemon::handler_env(handler))?;
+    revision.trial().await?;
+    Ok(revision.id().to_string())
+}
+
+fn largest_memory(config: &Config) -> usize {
+    let largest = config
+        .handlers
+        .values()
+        .map(|handler| handler.limits.memory.get())
+        .max();
+    largest
+        .and_then(|bytes| usize::try_from(bytes).ok())
+        .unwrap_or(small_engine().max_memory_bytes)
+}
+
+/// An engine for looking at components one at a time.
+pub(crate) fn small_engine() -> EngineSettings {
+    EngineSettings {
+        slots: 1,
+        max_memory_bytes: 256 << 20,
+        stack_bytes: pelton_daemon::GUEST_STACK_BYTES,
+        max_component_bytes: pelton_daemon::MAX_COMPONENT_BYTES,
+    }
+}

@@ -1,0 +1,29 @@
+//! Exit codes: 0 fine, 1 failed at run time, 2 usage (clap's), 78 configuration (sysexits' EX_CONFIG).
+
+use std::{path::Path, process::ExitCode};
+
+use pelton_config::Config;
+
+/// Failed at run time.
+pub(crate) const FAILED: u8 = 1;
+/// The configuration is wrong.
+pub(crate) const CONFIGURATION: u8 = 78;
+
+/// Says what went wrong, with its whole chain, and gives the exit code for it.
+pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
+    if let Some(wrong) = error.downcast_ref::<pelton_config::Error>() {
+        // It stands by itself: file, line, column and what to do.
+        eprintln!("{wrong}");
+        let mut causes =
+            std::iter::successors(std::error::Error::source(wrong), |cause| cause.source());
+        causes.by_ref().for_each(|cause| eprintln!("  {cause}"));
+        return ExitCode::from(CONFIGURATION);
+    }
+    eprintln!("error: {error:#}");
+    ExitCode::from(FAILED)
+}
+
+/// Reads a configuration file.
+pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
+    Ok(pelton_config::load(file)?)
+}

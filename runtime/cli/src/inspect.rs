@@ -1,0 +1,88 @@
+//! `pelton inspect`: what a component file is.
+
+use std::{fs, process::ExitCode};
+
+use anyhow::Context;
+use pelton_engine::{Engine, Import, Inspection, Interface};
+
+use crate::{args::InspectArgs, check};
+
+pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
+    let file = args.file.display();
+    let bytes = fs::read(&args.file).with_context(|| format!("{file} can't be read"))?;
+    let engine =
+        Engine::new(&check::small_engine()).context("the WebAssembly engine can't start")?;
+    let inspection = engine.inspect(&bytes).with_context(|| file.to_string())?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&json(&inspection))?);
+    } else {
+        print(&inspection);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn json(inspection: &Inspection) -> serde_json::Value {
+    serde_json::json!({
+        "digest": format!("sha256:{}", inspection.digest),
+        "bytes": inspection.bytes,
+        "form": form(inspection),
+        "interface": interface(inspection),
+        "setup": inspection.lifecycle,
+        "imports": imports(inspection),
+        "exports": inspection.exports,
+    })
+}
+
+fn print(inspection: &Inspection) {
+    println!("digest     sha256:{}", inspection.digest);
+    println!(
+        "size       {} bytes, {}",
+        inspection.bytes,
+        form(inspection)
+    );
+    println!(
+        "interface  {}",
+        interface(inspection).unwrap_or("none that Pelton can call")
+    );
+    println!(
+        "setup      {}",
+        if inspection.lifecycle { "yes" } else { "no" }
+    );
+    list("imports", &imports(inspection));
+    list("exports", &inspection.exports);
+}
+
+/// The imports' names; one that no handler is given says so.
+fn imports(inspection: &Inspection) -> Vec<String> {
+    let shown = |import: &Import| match import.granted {
+        true => import.name.clone(),
+        false => format!("{} (not granted: it would be refused)", import.name),
+    };
+    inspection.imports.iter().map(shown).collect()
+}
+
+fn list(title: &str, names: &[String]) {
+    let mut title = title;
+    for name in names {
+        println!("{title:<10} {name}");
+        title = "";
+    }
+    if names.is_empty() {
+        println!("{title:<10} none");
+    }
+}
+
+fn form(inspection: &Inspection) -> &'static str {
+    if inspection.core_module {
+        "core module with component-type information"
+    } else {
+        "component"
+    }
+}
+
+fn interface(inspection: &Inspection) -> Option<&'static str> {
+    inspection.interface().map(|interface| match interface {
+        Interface::Packed => "packed: many messages a call",
+        Interface::Simple => "simple: one message a call",
+    })
+}

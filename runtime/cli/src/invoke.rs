@@ -1,0 +1,195 @@
+//! `pelton invoke`: one message through one component, without a broker.
+
+use std::{
+    fs,
+    io::{Read, stdin},
+    process::ExitCode,
+    time::{Duration, SystemTime},
+};
+
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use pelton_config::{Log, LogFormat};
+use pelton_engine::{Call, Curtail, Engine, HandlerEnv, Limits, Outcome};
+use pelton_types::{Header, Message, Output, Timestamp, Verdict};
+
+use crate::{args::InvokeArgs, check, exit, logging, run};
+
+pub(crate) fn invoke(args: &InvokeArgs) -> anyhow::Result<ExitCode> {
+    logging::begin(&Log {
+        format: LogFormat::Text,
+        filter: "warn,pelton::guest=trace".to_owned(),
+    })?;
+    let message = message(args)?;
+    let outcome = run::on_runtime(call(args, &message))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&json(&outcome))?);
+    } else {
+        print(&outcome);
+    }
+    Ok(match outcome.verdict {
+        Verdict::Done { .. } => ExitCode::SUCCESS,
+        Verdict::Failed(_) | Verdict::NotAttempted => ExitCode::from(exit::FAILED),
+    })
+}
+
+async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
+    let file = args.file.display();
+    let bytes = fs::read(&args.file).with_context(|| format!("{file} can't be read"))?;
+    let engine =
+        Engine::new(&check::small_engine()).context("the WebAssembly engine can't start")?;
+    let env = HandlerEnv {
+        name: "invoke".to_owned(),
+        limits: limits(),
+        settings: settings(&args.settings)?,
+    };
+    let revision = engine
+        .load(&bytes, &env)
+        .with_context(|| file.to_string())?;
+    revision.trial().await.with_context(|| file.to_string())?;
+    let outcomes = revision
+        .call(Call {
+            messages: &[(message, 1)],
+            fresh: true,
+            curtail: &Curtail::new(),
+        })
+        .await;
+    outcomes
+        .into_iter()
+        .next()
+        .context("the component gave no answer")
+}
+
+fn limits() -> Limits {
+    Limits {
+        memory_bytes: check::small_engine().max_memory_bytes,
+        table_elements: 100_000,
+        time_per_message: Duration::from_secs(10),
+        output_messages: 10_000,
+        output_bytes: 64 << 20,
+    }
+}
+
+fn message(args: &InvokeArgs) -> anyhow::Result<Message> {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    Ok(Message {
+        topic: args.topic.as_str().into(),
+        partition: 0,
+        offset: 0,
+        timestamp: Timestamp::CreateTime(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
+        key: args.key.clone().map(Bytes::from),
+        value: args.value.as_deref().map(value).transpose()?,
+        headers: args
+            .headers
+            .iter()
+            .map(|header| parse_header(header))
+            .collect(),
+    })
+}
+
+fn value(given: &str) -> anyhow::Result<Bytes> {
+    let mut bytes = Vec::new();
+    match given.strip_prefix('@') {
+        Some(file) => bytes = fs::read(file).with_context(|| format!("{file} can't be read"))?,
+        None if given == "-" => drop(
+            stdin()
+                .read_to_end(&mut bytes)
+                .context("standard input can't be read")?,
+        ),
+        None => bytes.extend(given.as_bytes()),
+    }
+    Ok(bytes.into())
+}
+
+fn parse_header(given: &str) -> Header {
+    match given.split_once('=') {
+        Some((name, value)) => Header::new(name.to_owned(), value.to_owned()),
+        None => Header {
+            name: given.to_owned().into(),
+            value: None,
+        },
+    }
+}
+
+fn settings(given: &[String]) -> anyhow::Result<Vec<(String, String)>> {
+    let mut settings = Vec::new();
+    for setting in given {
+        let Some((name, value)) = setting.split_once('=') else {
+            bail!("--setting {setting}: write NAME=VALUE");
+        };
+        settings.push((name.to_owned(), value.to_owned()));
+    }
+    settings.sort();
+    Ok(settings)
+}
+
+fn print(outcome: &Outcome) {
+    match &outcome.verdict {
+        Verdict::Done { outputs: 0 } => println!("done, no output: the message is filtered"),
+        Verdict::Done { outputs } => println!(
+            "done, {outputs} output{}",
+            if *outputs == 1 { "" } else { "s" }
+        ),
+        Verdict::Failed(failure) => println!("failed ({}): {}", failure.kind, failure.text),
+        Verdict::NotAttempted => println!("the component did not come to the message"),
+    }
+    for output in &outcome.outputs {
+        println!(
+            "\n-> {}",
+            output
+                .topic
+                .as_deref()
+                .unwrap_or("(the handler's first output)")
+        );
+        println!("   key    {}", shown(output.key.as_ref()));
+        for header in &output.headers {
+            println!(
+                "   header {}={}",
+                shown(Some(&header.name)),
+                shown(header.value.as_ref())
+            );
+        }
+        println!("   value  {}", shown(output.value.as_ref()));
+    }
+}
+
+fn shown(bytes: Option<&Bytes>) -> String {
+    bytes.map_or_else(
+        || "null".to_owned(),
+        |bytes| {
+            String::from_utf8_lossy(bytes)
+                .escape_debug()
+                .to_string()
+                .replace("\\\"", "\"")
+        },
+    )
+}
+
+fn json(outcome: &Outcome) -> serde_json::Value {
+    let text =
+        |bytes: Option<&Bytes>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let output = |output: &Output| {
+        let headers: Vec<_> = output
+            .headers
+            .iter()
+            .map(|h| serde_json::json!([text(Some(&h.name)), text(h.value.as_ref())]))
+            .collect();
+        serde_json::json!({
+            "topic": output.topic.as_deref(),
+            "partition": output.partition,
+            "key": text(output.key.as_ref()),
+            "value": text(output.value.as_ref()),
+            "headers": headers,
+        })
+    };
+    let outputs: Vec<_> = outcome.outputs.iter().map(output).collect();
+    match &outcome.verdict {
+        Verdict::Done { .. } => serde_json::json!({ "verdict": "done", "outputs": outputs }),
+        Verdict::Failed(failure) => {
+            serde_json::json!({ "verdict": "failed", "kind": failure.kind.as_str(), "text": failure.text, "outputs": [] })
+        }
+        Verdict::NotAttempted => serde_json::json!({ "verdict": "not-attempted", "outputs": [] }),
+    }
+}

@@ -1,0 +1,126 @@
+//! `pelton run`: the daemon, from the configuration to the last commit.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use pelton_admin::Admin;
+use pelton_config::Config;
+use pelton_daemon::{Daemon, Options, Stopped};
+use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{args::RunArgs, exit, logging};
+
+pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
+    let config = exit::load(&args.config)?;
+    logging::begin(&config.log)?;
+    let options = Options {
+        record_dispatch: args.record_dispatch.clone(),
+    };
+    on_runtime(serve(&config, &options))
+}
+
+/// Runs the control side; what still blocks when it is done is left behind.
+pub(crate) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("pelton-control")
+        .enable_all()
+        .build()
+        .context("no threads can be started")?;
+    let outcome = runtime.block_on(work);
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Runs a configuration until a signal, or until every handler has failed.
+pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen()?;
+    for warning in &config.warnings {
+        warn!("{warning}");
+    }
+    info!(version = env!("CARGO_PKG_VERSION"), config = %config.file.display(), handlers = config.handlers.len(), "pelton starts");
+    let mut daemon = Daemon::start(config, options)?;
+    let admin_stop = CancellationToken::new();
+    let mut tasks = tokio::task::JoinSet::new();
+    if config.admin.enabled {
+        let admin = Admin::bind(config.admin.listen, daemon.status(), daemon.metrics()).await?;
+        info!(address = %admin.address()?, "health and metrics");
+        tasks.spawn(admin.serve(admin_stop.clone()));
+    }
+    notify(NotifyState::Ready);
+    let failed = tokio::select! {
+        failed = daemon.failed() => failed,
+        name = signals.next() => {
+            info!(signal = name, "told to stop; a second signal ends at once");
+            Vec::new()
+        }
+    };
+    notify(NotifyState::Stopping);
+    let stopped = tokio::select! {
+        stopped = daemon.stop() => stopped,
+        name = signals.next() => {
+            error!(signal = name, "told to end at once: what was in flight is repeated after the next start");
+            return Ok(ExitCode::from(exit::FAILED));
+        }
+    };
+    admin_stop.cancel();
+    Ok(verdict(&stopped, &failed))
+}
+
+fn verdict(stopped: &Stopped, failed: &[(String, String)]) -> ExitCode {
+    if stopped.cut_short {
+        error!(
+            "handlers had not ended when the shutdown-timeout was over: what was in flight is repeated after the next start"
+        );
+    }
+    if stopped.unfinished > 0 {
+        error!(
+            messages = stopped.unfinished,
+            "stopped with messages begun but not finished: they are repeated after the next start"
+        );
+    }
+    if !failed.is_empty() {
+        error!("every handler has failed: nothing is left to run");
+    }
+    let clean = !stopped.cut_short
+        && stopped.unfinished == 0
+        && failed.is_empty()
+        && stopped.failed.is_empty();
+    if clean {
+        info!("stopped: everything begun is finished and committed");
+        return ExitCode::SUCCESS;
+    }
+    ExitCode::from(exit::FAILED)
+}
+
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        warn!(%error, "systemd can't be told");
+    }
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind| signal(kind).context("signals can't be listened for");
+        Ok(Self {
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}

@@ -1,0 +1,320 @@
+//! The whole daemon: clusters, engine, handlers, and how it stops.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use pelton_config::{Bootstrap, Cluster, Config};
+use pelton_engine::{Engine, EngineSettings, HandlerEnv, Limits};
+use pelton_kafka::EmbeddedBroker;
+use tokio::{runtime, sync::watch, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::{
+    clock::Clock,
+    component::Component,
+    files::Files,
+    handler::{Connection, Handler, Left, Shared},
+    metrics::Metrics,
+    status::Status,
+};
+
+/// Partitions of each topic on the embedded broker.
+const EMBEDDED_PARTITIONS: i32 = 4;
+/// The largest component file, in bytes.
+pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
+/// Stack of one guest, in bytes; a setting of the engine as a whole.
+pub const GUEST_STACK_BYTES: usize = 1 << 20;
+/// Instances kept for each handler and guest thread: one that runs and one that replaces it in a swap.
+const SLOTS_PER_THREAD: u32 = 2;
+
+/// What can't be had when a daemon starts.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The engine refused its settings.
+    #[error("the WebAssembly engine can't start")]
+    Engine(#[source] pelton_engine::Error),
+    /// The embedded broker did not start.
+    #[error("the embedded broker can't start")]
+    Embedded(#[source] pelton_kafka::Error),
+    /// The operating system gave no threads.
+    #[error("the threads for guests can't be started")]
+    Threads(#[source] std::io::Error),
+}
+
+/// How a daemon is run, beyond its configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Write what each partition's machine was told and commanded into this folder.
+    pub record_dispatch: Option<PathBuf>,
+}
+
+/// How a daemon stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Messages that were begun but not finished: they may be repeated.
+    pub unfinished: u32,
+    /// Handlers that stopped by themselves, and why.
+    pub failed: Vec<(String, String)>,
+    /// Handlers that had not ended when the time for stopping was over.
+    pub cut_short: bool,
+}
+
+/// The handlers of one configuration, running.
+pub struct Daemon {
+    stop: CancellationToken,
+    shutdown_timeout: Duration,
+    handlers: JoinSet<(String, Left)>,
+    components: JoinSet<()>,
+    guests: Option<runtime::Runtime>,
+    brokers: BTreeMap<String, EmbeddedBroker>,
+    status: Status,
+    metrics: Arc<Metrics>,
+}
+
+impl Daemon {
+    /// Starts every handler. Those whose broker, topics or component aren't there yet wait for them.
+    pub fn start(config: &Config, options: &Options) -> Result<Self, Error> {
+        let threads = config
+            .daemon
+            .worker_threads
+            .or_else(|| std::thread::available_parallelism().ok());
+        let threads = threads.map_or(1, std::num::NonZeroUsize::get);
+        let guests = runtime::Builder::new_multi_thread()
+            .worker_threads(threads)
+            .thread_name("pelton-guest")
+            .enable_time()
+            .build()
+            .map_err(Error::Threads)?;
+        let engine = Engine::new(&engine_settings(config, threads)).map_err(Error::Engine)?;
+        let mut daemon = Self {
+            stop: CancellationToken::new(),
+            shutdown_timeout: config.daemon.shutdown_timeout,
+            handlers: JoinSet::new(),
+            components: JoinSet::new(),
+            guests: Some(guests),
+            brokers: BTreeMap::new(),
+            status: Status::default(),
+            metrics: Arc::default(),
+        };
+        let connections = daemon.connect(config)?;
+        let files = Files::new();
+        for handler in config.handlers.values() {
+            if let Some(connection) = connections.get(&handler.cluster) {
+                daemon.begin(handler, connection.clone(), &engine, &files, options);
+            }
+        }
+        Ok(daemon)
+    }
+
+    fn connect(&mut self, config: &Config) -> Result<BTreeMap<String, Connection>, Error> {
+        let mut connections = BTreeMap::new();
+        for (
+            name,
+            Cluster {
+                bootstrap,
+                properties,
+            },
+        ) in &config.clusters
+        {
+            let servers = match bootstrap {
+                Bootstrap::Servers(servers) => servers.join(","),
+                Bootstrap::Embedded => {
+                    let broker = EmbeddedBroker::start(&embedded_topics(config, name))
+                        .map_err(Error::Embedded)?;
+                    let address = broker.bootstrap();
+                    warn!(cluster = %name, %address, "embedded broker: in memory, for development only; its messages are gone when this process ends");
+                    self.brokers.insert(name.clone(), broker);
+                    address
+                }
+            };
+            connections.insert(
+                name.clone(),
+                Connection {
+                    bootstrap: servers,
+                    properties: properties.clone(),
+                },
+            );
+        }
+        Ok(connections)
+    }
+
+    fn begin(
+        &mut self,
+        handler: &pelton_config::Handler,
+        connection: Connection,
+        engine: &Engine,
+        files: &Files,
+        options: &Options,
+    ) {
+        let Some(guests) = self.guests.as_ref().map(|guests| guests.handle().clone()) else {
+            return;
+        };
+        let clock = Clock::start();
+        let metrics = self.metrics.handler(&handler.name, &handler.group);
+        let shared = Arc::new(Shared::new(
+            handler,
+            metrics,
+            clock,
+            options.record_dispatch.clone(),
+        ));
+        let (current, revision) = watch::channel(None);
+        let component = Component {
+            shared: shared.clone(),
+            path: handler.component.path.clone(),
+            env: handler_env(handler),
+            engine: engine.clone(),
+            guests: guests.clone(),
+            clock,
+            current,
+        };
+        self.components
+            .spawn(component.keep(files.watch(&handler.component.path), self.stop.clone()));
+        let running = Handler {
+            config: handler.clone(),
+            connection,
+            shared,
+            revision,
+            status: self.status.clone(),
+            guests,
+            stop: self.stop.clone(),
+        };
+        let name = handler.name.clone();
+        self.handlers
+            .spawn(async move { (name, running.run().await) });
+    }
+
+    /// Where each handler stands.
+    pub fn status(&self) -> Status {
+        self.status.clone()
+    }
+
+    /// What is counted.
+    pub fn metrics(&self) -> Arc<Metrics> {
+        self.metrics.clone()
+    }
+
+    /// The addresses of embedded brokers, by cluster.
+    pub fn embedded(&self) -> impl Iterator<Item = (&str, String)> {
+        self.brokers
+            .iter()
+            .map(|(name, broker)| (name.as_str(), broker.bootstrap()))
+    }
+
+    /// Waits until every handler has ended by itself, which happens only when all of them fail.
+    /// Cancel-safe.
+    pub async fn failed(&mut self) -> Vec<(String, String)> {
+        let mut failed = Vec::new();
+        while let Some(ended) = self.handlers.join_next().await {
+            match ended {
+                Ok((name, left)) => failed.extend(left.failed.map(|why| (name, why))),
+                Err(error) => error!(%error, "a handler's task died"),
+            }
+        }
+        failed
+    }
+
+    /// Drains every handler, commits, and leaves the groups, within the configured time.
+    pub async fn stop(mut self) -> Stopped {
+        info!(within = ?self.shutdown_timeout, "stopping: finishing what is under way");
+        self.stop.cancel();
+        let deadline = Instant::now() + self.shutdown_timeout;
+        let mut stopped = Stopped {
+            unfinished: 0,
+            failed: Vec::new(),
+            cut_short: false,
+        };
+        while !self.handlers.is_empty() {
+            match tokio::time::timeout_at(deadline.into(), self.handlers.join_next()).await {
+                Ok(None) => break,
+                Ok(Some(Ok((name, left)))) => {
+                    stopped.unfinished += left.unfinished;
+                    stopped.failed.extend(left.failed.map(|why| (name, why)));
+                }
+                Ok(Some(Err(error))) => error!(%error, "a handler's task died"),
+                Err(_) => {
+                    stopped.cut_short = true;
+                    break;
+                }
+            }
+        }
+        self.handlers.abort_all();
+        self.components.shutdown().await;
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+        stopped
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where it would block an async thread.
+        if let Some(guests) = self.guests.take() {
+            guests.shutdown_background();
+        }
+    }
+}
+
+fn engine_settings(config: &Config, threads: usize) -> EngineSettings {
+    let handlers = u32::try_from(config.handlers.len()).unwrap_or(u32::MAX);
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+    let largest = config
+        .handlers
+        .values()
+        .map(|handler| handler.limits.memory.get())
+        .max()
+        .unwrap_or(0);
+    EngineSettings {
+        slots: handlers
+            .saturating_mul(threads)
+            .saturating_mul(SLOTS_PER_THREAD),
+        max_memory_bytes: usize::try_from(largest).unwrap_or(usize::MAX),
+        stack_bytes: GUEST_STACK_BYTES,
+        max_component_bytes: MAX_COMPONENT_BYTES,
+    }
+}
+
+/// What a handler's guests may use up, and its settings.
+pub fn handler_env(handler: &pelton_config::Handler) -> HandlerEnv {
+    let limits = &handler.limits;
+    HandlerEnv {
+        name: handler.name.clone(),
+        limits: Limits {
+            memory_bytes: usize::try_from(limits.memory.get()).unwrap_or(usize::MAX),
+            table_elements: limits.table_elements.get() as usize,
+            time_per_message: limits.time_per_message,
+            output_messages: limits.output_messages.get(),
+            output_bytes: limits.output_bytes.get() as usize,
+        },
+        settings: handler
+            .settings
+            .as_map()
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect(),
+    }
+}
+
+/// Every topic that the handlers of an embedded cluster name.
+fn embedded_topics<'a>(config: &'a Config, cluster: &str) -> Vec<(&'a str, i32)> {
+    let mut names = std::collections::BTreeSet::new();
+    for handler in config
+        .handlers
+        .values()
+        .filter(|handler| handler.cluster == cluster)
+    {
+        if let pelton_config::Topics::List(topics) = &handler.topics {
+            names.extend(topics.iter().map(String::as_str));
+        }
+        names.extend(handler.written_topics());
+    }
+    names
+        .into_iter()
+        .map(|name| (name, EMBEDDED_PARTITIONS))
+        .collect()
+}

@@ -1,0 +1,288 @@
+//! One handler: its membership of a group, and the partitions it has.
+//!
+//! [`Handler::run`] waits until there is a component and a broker with the topics it writes to, joins the
+//! group, and keeps a task for each assigned partition. When the producer breaks for good it begins anew.
+//!
+//! Invariant: a revocation is acknowledged only after the tasks of the revoked partitions have ended.
+
+mod members;
+mod shared;
+mod topics;
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use pelton_config::Properties;
+use pelton_engine::Revision;
+use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
+use pelton_types::{Offset, TopicPartition};
+use tokio::{runtime::Handle, sync::watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use self::members::Members;
+pub(crate) use self::shared::{Broken, Shared, Trouble};
+use crate::status::{Aspect, Standing, Status};
+
+/// How long to wait before beginning anew after the producer broke.
+const BEGIN_AGAIN: Duration = Duration::from_secs(1);
+
+/// What a handler is run with.
+pub(crate) struct Handler {
+    pub config: pelton_config::Handler,
+    pub connection: Connection,
+    pub shared: Arc<Shared>,
+    pub revision: watch::Receiver<Option<Revision>>,
+    pub status: Status,
+    /// The threads that guests run on.
+    pub guests: Handle,
+    pub stop: CancellationToken,
+}
+
+/// How the handler's cluster is reached.
+#[derive(Clone)]
+pub(crate) struct Connection {
+    pub bootstrap: String,
+    pub properties: Properties,
+}
+
+impl Connection {
+    /// The cluster's properties with a client's own laid over them.
+    fn with(&self, own: &Properties) -> BTreeMap<String, String> {
+        self.properties
+            .iter()
+            .chain(own.iter())
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .collect()
+    }
+}
+
+/// How a handler ended.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// Messages begun but not finished when the last partitions were given up.
+    pub unfinished: u32,
+    /// Why it ended by itself, if it did.
+    pub failed: Option<String>,
+}
+
+enum Ending {
+    Stopped { unfinished: u32 },
+    Again,
+    Failed(String),
+}
+
+impl Handler {
+    /// Runs until stopped, or until something that can't mend itself.
+    pub(crate) async fn run(mut self) -> Left {
+        loop {
+            let ending = match self
+                .stop
+                .clone()
+                .run_until_cancelled(self.get_ready())
+                .await
+            {
+                None => Ending::Stopped { unfinished: 0 },
+                Some(()) => self.membership().await,
+            };
+            match ending {
+                Ending::Stopped { unfinished } => {
+                    return Left {
+                        unfinished,
+                        failed: None,
+                    };
+                }
+                Ending::Failed(why) => {
+                    error!(handler = %self.shared.name, %why, "handler stopped for good");
+                    self.stand(Standing::Failed(why.clone()));
+                    return Left {
+                        unfinished: 0,
+                        failed: Some(why),
+                    };
+                }
+                Ending::Again => {
+                    self.stop
+                        .clone()
+                        .run_until_cancelled(tokio::time::sleep(BEGIN_AGAIN))
+                        .await;
+                }
+            }
+        }
+    }
+
+    fn stand(&self, standing: Standing) {
+        self.status.set(&self.shared.name, Aspect::Life, standing);
+    }
+
+    /// Waits for a component, then for the broker and the topics it writes to.
+    async fn get_ready(&mut self) {
+        if self.revision.borrow().is_none() {
+            self.stand(Standing::Waiting(format!(
+                "no component that can run in {}",
+                self.config.component.path.display()
+            )));
+            // An error means that the watcher of the component is gone, which happens only when the daemon stops.
+            if self.revision.wait_for(Option::is_some).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+        topics::wait_for_written(self).await;
+    }
+
+    /// One life as a member of the group.
+    async fn membership(&mut self) -> Ending {
+        let consumer = Consumer::start(shared::consumer_settings(&self.config, &self.connection));
+        let producer = Producer::start(shared::producer_settings(&self.config, &self.connection));
+        let ((consumer, mut events), producer) = match (consumer, producer) {
+            (Ok(consumer), Ok(producer)) => (consumer, producer),
+            (Err(error), _) | (_, Err(error)) => return Ending::Failed(error.to_string()),
+        };
+        info!(handler = %self.shared.name, group = %self.shared.group, "joining the group");
+        self.stand(Standing::Running);
+        let trouble = Trouble::default();
+        let mut members = Members::new(self, consumer.clone(), producer.clone(), trouble.clone());
+        let mut health = producer.health();
+        let mut ending = None;
+        loop {
+            let happened = tokio::select! {
+                event = events.recv() => match event {
+                    Some(event) => Happened::Event(event),
+                    None => break,
+                },
+                () = self.stop.cancelled(), if ending.is_none() => Happened::Stop,
+                broken = trouble.happened(), if ending.is_none() => Happened::Broken(broken),
+                Ok(()) = health.changed() => Happened::Health(health.borrow_and_update().clone()),
+                () = members.ended_by_themselves() => continue,
+            };
+            match happened {
+                Happened::Event(ConsumerEvent::Fatal(error)) => {
+                    ending = Some(Ending::Failed(error.to_string()))
+                }
+                Happened::Event(event) => self.event(&mut members, event).await,
+                Happened::Health(health) => self.producer_health(health, &trouble),
+                Happened::Stop => {
+                    ending = Some(Ending::Stopped { unfinished: 0 });
+                    consumer.stop();
+                }
+                Happened::Broken(what) => {
+                    error!(handler = %self.shared.name, %what,
+                        "leaving the group to begin anew; nothing unacknowledged is committed");
+                    ending = Some(Ending::Again);
+                    consumer.stop();
+                }
+            }
+        }
+        consumer.stopped().await;
+        let unfinished = members.finish().await;
+        producer.close().await;
+        match ending.unwrap_or(Ending::Again) {
+            Ending::Stopped { .. } => Ending::Stopped { unfinished },
+            other => other,
+        }
+    }
+
+    async fn event(&self, members: &mut Members, event: ConsumerEvent) {
+        let name = &self.shared.name;
+        match event {
+            ConsumerEvent::Assigned(assignments) => members.assign(assignments),
+            ConsumerEvent::Revoked {
+                partitions,
+                deadline,
+                done,
+            } => {
+                let finals = members.revoke(partitions, deadline).await;
+                if !done.finish(finals) {
+                    warn!(handler = %name, "partitions were given up before their work had ended: what was in flight is repeated by their next owner");
+                }
+            }
+            ConsumerEvent::Lost { partitions, done } => {
+                members.lose(partitions).await;
+                done.finish(Vec::new());
+            }
+            ConsumerEvent::Messages {
+                partition,
+                epoch,
+                messages,
+            } => members.messages(&partition, epoch, messages).await,
+            ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result,
+            } => {
+                if let Err(error) = &result {
+                    warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+                }
+                members
+                    .committed(&partition, epoch, next, result.is_ok())
+                    .await;
+            }
+            ConsumerEvent::Watermarks(highs) => members.report(&highs),
+            ConsumerEvent::OutOfRange {
+                partition,
+                wanted,
+                range,
+                ..
+            } => self.overtaken(&partition, wanted, range),
+            ConsumerEvent::Trouble { text, .. } => {
+                warn!(handler = %name, "{text}");
+                self.status
+                    .set(name, Aspect::Input, Standing::Troubled(text));
+            }
+            ConsumerEvent::Recovered { .. } => {
+                info!(handler = %name, "the consumer's trouble is over");
+                self.status.clear(name, Aspect::Input);
+            }
+            ConsumerEvent::Fatal(_) => {}
+        }
+    }
+
+    fn overtaken(
+        &self,
+        partition: &TopicPartition,
+        wanted: Offset,
+        range: Option<(Offset, Offset)>,
+    ) {
+        let lost = match range {
+            Some((oldest, _)) if oldest > wanted => format!(
+                "{} messages were deleted unread, the oldest is now {oldest}",
+                oldest - wanted
+            ),
+            Some((oldest, end)) => {
+                format!("the partition now holds {oldest} to {end}: was the topic made anew?")
+            }
+            None => "the partition's range could not be read".to_owned(),
+        };
+        let text = format!(
+            "{partition} stands still: offset {wanted} is not there any more ({lost}); reset the group's offset for it to go on"
+        );
+        error!(handler = %self.shared.name, "{text}");
+        self.status.set(
+            &self.shared.name,
+            Aspect::Overtaken,
+            Standing::Troubled(text),
+        );
+    }
+
+    fn producer_health(&self, health: ProducerHealth, trouble: &Trouble) {
+        let name = &self.shared.name;
+        match health.trouble {
+            Some(text) => {
+                warn!(handler = %name, "{text}");
+                self.status
+                    .set(name, Aspect::Output, Standing::Troubled(text));
+            }
+            None => self.status.clear(name, Aspect::Output),
+        }
+        if let Some(why) = health.fatal {
+            trouble.happened_to(Broken::Producer(why));
+        }
+    }
+}
+
+/// What wakes a member.
+enum Happened {
+    Event(ConsumerEvent),
+    Health(ProducerHealth),
+    Broken(Broken),
+    Stop,
+}

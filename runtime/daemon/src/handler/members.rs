@@ -1,0 +1,282 @@
+//! The partitions a handler has right now, each with its task.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use pelton_dispatch::{Oldest, Snapshot, Stage};
+use pelton_kafka::{Assignment, Consumer, Epoch, Producer};
+use pelton_types::{Message, Offset, TopicPartition};
+use tokio::{
+    sync::mpsc,
+    task::{self, JoinSet},
+};
+use tracing::{error, info, warn};
+
+use super::{Broken, Handler, Shared, Trouble};
+use crate::{
+    partition::{Ended, Inbox, PartitionTask},
+    status::{Aspect, Standing, Status},
+};
+
+/// Messages to a partition's task that may wait; more than that and the router waits.
+const INBOX: usize = 64;
+
+struct Member {
+    epoch: Epoch,
+    inbox: mpsc::Sender<Inbox>,
+    report: Arc<Mutex<Option<Snapshot>>>,
+    task: task::Id,
+}
+
+/// The assigned partitions and their tasks.
+pub(super) struct Members {
+    shared: Arc<Shared>,
+    status: Status,
+    guests: tokio::runtime::Handle,
+    template: Template,
+    members: HashMap<TopicPartition, Member>,
+    tasks: JoinSet<Ended>,
+    unfinished: u32,
+}
+
+struct Template {
+    consumer: Consumer,
+    producer: Producer,
+    trouble: Trouble,
+    revision: tokio::sync::watch::Receiver<Option<pelton_engine::Revision>>,
+}
+
+impl Members {
+    pub(super) fn new(
+        handler: &Handler,
+        consumer: Consumer,
+        producer: Producer,
+        trouble: Trouble,
+    ) -> Self {
+        Self {
+            shared: handler.shared.clone(),
+            status: handler.status.clone(),
+            guests: handler.guests.clone(),
+            template: Template {
+                consumer,
+                producer,
+                trouble,
+                revision: handler.revision.clone(),
+            },
+            members: HashMap::new(),
+            tasks: JoinSet::new(),
+            unfinished: 0,
+        }
+    }
+
+    /// Begins a task for each newly assigned partition.
+    pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
+        self.shared.metrics.rebalanced();
+        info!(handler = %self.shared.name, partitions = %list(assignments.iter().map(|a| &a.partition)),
+            "partitions assigned");
+        for Assignment {
+            partition,
+            epoch,
+            start,
+        } in assignments
+        {
+            let report = Arc::default();
+            let (inbox, receiver) = mpsc::channel(INBOX);
+            let task = PartitionTask {
+                shared: self.shared.clone(),
+                partition: partition.clone(),
+                epoch,
+                consumer: self.template.consumer.clone(),
+                producer: self.template.producer.clone(),
+                trouble: self.template.trouble.clone(),
+                revision: self.template.revision.clone(),
+                report: Arc::clone(&report),
+            };
+            let task = self.tasks.spawn_on(task.run(start, receiver), &self.guests);
+            self.members.insert(
+                partition,
+                Member {
+                    epoch,
+                    inbox,
+                    report,
+                    task: task.id(),
+                },
+            );
+        }
+    }
+
+    /// Drains these partitions and says what to commit for each.
+    pub(super) async fn revoke(
+        &mut self,
+        partitions: Vec<(TopicPartition, Epoch)>,
+        deadline: Instant,
+    ) -> Vec<(TopicPartition, Offset)> {
+        self.shared.metrics.rebalanced();
+        info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
+        let ended = self.give_up(partitions, || Inbox::Drain { deadline }).await;
+        let unfinished: u32 = ended.iter().map(|(_, ended)| ended.unfinished).sum();
+        if unfinished > 0 {
+            self.unfinished += unfinished;
+            warn!(handler = %self.shared.name, unfinished,
+                "the drain ran into its deadline: these messages are not committed and will be repeated by the next owner");
+        }
+        ended
+            .into_iter()
+            .filter_map(|(partition, ended)| Some((partition, ended.next?)))
+            .collect()
+    }
+
+    /// Stops work on partitions that belong to someone else already.
+    pub(super) async fn lose(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
+        self.shared.metrics.rebalanced();
+        warn!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)),
+            "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
+        self.give_up(partitions, || Inbox::Lost).await;
+    }
+
+    async fn give_up(
+        &mut self,
+        partitions: Vec<(TopicPartition, Epoch)>,
+        tell: impl Fn() -> Inbox,
+    ) -> Vec<(TopicPartition, Ended)> {
+        let mut leaving = HashMap::new();
+        for (partition, epoch) in partitions {
+            if let Some(member) = self.take(&partition, epoch) {
+                // A task that has ended on its own is joined below all the same.
+                let _ = member.inbox.send(tell()).await;
+                leaving.insert(member.task, partition);
+            }
+        }
+        let mut ended = Vec::new();
+        while !leaving.is_empty() {
+            match self.tasks.join_next_with_id().await {
+                None => break,
+                Some(Ok((id, end))) => {
+                    ended.extend(leaving.remove(&id).map(|partition| (partition, end)))
+                }
+                Some(Err(error)) => {
+                    leaving.remove(&error.id());
+                    self.died(&error);
+                }
+            }
+        }
+        ended
+    }
+
+    fn take(&mut self, partition: &TopicPartition, epoch: Epoch) -> Option<Member> {
+        if self.members.get(partition)?.epoch != epoch {
+            return None;
+        }
+        self.shared
+            .metrics
+            .forget(&partition.topic, partition.partition);
+        self.members.remove(partition)
+    }
+
+    /// Hands fetched messages to their partition's task.
+    pub(super) async fn messages(
+        &self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        messages: Vec<Message>,
+    ) {
+        self.tell(partition, epoch, Inbox::Messages(messages)).await;
+    }
+
+    /// Hands the outcome of a commit to its partition's task.
+    pub(super) async fn committed(
+        &self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        next: Offset,
+        succeeded: bool,
+    ) {
+        self.tell(partition, epoch, Inbox::Committed { next, succeeded })
+            .await;
+    }
+
+    async fn tell(&self, partition: &TopicPartition, epoch: Epoch, what: Inbox) {
+        if let Some(member) = self
+            .members
+            .get(partition)
+            .filter(|member| member.epoch == epoch)
+        {
+            // A task that ended on its own is handled where tasks are joined.
+            let _ = member.inbox.send(what).await;
+        }
+    }
+
+    /// Waits until a partition's task ends without having been asked to: only a panic does that.
+    pub(super) async fn ended_by_themselves(&mut self) {
+        match self.tasks.join_next().await {
+            None => std::future::pending().await,
+            Some(Ok(_)) => {}
+            Some(Err(error)) => self.died(&error),
+        }
+    }
+
+    fn died(&self, error: &task::JoinError) {
+        error!(handler = %self.shared.name, %error, "a partition's task died");
+        self.template.trouble.happened_to(Broken::Task);
+    }
+
+    /// Lets every task publish its figures, and says where messages can't move (as of the report before).
+    pub(super) fn report(&self, highs: &[(TopicPartition, Offset)]) {
+        let highs: HashMap<_, _> = highs.iter().map(|(p, high)| (p, *high)).collect();
+        let mut stuck = Vec::new();
+        for (partition, member) in &self.members {
+            let high = highs.get(partition).copied().filter(|high| *high >= 0);
+            // A task whose inbox is full has more urgent things to do; it is asked again in a second.
+            let _ = member.inbox.try_send(Inbox::Report { high });
+            if let Ok(report) = member.report.lock() {
+                stuck.extend(
+                    report
+                        .as_ref()
+                        .and_then(|snapshot| stuck_at(partition, snapshot)),
+                );
+            }
+        }
+        let (name, status) = (&self.shared.name, &self.status);
+        match stuck.is_empty() {
+            true => status.clear(name, Aspect::Stuck),
+            false => status.set(name, Aspect::Stuck, Standing::Troubled(stuck.join("; "))),
+        }
+    }
+
+    /// Ends every task that is left, without committing; the number of unfinished messages in all.
+    pub(super) async fn finish(mut self) -> u32 {
+        let left: Vec<_> = self
+            .members
+            .iter()
+            .map(|(p, m)| (p.clone(), m.epoch))
+            .collect();
+        self.give_up(left, || Inbox::Lost).await;
+        self.unfinished
+    }
+}
+
+fn stuck_at(partition: &TopicPartition, snapshot: &Snapshot) -> Option<String> {
+    let Oldest { offset, stage, .. } = snapshot.oldest?;
+    match stage {
+        Stage::Halted => Some(format!(
+            "{partition} stopped at offset {offset}, as on-exhausted = \"stop\" says"
+        )),
+        Stage::DeadLettering if snapshot.dead_letters_waiting > 0 => Some(format!(
+            "{partition} waits at offset {offset}: its dead letter is refused and written again and again"
+        )),
+        Stage::Queued
+        | Stage::Calling
+        | Stage::Retrying { .. }
+        | Stage::Producing
+        | Stage::DeadLettering => None,
+    }
+}
+
+fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {
+    let mut names: Vec<_> = partitions.map(ToString::to_string).collect();
+    names.sort();
+    names.join(" ")
+}

@@ -1,0 +1,202 @@
+//! What every partition of a handler shares.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use pelton_config as config;
+use pelton_dispatch::{OnExhausted, Policy, Retry};
+use pelton_kafka::{ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
+use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition};
+use tokio::sync::Notify;
+use tracing::warn;
+
+use super::Connection;
+use crate::{clock::Clock, metrics::HandlerMetrics, partition::Addressed, recording::Recording};
+
+/// The part of a handler that does not change while it runs.
+pub(crate) struct Shared {
+    pub name: String,
+    pub group: String,
+    pub policy: Policy,
+    pub outputs: Vec<Arc<str>>,
+    pub dead_letter_topic: Option<Arc<str>>,
+    pub metrics: HandlerMetrics,
+    pub clock: Clock,
+    record_to: Option<PathBuf>,
+    recordings: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        handler: &config::Handler,
+        metrics: HandlerMetrics,
+        clock: Clock,
+        record_to: Option<PathBuf>,
+    ) -> Self {
+        Self {
+            name: handler.name.clone(),
+            group: handler.group.clone(),
+            policy: policy(handler),
+            outputs: handler
+                .outputs
+                .iter()
+                .map(|topic| Arc::from(topic.as_str()))
+                .collect(),
+            dead_letter_topic: handler.dead_letter_topic().map(Arc::from),
+            metrics,
+            clock,
+            record_to,
+            recordings: AtomicU64::new(0),
+        }
+    }
+
+    /// Begins the recording of a partition, where recordings are asked for.
+    pub(crate) fn record(&self, partition: &TopicPartition, start: Offset) -> Option<Recording> {
+        let nth = self.recordings.fetch_add(1, Ordering::Relaxed);
+        Recording::begin(
+            self.record_to.as_ref()?,
+            &self.name,
+            partition,
+            nth,
+            &self.policy,
+            start,
+        )
+        .inspect_err(|error| warn!(handler = %self.name, %error, "dispatch can't be recorded"))
+        .ok()
+    }
+
+    /// The failure of a message that has an output to a topic which the handler may not write to.
+    pub(crate) fn forbidden_topic(&self, outputs: &[Output]) -> Option<Failure> {
+        let allowed = self.outputs.join(", ");
+        outputs.iter().find_map(|output| match &output.topic {
+            Some(topic) if self.outputs.contains(topic) => None,
+            None if !self.outputs.is_empty() => None,
+            Some(topic) => Some(format!("an output goes to topic {topic}, which is not among the handler's outputs ({allowed})")),
+            None => Some("an output names no topic, and the handler has no outputs configured".to_owned()),
+        }).map(|text| Failure::new(FailureKind::Contract, text))
+    }
+
+    /// Completes an output of a message with what the handler left to defaults.
+    pub(crate) fn address(&self, mut output: Output, message: &Message) -> Option<Addressed> {
+        output.timestamp = output.timestamp.or_else(|| message.timestamp.millis());
+        let topic = output
+            .topic
+            .take()
+            .or_else(|| self.outputs.first().cloned())?;
+        Some(Addressed { topic, output })
+    }
+}
+
+/// The settings of a handler's consumer.
+pub(super) fn consumer_settings(
+    handler: &config::Handler,
+    connection: &Connection,
+) -> ConsumerSettings {
+    ConsumerSettings {
+        bootstrap: connection.bootstrap.clone(),
+        client_id: client_id(handler),
+        group: handler.group.clone(),
+        topics: match &handler.topics {
+            config::Topics::List(topics) => Topics::List(topics.clone()),
+            config::Topics::Pattern(pattern) => Topics::Pattern(pattern.clone()),
+        },
+        start: match handler.start {
+            config::Start::Earliest => Start::Earliest,
+            config::Start::Latest => Start::Latest,
+            config::Start::Error => Start::Error,
+        },
+        protocol: match handler.group_protocol {
+            config::GroupProtocol::Cooperative => Protocol::Cooperative,
+            config::GroupProtocol::Eager => Protocol::Eager,
+            config::GroupProtocol::Consumer => Protocol::Consumer,
+        },
+        instance_id: handler.instance_id.clone(),
+        drain_timeout: handler.drain_timeout,
+        properties: connection.with(&handler.consumer_properties),
+        exclude: handler
+            .dead_letter_topic()
+            .map(str::to_owned)
+            .into_iter()
+            .collect(),
+    }
+}
+
+/// The settings of a handler's producer.
+pub(super) fn producer_settings(
+    handler: &config::Handler,
+    connection: &Connection,
+) -> ProducerSettings {
+    ProducerSettings {
+        bootstrap: connection.bootstrap.clone(),
+        client_id: client_id(handler),
+        queue_messages: None,
+        queue_bytes: None,
+        properties: connection.with(&handler.producer_properties),
+    }
+}
+
+fn client_id(handler: &config::Handler) -> String {
+    format!("pelton-{}", handler.name)
+}
+
+fn policy(handler: &config::Handler) -> Policy {
+    Policy {
+        retry: Retry {
+            attempts: handler.retry.attempts,
+            backoff: handler.retry.backoff,
+            max_backoff: handler.retry.max_backoff,
+            jitter_percent: handler.retry.jitter_percent,
+            jitter_seed: u64::from(std::process::id()),
+        },
+        on_exhausted: match handler.on_exhausted {
+            config::OnExhausted::DeadLetter { .. } => OnExhausted::DeadLetter,
+            config::OnExhausted::Skip => OnExhausted::Skip,
+            config::OnExhausted::Stop => OnExhausted::Stop,
+        },
+        batch_messages: handler.batch.messages,
+        batch_bytes: handler.batch.bytes.get(),
+        batch_target: handler.batch.target_time,
+        buffer_messages: handler.buffer.messages,
+        buffer_bytes: handler.buffer.bytes.get(),
+        commit_interval: handler.commit_interval,
+    }
+}
+
+/// What a handler can't go on with, and begins anew after.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Broken {
+    #[error("the producer can't go on: {0}")]
+    Producer(String),
+    #[error("a partition's task died")]
+    Task,
+}
+
+/// Told by a partition when its handler can't go on; heard by the handler.
+#[derive(Clone, Default)]
+pub(crate) struct Trouble(Arc<(Mutex<Option<Broken>>, Notify)>);
+
+impl Trouble {
+    pub(crate) fn happened_to(&self, what: Broken) {
+        if let Ok(mut told) = self.0.0.lock() {
+            told.get_or_insert(what);
+        }
+        self.0.1.notify_one();
+    }
+
+    /// Waits until it happens.
+    pub(crate) async fn happened(&self) -> Broken {
+        loop {
+            if let Ok(told) = self.0.0.lock()
+                && let Some(what) = &*told
+            {
+                return what.clone();
+            }
+            self.0.1.notified().await;
+        }
+    }
+}

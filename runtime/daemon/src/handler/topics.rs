@@ -1,0 +1,91 @@
+//! Makes sure that the topics a handler writes to are there before it joins its group.
+
+use std::time::Duration;
+
+use pelton_config::Properties;
+use pelton_kafka::Admin;
+use tracing::{error, info, warn};
+
+use super::Handler;
+use crate::status::Standing;
+
+/// How often to look again for a broker or a topic that isn't there.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+/// How long one question to the brokers may take.
+const ASK: Duration = Duration::from_secs(5);
+
+/// Waits until the brokers answer and every output and dead-letter topic is there. Says once what it waits for.
+pub(super) async fn wait_for_written(handler: &Handler) {
+    let mut said = None;
+    loop {
+        match look(handler).await {
+            Ok(()) => return,
+            Err(why) => {
+                if said.as_ref() != Some(&why.to_string()) {
+                    say(handler, &why);
+                    said = Some(why.to_string());
+                }
+                handler.stand(Standing::Waiting(why.to_string()));
+            }
+        }
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum Missing {
+    #[error("waiting for the brokers at {bootstrap}: {why}")]
+    Brokers { bootstrap: String, why: String },
+    #[error(
+        "topic {topic} does not exist, and the handler writes to it; create it \
+         (kafka-topics.sh --create --topic {topic}), or let Pelton do so with [handlers.{handler}.create-topics]"
+    )]
+    Topic { topic: String, handler: String },
+    #[error("topic {topic} could not be created: {why}")]
+    Creation { topic: String, why: String },
+}
+
+fn say(handler: &Handler, missing: &Missing) {
+    let name = &handler.shared.name;
+    match missing {
+        Missing::Brokers { .. } => warn!(handler = %name, "{missing}"),
+        Missing::Topic { .. } | Missing::Creation { .. } => error!(handler = %name, "{missing}"),
+    }
+}
+
+async fn look(handler: &Handler) -> Result<(), Missing> {
+    let connection = &handler.connection;
+    let brokers = |why: pelton_kafka::Error| Missing::Brokers {
+        bootstrap: connection.bootstrap.clone(),
+        why: why.to_string(),
+    };
+    let admin = Admin::new(
+        &connection.bootstrap,
+        &connection.with(&Properties::default()),
+    )
+    .map_err(brokers)?;
+    let existing = admin.topics(ASK).await.map_err(brokers)?;
+    for topic in handler
+        .config
+        .written_topics()
+        .filter(|topic| !existing.contains_key(*topic))
+    {
+        let Some(creation) = &handler.config.topic_creation else {
+            return Err(Missing::Topic {
+                topic: topic.to_owned(),
+                handler: handler.shared.name.clone(),
+            });
+        };
+        let partitions = creation.partitions.map(|n| n.get() as i32);
+        let replication = creation.replication.map(|n| i32::from(n.get()));
+        admin
+            .create_topic(topic, partitions, replication)
+            .await
+            .map_err(|error| Missing::Creation {
+                topic: topic.to_owned(),
+                why: error.to_string(),
+            })?;
+        info!(handler = %handler.shared.name, topic, "topic created");
+    }
+    Ok(())
+}

@@ -1,0 +1,441 @@
+//! The task of one assigned partition: feeds its machine with events and carries out what it commands.
+//!
+//! It lives on the guests' threads, because the handler's code runs inline in it. It never waits for
+//! anything but its own events, so a full producer, a slow handler or a retry never keeps it from a drain.
+//!
+//! Invariant: bytes are held from fetch until the machine releases them, so whatever the machine
+//! commands for an offset can be carried out.
+
+mod held;
+mod outbox;
+mod show;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use pelton_dispatch::{Arrival, Attempt, CallId, Command, Event, Partition, Snapshot};
+use pelton_engine::{Call, Curtail, Outcome, Revision};
+use pelton_kafka::{Consumer, Epoch, Producer};
+use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
+use tokio::sync::{mpsc, watch};
+use tracing::{info, trace, warn};
+
+use self::{
+    held::Held,
+    outbox::{Outbox, Settled},
+};
+use crate::{
+    clock::Clock,
+    dead_letter,
+    handler::{Shared, Trouble},
+    metrics::PartitionFigures,
+    recording::Recording,
+};
+
+pub(crate) use self::outbox::Addressed;
+
+/// What the handler's supervisor tells a partition's task.
+pub(crate) enum Inbox {
+    /// Messages were fetched.
+    Messages(Vec<Message>),
+    /// A commit came back.
+    Committed { next: Offset, succeeded: bool },
+    /// The partition is being given up: finish what is under way.
+    Drain { deadline: Instant },
+    /// The partition is someone else's already.
+    Lost,
+    /// Say how things stand.
+    Report {
+        /// The end of the partition, where it is known.
+        high: Option<Offset>,
+    },
+}
+
+/// How a partition's task ended.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    /// The next offset to be committed before the partition is given up.
+    pub next: Option<Offset>,
+    /// Messages begun but not finished: the next owner repeats them.
+    pub unfinished: u32,
+}
+
+/// What a partition's task is made from.
+pub(crate) struct PartitionTask {
+    pub shared: Arc<Shared>,
+    pub partition: TopicPartition,
+    pub epoch: Epoch,
+    pub consumer: Consumer,
+    pub producer: Producer,
+    pub trouble: Trouble,
+    pub revision: watch::Receiver<Option<Revision>>,
+    /// Where the task leaves what it was asked to report.
+    pub report: Arc<Mutex<Option<Snapshot>>>,
+}
+
+struct Returned {
+    call: CallId,
+    attempts: Vec<Attempt>,
+    outcomes: Vec<Outcome>,
+    took: Duration,
+}
+
+struct Running {
+    task: PartitionTask,
+    clock: Clock,
+    machine: Partition,
+    held: Held,
+    outbox: Outbox,
+    /// Outputs of the last call at a message, until the machine says what becomes of them.
+    returned: HashMap<Offset, Vec<Output>>,
+    calls: FuturesUnordered<BoxFuture<'static, Option<Returned>>>,
+    under_way: HashMap<CallId, UnderWay>,
+    timer: Option<Duration>,
+    recording: Option<Recording>,
+    ended: Option<Ended>,
+}
+
+struct UnderWay {
+    curtail: Curtail,
+    cancel: tokio_util::sync::CancellationToken,
+}
+
+impl PartitionTask {
+    /// Runs until the machine says that it is drained, or the partition is lost.
+    pub(crate) async fn run(self, start: Offset, mut inbox: mpsc::Receiver<Inbox>) -> Ended {
+        let policy = self.shared.policy.clone();
+        let recording = self.shared.record(&self.partition, start);
+        let machine = Partition::new(policy, start);
+        let mut running = Running {
+            clock: self.shared.clock,
+            outbox: Outbox::new(self.producer.clone(), self.trouble.clone()),
+            task: self,
+            machine,
+            held: Held::default(),
+            returned: HashMap::new(),
+            calls: FuturesUnordered::new(),
+            under_way: HashMap::new(),
+            timer: None,
+            recording,
+            ended: None,
+        };
+        loop {
+            if let Some(ended) = running.ended.take() {
+                return ended;
+            }
+            if !running.turn(&mut inbox).await {
+                // The supervisor is gone: nobody would commit, so what is under way is repeated by the next owner.
+                return Ended::default();
+            }
+        }
+    }
+}
+
+impl Running {
+    /// Waits for one thing to happen and handles it; false once the supervisor is gone.
+    async fn turn(&mut self, inbox: &mut mpsc::Receiver<Inbox>) -> bool {
+        let timer = self.timer.map(|at| self.clock.instant(at));
+        let (blocked, room) = (self.outbox.is_blocked(), self.outbox.room());
+        tokio::select! {
+            biased;
+            told = inbox.recv() => match told {
+                Some(told) => self.told(told),
+                None => return false,
+            },
+            settled = self.outbox.settled() => self.settled(settled),
+            Some(returned) = self.calls.next() => if let Some(returned) = returned { self.called(returned) },
+            () = room, if blocked => self.outbox.send_waiting(),
+            () = sleep_until(timer), if timer.is_some() => {
+                self.timer = None;
+                self.apply(Event::Timer);
+            }
+        }
+        true
+    }
+
+    fn told(&mut self, told: Inbox) {
+        match told {
+            Inbox::Messages(messages) => {
+                let arrivals = messages.iter().map(arrival).collect();
+                self.task.shared.metrics.fetched(&messages);
+                messages
+                    .iter()
+                    .for_each(|message| show::input(&self.task.shared.name, message));
+                self.held.extend(messages);
+                self.apply(Event::Fetched(arrivals));
+            }
+            Inbox::Committed {
+                next,
+                succeeded: true,
+            } => self.apply(Event::Committed { next }),
+            Inbox::Committed {
+                next,
+                succeeded: false,
+            } => self.apply(Event::CommitFailed { next }),
+            Inbox::Drain { deadline } => self.apply(Event::Drain {
+                deadline: self.clock.at(deadline),
+            }),
+            Inbox::Lost => {
+                self.apply(Event::Lost);
+                self.ended.get_or_insert_with(Ended::default);
+            }
+            Inbox::Report { high } => self.report(high),
+        }
+    }
+
+    fn settled(&mut self, settled: Vec<Settled>) {
+        for Settled { offset, refused } in settled {
+            self.apply(match refused {
+                None => Event::Delivered { offset },
+                Some(text) => {
+                    warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
+                        "an output was refused for good");
+                    Event::Refused { offset, failure: Failure::new(FailureKind::Produce, text) }
+                }
+            });
+        }
+    }
+
+    fn called(&mut self, returned: Returned) {
+        let Returned {
+            call,
+            attempts,
+            outcomes,
+            took,
+        } = returned;
+        self.under_way.remove(&call);
+        let mut verdicts = Vec::with_capacity(outcomes.len());
+        for (attempt, outcome) in attempts.iter().zip(outcomes) {
+            let verdict = match self.task.shared.forbidden_topic(&outcome.outputs) {
+                Some(failure) => Verdict::Failed(failure),
+                None => outcome.verdict,
+            };
+            if matches!(verdict, Verdict::Done { .. }) {
+                self.returned.insert(attempt.offset, outcome.outputs);
+            }
+            verdicts.push(verdict);
+        }
+        self.task.shared.metrics.called(&verdicts, took);
+        self.apply(Event::Called {
+            call,
+            verdicts,
+            took,
+        });
+        self.returned.clear();
+    }
+
+    fn apply(&mut self, event: Event) {
+        let now = self.clock.now();
+        let mut commands = Vec::new();
+        match &mut self.recording {
+            None => self.machine.handle(now, event, &mut commands),
+            Some(recording) => {
+                self.machine.handle(now, event.clone(), &mut commands);
+                recording.step(now, event, &commands);
+            }
+        }
+        for command in commands {
+            self.carry_out(command);
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        let consumer = &self.task.consumer;
+        let (partition, epoch) = (&self.task.partition, self.task.epoch);
+        match command {
+            Command::Call {
+                call,
+                messages,
+                fresh,
+            } => self.call(call, messages, fresh),
+            Command::Curtail { call } => {
+                if let Some(under_way) = self.under_way.get(&call) {
+                    under_way.curtail.curtail();
+                }
+            }
+            Command::Cancel { call } => {
+                if let Some(under_way) = self.under_way.remove(&call) {
+                    under_way.cancel.cancel();
+                }
+            }
+            Command::Produce { offset } => self.produce(offset),
+            Command::DeadLetter {
+                offset,
+                attempts,
+                failure,
+            } => self.dead_letter(offset, attempts, &failure),
+            Command::Skip {
+                offset,
+                attempts,
+                failure,
+            } => {
+                self.task.shared.metrics.ended("skipped");
+                warn!(handler = %self.task.shared.name, %partition, offset, attempts, kind = %failure.kind,
+                    error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
+            }
+            Command::Retry {
+                offset,
+                attempt,
+                failure,
+                due,
+            } => {
+                self.task.shared.metrics.retried(failure.kind);
+                info!(handler = %self.task.shared.name, %partition, offset, attempt, kind = %failure.kind,
+                    error = %failure.text, again_in = ?due.saturating_sub(self.clock.now()), "attempt failed");
+            }
+            Command::Release { below } => self.held.release(below),
+            Command::Commit { next } => {
+                trace!(%partition, next, "commit");
+                consumer.commit(partition, epoch, next);
+            }
+            Command::PauseFetch => consumer.pause(partition, epoch),
+            Command::ResumeFetch => consumer.resume(partition, epoch),
+            Command::SetTimer { at } => self.timer = Some(at),
+            Command::Drained { next, unfinished } => self.ended = Some(Ended { next, unfinished }),
+            Command::Halt {
+                offset,
+                attempts,
+                failure,
+            } => self.halt(offset, attempts, &failure),
+        }
+    }
+
+    fn call(&mut self, call: CallId, attempts: Vec<Attempt>, fresh: bool) {
+        let curtail = Curtail::new();
+        let cancel = tokio_util::sync::CancellationToken::new();
+        self.under_way.insert(
+            call,
+            UnderWay {
+                curtail: curtail.clone(),
+                cancel: cancel.clone(),
+            },
+        );
+        let messages: Vec<(Arc<Message>, u32)> = attempts
+            .iter()
+            .filter_map(|a| Some((self.held.message(a.offset)?, a.attempt)))
+            .collect();
+        let mut revision = self.task.revision.clone();
+        let clock = self.clock;
+        let run = async move {
+            // The swap happens here: each call takes the revision that is current when it begins.
+            let revision = revision.wait_for(Option::is_some).await.ok()?.clone()?;
+            let begun = clock.now();
+            let borrowed: Vec<(&Message, u32)> = messages
+                .iter()
+                .map(|(m, attempt)| (&**m, *attempt))
+                .collect();
+            let outcomes = revision
+                .call(Call {
+                    messages: &borrowed,
+                    fresh,
+                    curtail: &curtail,
+                })
+                .await;
+            Some(Returned {
+                call,
+                attempts,
+                outcomes,
+                took: clock.now().saturating_sub(begun),
+            })
+        };
+        self.calls.push(Box::pin(async move {
+            cancel.run_until_cancelled(run).await.flatten()
+        }));
+    }
+
+    fn produce(&mut self, offset: Offset) {
+        let (Some(outputs), Some(message)) =
+            (self.returned.remove(&offset), self.held.message(offset))
+        else {
+            return;
+        };
+        self.task.shared.metrics.outputs(outputs.len());
+        let outgoing: Vec<Addressed> = outputs
+            .into_iter()
+            .filter_map(|output| self.task.shared.address(output, &message))
+            .collect();
+        outgoing.iter().for_each(|to| {
+            show::output(&self.task.shared.name, &message.id(), &to.topic, &to.output)
+        });
+        self.outbox.send(offset, outgoing);
+    }
+
+    fn dead_letter(&mut self, offset: Offset, attempts: u32, failure: &Failure) {
+        let shared = &self.task.shared;
+        let (Some(topic), Some(message)) = (&shared.dead_letter_topic, self.held.message(offset))
+        else {
+            return;
+        };
+        shared.metrics.ended("dead-lettered");
+        warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, kind = %failure.kind,
+            error = %failure.text, topic = %topic, "dead-lettering message");
+        let revision = self
+            .task
+            .revision
+            .borrow()
+            .as_ref()
+            .map(|r| r.id().to_string())
+            .unwrap_or_default();
+        let why = dead_letter::Why {
+            group: &shared.group,
+            handler: &shared.name,
+            revision: &revision,
+            attempts,
+            failure,
+        };
+        let letter = Addressed {
+            topic: topic.clone(),
+            output: dead_letter::output(&message, &why),
+        };
+        self.outbox.send(offset, vec![letter]);
+    }
+
+    fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.task.shared.metrics.ended("halted");
+        let text = format!(
+            "partition {} stopped at offset {offset} after {attempts} attempts ({}: {}), as on-exhausted = \"stop\" says",
+            self.task.partition, failure.kind, failure.text
+        );
+        tracing::error!(handler = %self.task.shared.name, "{text}");
+    }
+
+    fn report(&self, high: Option<Offset>) {
+        let TopicPartition { topic, partition } = &self.task.partition;
+        let snapshot = self.machine.snapshot();
+        self.task.shared.metrics.partition(&PartitionFigures {
+            topic,
+            partition: *partition,
+            committed: snapshot.committed,
+            lag: high.map(|high| (high - snapshot.watermark).max(0)),
+            in_flight: i64::try_from(snapshot.messages).unwrap_or(i64::MAX),
+        });
+        if let Ok(mut report) = self.task.report.lock() {
+            *report = Some(snapshot);
+        }
+    }
+}
+
+fn arrival(message: &Message) -> Arrival {
+    Arrival {
+        offset: message.offset,
+        bytes: u32::try_from(message.size()).unwrap_or(u32::MAX),
+        key: message.key.as_deref().map(key_hash),
+    }
+}
+
+fn key_hash(key: &[u8]) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    key.hash(&mut hasher);
+    hasher.finish()
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at.into()).await;
+    }
+}

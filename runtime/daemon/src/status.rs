@@ -1,0 +1,73 @@
+//! Where each handler stands, in words: what `/readyz` answers from.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex},
+};
+
+use serde::Serialize;
+
+/// Where a handler stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "state", content = "reason")]
+pub enum Standing {
+    /// Not there yet, and why. Goes on by itself once the reason is gone.
+    Waiting(String),
+    /// A member of its group.
+    Running,
+    /// It runs, but something is wrong that keeps messages from moving.
+    Troubled(String),
+    /// It is over until the daemon is restarted.
+    Failed(String),
+}
+
+/// The standing of every handler, shared between who knows it and who asks.
+#[derive(Clone, Debug, Default)]
+pub struct Status(Arc<Mutex<BTreeMap<String, BTreeMap<Aspect, Standing>>>>);
+
+/// What a handler's standing is about: each is cleared by whoever set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Aspect {
+    Life,
+    Input,
+    Output,
+    Stuck,
+    Overtaken,
+}
+
+impl Status {
+    pub(crate) fn set(&self, handler: &str, aspect: Aspect, standing: Standing) {
+        if let Ok(mut all) = self.0.lock() {
+            all.entry(handler.to_owned())
+                .or_default()
+                .insert(aspect, standing);
+        }
+    }
+
+    pub(crate) fn clear(&self, handler: &str, aspect: Aspect) {
+        if let Ok(mut all) = self.0.lock()
+            && let Some(standings) = all.get_mut(handler)
+        {
+            standings.remove(&aspect);
+        }
+    }
+
+    /// Why the daemon is not ready, one line each; empty when every handler runs untroubled.
+    pub fn not_ready(&self) -> Vec<String> {
+        let Ok(all) = self.0.lock() else {
+            return vec!["the status is lost after a panic".into()];
+        };
+        all.iter()
+            .flat_map(|(handler, standings)| {
+                standings
+                    .values()
+                    .filter_map(move |standing| match standing {
+                        Standing::Running => None,
+                        Standing::Waiting(why)
+                        | Standing::Troubled(why)
+                        | Standing::Failed(why) => Some(format!("{handler}: {why}")),
+                    })
+            })
+            .collect()
+    }
+}
