@@ -23,16 +23,24 @@ pub(crate) struct Args {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the handlers of a configuration until told to stop (the daemon).
+    ///
+    /// Ctrl-C or SIGTERM finishes what is under way, commits, and leaves the groups; a second one ends at once.
     Run(RunArgs),
     /// Develop handlers: an embedded broker, sources watched, rebuilt and swapped in, messages shown.
+    ///
+    /// Every handler that names a `source` folder is built from it first, and again whenever it changes.
     Dev(DevArgs),
     /// Build a handler's source folder into a component, with whatever toolchain is at hand.
+    ///
+    /// Prints the path of the component on standard output.
     Build(BuildArgs),
     /// Check a configuration and its components, without a broker.
     Check(CheckArgs),
     /// Show what a component file is: imports, exports, size, digest.
     Inspect(InspectArgs),
     /// Give one message to a component and show what it answers, without a broker.
+    ///
+    /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
     /// About the configuration file itself.
     #[command(subcommand)]
@@ -45,7 +53,6 @@ pub(crate) enum ConfigCommand {
     Schema,
 }
 
-/// Ctrl-C or SIGTERM finishes what is under way, commits, and leaves the groups; a second one ends at once.
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
     /// The configuration file.
@@ -56,7 +63,6 @@ pub(crate) struct RunArgs {
     pub record_dispatch: Option<PathBuf>,
 }
 
-/// Every handler that names a `source` folder is built from it first, and again whenever it changes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevArgs {
     /// The configuration file.
@@ -67,7 +73,6 @@ pub(crate) struct DevArgs {
     pub bootstrap_servers: Option<String>,
 }
 
-/// Prints the path of the component on standard output.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BuildArgs {
     /// The folder of the handler's Cargo.toml.
@@ -97,7 +102,6 @@ pub(crate) struct InspectArgs {
     pub json: bool,
 }
 
-/// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
 #[derive(Debug, clap::Args)]
 pub(crate) struct InvokeArgs {
     /// The component file.
