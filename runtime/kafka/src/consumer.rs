@@ -7,7 +7,9 @@
 //! Invariant: an offset is committed for a partition only under the epoch under which it is owned.
 
 mod commands;
+mod commits;
 mod convert;
+mod positions;
 mod rebalance;
 mod start;
 mod thread;

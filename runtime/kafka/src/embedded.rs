@@ -4,29 +4,37 @@
 //! partition, and can't prove exactly-once.
 //!
 //! Invariant: it lives exactly as long as this value.
-#![expect(
-    unsafe_code,
-    reason = "librdkafka's mock cluster holds a C pointer and therefore isn't Send by itself"
-)]
+#![expect(unsafe_code, reason = "librdkafka's mock cluster is a C object")]
 
-use std::fmt;
+use std::{
+    ffi::{CStr, CString},
+    fmt,
+    ptr::NonNull,
+    sync::Arc,
+    time::Duration,
+};
 
-use rdkafka::{error::KafkaError, mocking::MockCluster, producer::DefaultProducerContext};
+use rdkafka::{ClientConfig, types::RDKafkaErrorCode as Code};
+use rdkafka_sys as sys;
 
-use crate::Error;
+use crate::{Error, native::Client};
+
+/// How long a group's first members wait for more to join. The mock's default is Kafka's, three seconds.
+const FIRST_JOIN: Duration = Duration::from_millis(200);
+/// The mock's number for all of its brokers.
+const ALL: i32 = -1;
 
 /// A broker in this process.
 pub struct EmbeddedBroker {
-    cluster: Cluster,
+    cluster: NonNull<sys::rd_kafka_mock_cluster_t>,
+    /// Carries the cluster's threads; goes after the cluster.
+    _client: Arc<Client>,
 }
 
-struct Cluster(MockCluster<'static, DefaultProducerContext>);
-
-// SAFETY: every call on a mock cluster is handed to its own thread through a queue or guarded by its lock, and
-// librdkafka's clients may be used and destroyed from any thread.
-unsafe impl Send for Cluster {}
+// SAFETY: every call on a mock cluster is handed to its own thread through a queue or guarded by its lock.
+unsafe impl Send for EmbeddedBroker {}
 // SAFETY: as above.
-unsafe impl Sync for Cluster {}
+unsafe impl Sync for EmbeddedBroker {}
 
 impl EmbeddedBroker {
     /// Starts a broker on a free loopback port, with these topics of so many partitions. Others are made with four
@@ -35,9 +43,26 @@ impl EmbeddedBroker {
     /// # Errors
     /// No port, or a topic it refuses.
     pub fn start(topics: &[(&str, i32)]) -> Result<Self, Error> {
-        let cluster = MockCluster::new(1).map_err(|error| embedded("start", &error))?;
+        let mut config = ClientConfig::new();
+        config
+            .set("client.id", "pelton-embedded-broker")
+            .set("log_level", "0");
+        let client = Client::producer(config)?;
+        let delay = i32::try_from(FIRST_JOIN.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the client is alive and stays so for longer than the cluster.
+        let cluster = unsafe {
+            let cluster = sys::rd_kafka_mock_cluster_new(client.ptr(), 1);
+            let failed = || Error::Embedded {
+                action: "start".into(),
+                text: "no loopback port is free".into(),
+            };
+            let cluster = NonNull::new(cluster).ok_or_else(failed)?;
+            sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster.as_ptr(), delay);
+            cluster
+        };
         let broker = Self {
-            cluster: Cluster(cluster),
+            cluster,
+            _client: client,
         };
         for (topic, partitions) in topics {
             broker.create_topic(topic, *partitions)?;
@@ -47,7 +72,10 @@ impl EmbeddedBroker {
 
     /// Its address, as `bootstrap.servers` takes it.
     pub fn bootstrap(&self) -> String {
-        self.cluster.0.bootstrap_servers()
+        // SAFETY: the cluster is alive, and its address with it.
+        let address =
+            unsafe { CStr::from_ptr(sys::rd_kafka_mock_cluster_bootstraps(self.cluster.as_ptr())) };
+        address.to_string_lossy().into_owned()
     }
 
     /// Makes a topic.
@@ -55,8 +83,13 @@ impl EmbeddedBroker {
     /// # Errors
     /// It is there already, or its name or number of partitions is impossible.
     pub fn create_topic(&self, topic: &str, partitions: i32) -> Result<(), Error> {
-        let created = self.cluster.0.create_topic(topic, partitions, 1);
-        created.map_err(|error| embedded(&format!("create topic `{topic}`"), &error))
+        let action = format!("create topic `{topic}` with {partitions} partitions");
+        let name = CString::new(topic).map_err(|error| failed(&action, &error))?;
+        // SAFETY: the cluster is alive, the name is copied.
+        let answer = unsafe {
+            sys::rd_kafka_mock_topic_create(self.cluster.as_ptr(), name.as_ptr(), partitions, 1)
+        };
+        check(&action, answer)
     }
 
     /// Breaks all connections and refuses new ones, until [`restore`](Self::restore).
@@ -64,10 +97,10 @@ impl EmbeddedBroker {
     /// # Errors
     /// It can't.
     pub fn interrupt(&self) -> Result<(), Error> {
-        self.cluster
-            .0
-            .broker_down(-1)
-            .map_err(|error| embedded("go down", &error))
+        // SAFETY: the cluster is alive.
+        check("go down", unsafe {
+            sys::rd_kafka_mock_broker_set_down(self.cluster.as_ptr(), ALL)
+        })
     }
 
     /// Accepts connections again.
@@ -75,10 +108,17 @@ impl EmbeddedBroker {
     /// # Errors
     /// It can't.
     pub fn restore(&self) -> Result<(), Error> {
-        self.cluster
-            .0
-            .broker_up(-1)
-            .map_err(|error| embedded("come up", &error))
+        // SAFETY: the cluster is alive.
+        check("come up", unsafe {
+            sys::rd_kafka_mock_broker_set_up(self.cluster.as_ptr(), ALL)
+        })
+    }
+}
+
+impl Drop for EmbeddedBroker {
+    fn drop(&mut self) {
+        // SAFETY: made by `start`, destroyed only here, while its client is alive.
+        unsafe { sys::rd_kafka_mock_cluster_destroy(self.cluster.as_ptr()) }
     }
 }
 
@@ -90,7 +130,14 @@ impl fmt::Debug for EmbeddedBroker {
     }
 }
 
-fn embedded(action: &str, error: &KafkaError) -> Error {
+fn check(action: &str, answer: sys::rd_kafka_resp_err_t) -> Result<(), Error> {
+    match Code::from(answer) {
+        Code::NoError => Ok(()),
+        code => Err(failed(action, &code)),
+    }
+}
+
+fn failed(action: &str, error: &dyn fmt::Display) -> Error {
     Error::Embedded {
         action: action.to_owned(),
         text: error.to_string(),

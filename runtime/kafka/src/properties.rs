@@ -87,7 +87,10 @@ pub(crate) fn consumer(settings: &ConsumerSettings) -> Result<ClientConfig, Erro
 /// What a producer is configured with.
 pub(crate) fn producer(settings: &ProducerSettings) -> Result<ClientConfig, Error> {
     let mut config = common(&settings.bootstrap, &settings.client_id);
-    config.set("linger.ms", "5");
+    config
+        .set("linger.ms", "5")
+        // How soon a topic that was missing is noticed; messages to it are refused until then.
+        .set("topic.metadata.refresh.interval.ms", "30000");
     if let Some(messages) = settings.queue_messages {
         config.set("queue.buffering.max.messages", messages.max(1).to_string());
     }
@@ -139,7 +142,7 @@ fn apply(
 ) -> Result<(), Error> {
     for (name, value) in properties {
         let is = |owned: &&str| owned.eq_ignore_ascii_case(name);
-        if OWNED.iter().any(|owned| is(owned)) || owned.iter().any(|owned| is(owned)) {
+        if OWNED.iter().chain(owned).any(is) {
             return Err(Error::OwnedProperty { name: name.clone() });
         }
         config.set(name, value);

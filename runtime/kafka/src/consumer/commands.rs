@@ -85,6 +85,11 @@ impl Shared {
         std::mem::take(&mut self.lock().commands)
     }
 
+    /// The commits left since last time; other words stay.
+    pub(super) fn take_commits(&self) -> HashMap<TopicPartition, (Epoch, Offset)> {
+        std::mem::take(&mut self.lock().commands.commits)
+    }
+
     pub(super) fn is_stopping(&self) -> bool {
         self.lock().stopping
     }

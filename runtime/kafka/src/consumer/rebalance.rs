@@ -4,7 +4,6 @@
 //! at an explicit offset.
 
 use std::{
-    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +15,8 @@ use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{
-    AckSlot, Assignment, CommitError, ConsumerEvent, Epoch, RevokeAck, commands,
+    AckSlot, Assignment, ConsumerEvent, Epoch, RevokeAck, commands,
+    positions::told,
     start::Halt,
     thread::{Owned, Poll},
 };
@@ -27,9 +27,6 @@ use crate::{
 
 /// How much longer than announced an answer to a revocation is waited for.
 const GRACE: Duration = Duration::from_millis(500);
-/// How long the broker may take to answer the last commit of a partition.
-const LAST_COMMIT: Duration = Duration::from_secs(10);
-
 fn next_epoch() -> Epoch {
     static LAST: AtomicU64 = AtomicU64::new(0);
     Epoch(LAST.fetch_add(1, Ordering::Relaxed) + 1)
@@ -93,7 +90,8 @@ impl Poll {
         self.recovered(recovered);
         let assignments = places.into_iter().map(|(partition, start)| {
             let epoch = next_epoch();
-            self.owned.insert(partition.clone(), Owned::new(epoch));
+            self.owned
+                .insert(partition.clone(), Owned::new(epoch, start));
             Assignment {
                 partition,
                 epoch,
@@ -110,12 +108,22 @@ impl Poll {
             .iter()
             .filter_map(|partition| Some((partition.clone(), self.owned.get(partition)?.epoch)))
             .collect();
+        let paused: Vec<TopicPartition> = owned
+            .iter()
+            .filter(|(partition, _)| self.owned.get(partition).is_some_and(|owned| owned.paused))
+            .map(|(partition, _)| partition.clone())
+            .collect();
         if !owned.is_empty() {
             if self.client.assignment_lost() {
                 self.lose(owned);
             } else {
                 self.drain(owned);
             }
+        }
+        if !paused.is_empty() {
+            // Or it would still be paused when it comes back. Nothing is fetched yet: librdkafka pauses
+            // everything by itself while the group is shared out anew.
+            told("resume", self.client.resume(&List::of_partitions(&paused)));
         }
         let unassigned = if self.client.is_cooperative() {
             let placed = partitions
@@ -152,7 +160,7 @@ impl Poll {
             );
         }
         // Commits that were asked for before count too, whether the drain ended or not.
-        for (partition, (epoch, next)) in self.shared.take().commits {
+        for (partition, (epoch, next)) in self.shared.take_commits() {
             commands::merge(&mut self.commits, &partition, epoch, next);
         }
         for (partition, next) in answer.unwrap_or_default() {
@@ -170,36 +178,6 @@ impl Poll {
             self.owned.remove(partition);
         }
         self.commit_and_wait(offsets);
-    }
-
-    fn commit_and_wait(&mut self, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
-        if offsets.is_empty() {
-            return;
-        }
-        let list = List::of_offsets(
-            offsets
-                .iter()
-                .map(|(partition, _, next)| (partition, *next)),
-        );
-        let failed = |text: String| CommitError { text, stale: false };
-        let error = match self.client.new_queue() {
-            None => failed("librdkafka makes no queue for the answer".to_owned()),
-            Some(answers) => match self.client.commit(&list, &answers, 0) {
-                Err(code) => super::thread::commit_error(code),
-                Ok(()) => match answers.poll(LAST_COMMIT) {
-                    Some(event) => return self.answer_commits(&event, offsets),
-                    None => failed(format!("no answer within {} s", LAST_COMMIT.as_secs())),
-                },
-            },
-        };
-        for (partition, epoch, next) in offsets {
-            self.emit(ConsumerEvent::Committed {
-                partition,
-                epoch,
-                next,
-                result: Err(error.clone()),
-            });
-        }
     }
 
     /// Lets the receiver cancel what is under way. Nothing is committed.
@@ -233,38 +211,5 @@ impl Poll {
         list.iter()
             .map(|entry| TopicPartition::new(self.round.name(&entry.topic), entry.partition))
             .collect()
-    }
-
-    /// Commits offsets and says whether they are committed, without telling the receiver.
-    pub(super) fn commit_quietly(
-        &self,
-        offsets: &HashMap<TopicPartition, Offset>,
-    ) -> Result<(), CommitError> {
-        let list = List::of_offsets(
-            offsets
-                .iter()
-                .map(|(partition, offset)| (partition, *offset)),
-        );
-        let failed = |text: &str| CommitError {
-            text: text.to_owned(),
-            stale: false,
-        };
-        let answers = self
-            .client
-            .new_queue()
-            .ok_or_else(|| failed("librdkafka makes no queue for the answer"))?;
-        self.client
-            .commit(&list, &answers, 0)
-            .map_err(super::thread::commit_error)?;
-        let event = answers
-            .poll(LAST_COMMIT)
-            .ok_or_else(|| failed("no answer in time"))?;
-        let own = event
-            .partitions()
-            .and_then(|list| list.iter().find_map(|entry| entry.error));
-        match own.or_else(|| event.error()) {
-            None | Some(Code::NoOffset) => Ok(()),
-            Some(code) => Err(super::thread::commit_error(code)),
-        }
     }
 }

@@ -14,8 +14,9 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::mpsc;
 
 use super::{
-    CommitError, ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
+    ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
     commands::{self, Shared},
+    commits::SentCommit,
     convert::Round,
 };
 use crate::{
@@ -34,10 +35,6 @@ const ROUND_BYTES: usize = 512 * 1024;
 const TICK: Duration = Duration::from_secs(1);
 /// How long a broker may take to answer when the thread looks whether it is back.
 const PROBE: Duration = Duration::from_millis(250);
-/// How long a seek may take.
-const SEEK: Duration = Duration::from_secs(5);
-/// When a commit that was not answered no longer holds back the next one.
-const COMMIT_OVERDUE: Duration = Duration::from_secs(30);
 /// How long leaving the group may take, beyond draining.
 const LEAVE: Duration = Duration::from_secs(15);
 
@@ -102,8 +99,8 @@ pub(super) struct Poll {
     /// Commits to be sent.
     pub(super) commits: HashMap<TopicPartition, (Epoch, Offset)>,
     /// Commits not answered yet, by their number.
-    sent_commits: HashMap<usize, SentCommit>,
-    commit_number: usize,
+    pub(super) sent_commits: HashMap<usize, SentCommit>,
+    pub(super) commit_number: usize,
     /// Why the consumer must end.
     pub(super) over: Option<Error>,
     pub(super) queue: Arc<Queue>,
@@ -113,21 +110,19 @@ pub(super) struct Poll {
 /// A partition this member works on.
 pub(super) struct Owned {
     pub(super) epoch: Epoch,
-    paused: bool,
+    /// Where it was begun, or moved to.
+    pub(super) start: Offset,
+    pub(super) paused: bool,
 }
 
 impl Owned {
-    pub(super) fn new(epoch: Epoch) -> Self {
+    pub(super) fn new(epoch: Epoch, start: Offset) -> Self {
         Self {
             epoch,
+            start,
             paused: false,
         }
     }
-}
-
-struct SentCommit {
-    at: Instant,
-    offsets: Vec<(TopicPartition, Epoch, Offset)>,
 }
 
 impl Poll {
@@ -165,7 +160,7 @@ impl Poll {
                 for message in event.messages() {
                     match message.error() {
                         None => self.round.push(&message),
-                        Some(code) => self.trouble(code, &message.reason()),
+                        Some(code) => self.trouble(code, &message.fetch_reason()),
                     }
                 }
             }
@@ -212,7 +207,7 @@ impl Poll {
         if !commands.is_empty() {
             for (partition, (epoch, offset)) in commands.seeks {
                 if self.owns(&partition, epoch) {
-                    self.seek(&partition, offset);
+                    self.seek(partition, offset);
                 }
             }
             self.pause_and_resume(commands.pauses);
@@ -229,150 +224,12 @@ impl Poll {
             .is_some_and(|owned| owned.epoch == epoch)
     }
 
-    fn seek(&mut self, partition: &TopicPartition, offset: Offset) {
-        let list = List::of_offsets([(partition, offset)]);
-        let failed = self.client.seek(&list, SEEK).err();
-        let failed = failed.or_else(|| {
-            list.iter()
-                .find_map(|entry| entry.error)
-                .map(|code| code.to_string())
-        });
-        match failed {
-            None => {
-                let recovered = self.troubles.close(&[TroubleClass::OutOfRange]);
-                self.recovered(recovered);
-            }
-            Some(text) => {
-                let text = format!("can't go to offset {offset} of {partition} ({text})");
-                let report = self.troubles.report(TroubleClass::OutOfRange, text);
-                self.report(report);
-            }
-        }
-    }
-
-    fn pause_and_resume(&mut self, pauses: HashMap<TopicPartition, (Epoch, bool)>) {
-        let (mut paused, mut resumed) = (Vec::new(), Vec::new());
-        for (partition, (epoch, pause)) in pauses {
-            match self.owned.get_mut(&partition) {
-                Some(owned) if owned.epoch == epoch && owned.paused != pause => {
-                    owned.paused = pause
-                }
-                Some(_) | None => continue,
-            }
-            if pause {
-                paused.push(partition)
-            } else {
-                resumed.push(partition)
-            }
-        }
-        let failed = |done: Result<(), Code>, what: &str| {
-            if let Err(code) = done {
-                tracing::warn!(%code, "librdkafka can't {what} partitions");
-            }
-        };
-        if !paused.is_empty() {
-            failed(self.client.pause(&List::of_partitions(&paused)), "pause");
-        }
-        if !resumed.is_empty() {
-            failed(self.client.resume(&List::of_partitions(&resumed)), "resume");
-        }
-    }
-
-    /// Sends the commits that wait, unless others are under way: those that come meanwhile go together.
-    fn send_commits(&mut self) {
-        if self.commits.is_empty()
-            || self
-                .sent_commits
-                .values()
-                .any(|sent| sent.at.elapsed() < COMMIT_OVERDUE)
-        {
-            return;
-        }
-        let commits = std::mem::take(&mut self.commits);
-        let offsets: Vec<(TopicPartition, Epoch, Offset)> = commits
-            .into_iter()
-            .filter(|(partition, (epoch, _))| self.owns(partition, *epoch))
-            .map(|(partition, (epoch, next))| (partition, epoch, next))
-            .collect();
-        if offsets.is_empty() {
-            return;
-        }
-        self.commit_number += 1;
-        let list = List::of_offsets(
-            offsets
-                .iter()
-                .map(|(partition, _, next)| (partition, *next)),
-        );
-        match self.client.commit(&list, &self.queue, self.commit_number) {
-            Ok(()) => {
-                self.sent_commits.insert(
-                    self.commit_number,
-                    SentCommit {
-                        at: Instant::now(),
-                        offsets,
-                    },
-                );
-            }
-            Err(code) => {
-                for (partition, epoch, next) in offsets {
-                    let result = Err(commit_error(code));
-                    self.emit(ConsumerEvent::Committed {
-                        partition,
-                        epoch,
-                        next,
-                        result,
-                    });
-                }
-            }
-        }
-    }
-
-    /// Hands on the answer to a commit.
-    fn committed(&mut self, event: &Event<'_>) {
-        let Some(sent) = self.sent_commits.remove(&event.commit_number()) else {
-            return;
-        };
-        self.answer_commits(event, sent.offsets);
-        self.send_commits();
-    }
-
-    /// Tells what became of each offset of a commit.
-    pub(super) fn answer_commits(
-        &mut self,
-        event: &Event<'_>,
-        offsets: Vec<(TopicPartition, Epoch, Offset)>,
-    ) {
-        let errors: HashMap<(String, i32), Code> = event
-            .partitions()
-            .iter()
-            .flat_map(|list| list.iter())
-            .filter_map(|entry| Some(((entry.topic.into_owned(), entry.partition), entry.error?)))
-            .collect();
-        let general = event.error();
-        if general.is_none() {
-            let recovered = self.troubles.connected();
-            self.recovered(recovered);
-        }
-        for (partition, epoch, next) in offsets {
-            let own = errors
-                .get(&(partition.topic.to_string(), partition.partition))
-                .copied();
-            let result = match own.or(general) {
-                None | Some(Code::NoOffset) => Ok(()),
-                Some(code) => Err(commit_error(code)),
-            };
-            self.emit(ConsumerEvent::Committed {
-                partition,
-                epoch,
-                next,
-                result,
-            });
-        }
-    }
-
     fn error(&mut self, event: &Event<'_>) {
+        // A fatal error comes under the code of its cause.
+        if let Some((code, text)) = self.client.fatal() {
+            return self.fatal(code, text);
+        }
         match event.error() {
-            Some(Code::Fatal) => self.fatal(&event.reason()),
             Some(Code::AutoOffsetReset) => self.out_of_range(event),
             Some(Code::PollExceeded) => {
                 // What follows is that the partitions are lost, which is told as such.
@@ -383,11 +240,7 @@ impl Poll {
         }
     }
 
-    fn fatal(&mut self, reason: &str) {
-        let (code, text) = self
-            .client
-            .fatal()
-            .unwrap_or((Code::Fatal, reason.to_owned()));
+    fn fatal(&mut self, code: Code, text: String) {
         let group = self.settings.group.clone();
         self.over = Some(match (code, self.settings.instance_id.clone()) {
             (Code::FencedInstanceId | Code::UnreleasedInstanceId, Some(instance)) => {
@@ -457,8 +310,7 @@ impl Poll {
                 .ok()
                 .map(|topics| topics.into_keys().collect());
         }
-        self.sent_commits
-            .retain(|_, sent| sent.at.elapsed() < 10 * COMMIT_OVERDUE);
+        self.forget_commits();
     }
 
     /// Whether the topics that were not there are there now.
@@ -496,23 +348,5 @@ impl Poll {
         let shared = self.shared.clone();
         drop((shared.give_up_queue(), queue, self));
         shared.end();
-    }
-}
-
-/// Why a commit failed, and whether the group has moved on.
-pub(super) fn commit_error(code: Code) -> CommitError {
-    let stale = matches!(
-        code,
-        Code::IllegalGeneration
-            | Code::UnknownMemberId
-            | Code::RebalanceInProgress
-            | Code::FencedInstanceId
-            | Code::FencedMemberEpoch
-            | Code::StaleMemberEpoch
-            | Code::AssignmentLost
-    );
-    CommitError {
-        text: code.to_string(),
-        stale,
     }
 }

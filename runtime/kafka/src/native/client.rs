@@ -161,16 +161,10 @@ impl Client {
         check(unsafe { sys::rd_kafka_resume_partitions(self.ptr(), partitions.ptr()) })
     }
 
-    /// Moves positions to the list's offsets.
-    pub(crate) fn seek(&self, partitions: &ListRef<'_>, timeout: Duration) -> Result<(), String> {
-        // SAFETY: client and list are alive; errors are filled into the list, and the error returned is ours.
-        unsafe {
-            take_error(sys::rd_kafka_seek_partitions(
-                self.ptr(),
-                partitions.ptr(),
-                millis(timeout),
-            ))
-        }
+    /// Fills the positions, that is the offsets after the last message handed out, into the list.
+    pub(crate) fn position(&self, partitions: &ListRef<'_>) -> Result<(), Code> {
+        // SAFETY: client and list are alive.
+        check(unsafe { sys::rd_kafka_position(self.ptr(), partitions.ptr()) })
     }
 
     /// Fills the group's committed offsets into the list.

@@ -177,8 +177,15 @@ impl RawMessage<'_> {
         code(self.fields().err)
     }
 
-    /// What the broker or the client says of the error.
-    pub(crate) fn reason(&self) -> Cow<'_, str> {
+    /// What librdkafka says of the error of a fetched message.
+    pub(crate) fn fetch_reason(&self) -> Cow<'_, str> {
+        // SAFETY: the message is alive, and so is its string.
+        unsafe { text(sys::rd_kafka_message_errstr(self.ptr)) }
+    }
+
+    /// What the broker or the client says of a failed delivery. Only for messages of a delivery report: in
+    /// others librdkafka keeps something else in the same place.
+    pub(crate) fn delivery_reason(&self) -> Cow<'_, str> {
         // SAFETY: the message is alive, and so is its string, which is null where the broker gave none.
         unsafe {
             match text(sys::rd_kafka_message_produce_errstr(self.ptr)) {

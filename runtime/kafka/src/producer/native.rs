@@ -268,9 +268,9 @@ impl Reports {
     fn deliver(&mut self, event: &Event<'_>) {
         let (mut answered, mut acknowledged) = (0, false);
         for message in event.messages() {
-            let result = message
-                .error()
-                .map_or(Ok(()), |code| Err(delivery_error(code, &message.reason())));
+            let result = message.error().map_or(Ok(()), |code| {
+                Err(delivery_error(code, &message.delivery_reason()))
+            });
             acknowledged |= result.is_ok();
             answered += 1;
             if let Some(Receipt { mailbox, ticket }) = raw::receipt(&message) {
@@ -285,11 +285,8 @@ impl Reports {
 
     fn error(&mut self, event: &Event<'_>) {
         let Some(code) = event.error() else { return };
-        if code == Code::Fatal {
-            let text = self
-                .client
-                .fatal()
-                .map_or_else(|| event.reason().into_owned(), |(_, text)| text);
+        // A fatal error comes under the code of its cause.
+        if let Some((_, text)) = self.client.fatal() {
             self.health.send_modify(|health| health.fatal = Some(text));
         } else if self.troubles.error(code, &event.reason()).is_some() {
             self.publish();

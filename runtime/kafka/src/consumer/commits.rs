@@ -1,0 +1,204 @@
+//! Committing: now and then while messages flow, and once more for what is given up.
+//!
+//! Invariant: of the commits made while messages flow one is under way at a time; those asked for meanwhile go
+//! together in the next.
+
+use std::{
+    collections::HashMap,
+    time::{Duration, Instant},
+};
+
+use pelton_types::{Offset, TopicPartition};
+use rdkafka::types::RDKafkaErrorCode as Code;
+
+use super::{CommitError, ConsumerEvent, Epoch, thread::Poll};
+use crate::native::{Event, List};
+
+/// When a commit that was not answered no longer holds back the next one.
+const COMMIT_OVERDUE: Duration = Duration::from_secs(30);
+/// How long the broker may take to answer the last commit of a partition.
+const LAST_COMMIT: Duration = Duration::from_secs(10);
+
+/// A commit that was not answered yet.
+pub(super) struct SentCommit {
+    pub(super) at: Instant,
+    offsets: Vec<(TopicPartition, Epoch, Offset)>,
+}
+
+impl Poll {
+    /// Sends the commits that wait, unless others are under way: those that come meanwhile go together.
+    pub(super) fn send_commits(&mut self) {
+        if self.commits.is_empty()
+            || self
+                .sent_commits
+                .values()
+                .any(|sent| sent.at.elapsed() < COMMIT_OVERDUE)
+        {
+            return;
+        }
+        let commits = std::mem::take(&mut self.commits);
+        let offsets: Vec<(TopicPartition, Epoch, Offset)> = commits
+            .into_iter()
+            .filter(|(partition, (epoch, _))| self.owns(partition, *epoch))
+            .map(|(partition, (epoch, next))| (partition, epoch, next))
+            .collect();
+        if offsets.is_empty() {
+            return;
+        }
+        self.commit_number += 1;
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, _, next)| (partition, *next)),
+        );
+        match self.client.commit(&list, &self.queue, self.commit_number) {
+            Ok(()) => {
+                self.sent_commits.insert(
+                    self.commit_number,
+                    SentCommit {
+                        at: Instant::now(),
+                        offsets,
+                    },
+                );
+            }
+            Err(code) => {
+                for (partition, epoch, next) in offsets {
+                    let result = Err(commit_error(code));
+                    self.emit(ConsumerEvent::Committed {
+                        partition,
+                        epoch,
+                        next,
+                        result,
+                    });
+                }
+            }
+        }
+    }
+
+    /// Hands on the answer to a commit.
+    pub(super) fn committed(&mut self, event: &Event<'_>) {
+        let Some(sent) = self.sent_commits.remove(&event.commit_number()) else {
+            return;
+        };
+        self.answer_commits(event, sent.offsets);
+        self.send_commits();
+    }
+
+    /// Tells what became of each offset of a commit.
+    fn answer_commits(&mut self, event: &Event<'_>, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
+        let errors: HashMap<(String, i32), Code> = event
+            .partitions()
+            .iter()
+            .flat_map(|list| list.iter())
+            .filter_map(|entry| Some(((entry.topic.into_owned(), entry.partition), entry.error?)))
+            .collect();
+        let general = event.error();
+        if general.is_none() {
+            let recovered = self.troubles.connected();
+            self.recovered(recovered);
+        }
+        for (partition, epoch, next) in offsets {
+            let own = errors
+                .get(&(partition.topic.to_string(), partition.partition))
+                .copied();
+            let result = match own.or(general) {
+                None | Some(Code::NoOffset) => Ok(()),
+                Some(code) => Err(commit_error(code)),
+            };
+            self.emit(ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result,
+            });
+        }
+    }
+
+    /// Forgets commits whose answer can't come any more.
+    pub(super) fn forget_commits(&mut self) {
+        self.sent_commits
+            .retain(|_, sent| sent.at.elapsed() < 10 * COMMIT_OVERDUE);
+    }
+
+    /// Commits what is given up, and tells the receiver what became of it.
+    pub(super) fn commit_and_wait(&mut self, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
+        if offsets.is_empty() {
+            return;
+        }
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, _, next)| (partition, *next)),
+        );
+        let failed = |text: String| CommitError { text, stale: false };
+        let error = match self.client.new_queue() {
+            None => failed("librdkafka makes no queue for the answer".to_owned()),
+            Some(answers) => match self.client.commit(&list, &answers, 0) {
+                Err(code) => commit_error(code),
+                Ok(()) => match answers.poll(LAST_COMMIT) {
+                    Some(event) => return self.answer_commits(&event, offsets),
+                    None => failed(format!("no answer within {} s", LAST_COMMIT.as_secs())),
+                },
+            },
+        };
+        for (partition, epoch, next) in offsets {
+            self.emit(ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result: Err(error.clone()),
+            });
+        }
+    }
+
+    /// Commits offsets and says whether they are committed, without telling the receiver.
+    pub(super) fn commit_quietly(
+        &self,
+        offsets: &HashMap<TopicPartition, Offset>,
+    ) -> Result<(), CommitError> {
+        let list = List::of_offsets(
+            offsets
+                .iter()
+                .map(|(partition, offset)| (partition, *offset)),
+        );
+        let failed = |text: &str| CommitError {
+            text: text.to_owned(),
+            stale: false,
+        };
+        let answers = self
+            .client
+            .new_queue()
+            .ok_or_else(|| failed("librdkafka makes no queue for the answer"))?;
+        self.client
+            .commit(&list, &answers, 0)
+            .map_err(commit_error)?;
+        let event = answers
+            .poll(LAST_COMMIT)
+            .ok_or_else(|| failed("no answer in time"))?;
+        let own = event
+            .partitions()
+            .and_then(|list| list.iter().find_map(|entry| entry.error));
+        match own.or_else(|| event.error()) {
+            None | Some(Code::NoOffset) => Ok(()),
+            Some(code) => Err(commit_error(code)),
+        }
+    }
+}
+
+/// Why a commit failed, and whether the group has moved on.
+fn commit_error(code: Code) -> CommitError {
+    let stale = matches!(
+        code,
+        Code::IllegalGeneration
+            | Code::UnknownMemberId
+            | Code::RebalanceInProgress
+            | Code::FencedInstanceId
+            | Code::FencedMemberEpoch
+            | Code::StaleMemberEpoch
+            | Code::AssignmentLost
+    );
+    CommitError {
+        text: code.to_string(),
+        stale,
+    }
+}
