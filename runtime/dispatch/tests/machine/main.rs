@@ -3,5 +3,6 @@
 mod calls;
 mod drains;
 mod failures;
+mod naive;
 mod offsets;
 mod support;
