@@ -6,6 +6,7 @@
 
 mod behaviour;
 mod broker;
+mod calling;
 mod chaos;
 mod coordinator;
 mod coverage;
@@ -19,6 +20,7 @@ mod run;
 mod topic;
 mod trace;
 mod world;
+mod writing;
 
 pub use self::{
     coverage::{Coverage, Seen},

@@ -1,4 +1,5 @@
 //! Recordings replay; recordings that were tampered with, or that tell of the impossible, don't.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{fmt::Write, fs, path::Path, time::Duration};
 

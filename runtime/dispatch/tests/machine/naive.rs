@@ -5,7 +5,9 @@
 
 use std::{collections::BTreeSet, num::NonZeroU32, time::Duration};
 
-use pelton_dispatch::{Arrival, CallId, Command, Event, OnExhausted, Partition, Policy, Retry};
+use pelton_dispatch::{
+    Arrival, Attempt, CallId, Command, Event, OnExhausted, Partition, Policy, Retry,
+};
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 use proptest::{collection::vec, prelude::*, sample::select};
 
@@ -351,25 +353,24 @@ impl Script {
         }
     }
 
+    fn judge_call(&mut self, call: CallId, messages: &[Attempt]) {
+        assert!(self.call.is_none() && !self.draining && !self.halted);
+        let offsets: Vec<_> = messages.iter().map(|attempt| attempt.offset).collect();
+        let undecided = self
+            .fetched
+            .iter()
+            .copied()
+            .filter(|offset| !self.decided.contains(offset));
+        let first: Vec<_> = undecided.take(offsets.len()).collect();
+        assert_eq!(offsets, first, "in partition order");
+        self.calling.extend(&offsets);
+        self.call = Some((call, offsets));
+    }
+
     fn judge(&mut self, command: Command) {
         assert!(!self.over, "after the end: {command:?}");
         match command {
-            Command::Call { call, messages, .. } => {
-                assert!(self.call.is_none() && !self.draining && !self.halted);
-                let offsets: Vec<_> = messages.iter().map(|attempt| attempt.offset).collect();
-                let undecided = self
-                    .fetched
-                    .iter()
-                    .copied()
-                    .filter(|offset| !self.decided.contains(offset));
-                assert_eq!(
-                    offsets,
-                    undecided.take(offsets.len()).collect::<Vec<_>>(),
-                    "in partition order"
-                );
-                self.calling.extend(&offsets);
-                self.call = Some((call, offsets));
-            }
+            Command::Call { call, messages, .. } => self.judge_call(call, &messages),
             Command::Cancel { call } => {
                 assert_eq!(self.call.take().map(|(under_way, _)| under_way), Some(call))
             }

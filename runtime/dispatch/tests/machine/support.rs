@@ -124,8 +124,11 @@ impl Bench {
     }
 }
 
+/// A call: its name, offsets with attempts, and whether it is on a fresh instance.
+pub type Call = (u64, Vec<(Offset, u32)>, bool);
+
 /// The calls among commands: name, offsets with attempts, whether fresh.
-pub fn calls(commands: &[Command]) -> Vec<(u64, Vec<(Offset, u32)>, bool)> {
+pub fn calls(commands: &[Command]) -> Vec<Call> {
     commands
         .iter()
         .filter_map(|command| match command {

@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::{Attempt, CallId, Command, Event, Step};
-use pelton_types::{Failure, FailureKind, Offset, Verdict};
+use pelton_dispatch::{Command, Event, Step};
+use pelton_types::Offset;
 use rand::Rng;
 
 use super::{
-    behaviour::Behaviour,
     coverage::Seen,
-    guest::{Conditions, Run},
     ledger::GivenUp,
     queue::{AssignmentId, Item},
     world::{Assignment, Phase, World},
@@ -116,8 +114,6 @@ impl<M: Machine> World<M> {
         Ok(())
     }
 
-    // Fetching.
-
     fn resume(&mut self, id: AssignmentId) {
         let Some(assignment) = self.assignments.get_mut(id) else {
             return;
@@ -175,292 +171,6 @@ impl<M: Machine> World<M> {
         }
     }
 
-    // Calling.
-
-    fn call(
-        &mut self,
-        id: AssignmentId,
-        call: CallId,
-        messages: &[Attempt],
-        fresh: bool,
-    ) -> Result<(), Violation> {
-        let swap = if self.calm { 0.0 } else { self.plan.swap };
-        let cut = self
-            .chance(swap)
-            .then(|| self.rng.random_range(0..messages.len().max(1)));
-        let how = Conditions {
-            now: self.now,
-            fresh,
-            packed: self.plan.packed,
-            cut,
-        };
-        if cut.is_some() {
-            self.saw(Seen::CutShort);
-        }
-        if messages.len() > 1 {
-            self.saw(Seen::Batch);
-        }
-        if fresh {
-            self.saw(Seen::Fresh);
-        }
-        let Some(assignment) = self.assignments.get_mut(id) else {
-            return Ok(());
-        };
-        for Attempt { offset, .. } in messages {
-            assignment.holds(*offset)?;
-            let first = *offset >= assignment.first_calls;
-            let skipped = self.logs.get(assignment.partition).is_some_and(|log| {
-                first && log.index_from(assignment.first_calls) != log.index_from(*offset)
-            });
-            ensure!(
-                !skipped,
-                "offset {offset} was called before an earlier message had its first attempt"
-            );
-            assignment.first_calls = assignment.first_calls.max(offset + 1);
-        }
-        let Some(log) = self.logs.get(assignment.partition) else {
-            return Ok(());
-        };
-        let run = Run::begin(log, assignment.instance, call, messages, how);
-        let ends = run.answer(assignment.instance).ends;
-        assignment.run = Some(run);
-        let at = ends + self.latency();
-        self.queue.push(
-            at,
-            Item::Called {
-                assignment: id,
-                call,
-                version: 0,
-            },
-        );
-        Ok(())
-    }
-
-    fn curtail(&mut self, id: AssignmentId, call: CallId) {
-        self.saw(Seen::Curtailed);
-        let now = self.now;
-        let Some(assignment) = self.assignments.get_mut(id) else {
-            return;
-        };
-        let instance = assignment.instance;
-        let Some(run) = assignment.run.as_mut().filter(|run| run.call == call) else {
-            return;
-        };
-        run.curtail(now);
-        let (version, ends) = (run.version, run.answer(instance).ends.max(now));
-        let at = ends + self.latency();
-        self.queue.push(
-            at,
-            Item::Called {
-                assignment: id,
-                call,
-                version,
-            },
-        );
-    }
-
-    /// A cancelled call may have answered already, on a way that can't be cut off.
-    fn cancel(&mut self, id: AssignmentId, call: CallId) {
-        self.saw(Seen::Cancelled);
-        let answers = self.chance(0.5);
-        let Some(assignment) = self.assignments.get_mut(id) else {
-            return;
-        };
-        if !answers {
-            assignment.run.take_if(|run| run.call == call);
-        }
-    }
-
-    pub fn call_returns(
-        &mut self,
-        id: AssignmentId,
-        call: CallId,
-        version: u32,
-    ) -> Result<(), Violation> {
-        let Some(assignment) = self.living(id) else {
-            return Ok(());
-        };
-        let Some(run) = assignment
-            .run
-            .take_if(|run| run.call == call && run.version == version)
-        else {
-            return Ok(());
-        };
-        let answer = run.answer(assignment.instance);
-        assignment.instance = answer.instance;
-        let (over, partition) = (assignment.phase != Phase::Working, assignment.partition);
-        let kept = answer
-            .verdicts
-            .iter()
-            .position(|verdict| !matches!(verdict, Verdict::Done { .. }));
-        let kept = kept.unwrap_or(run.offsets.len());
-        for (index, (offset, verdict)) in run.offsets.iter().zip(&answer.verdicts).enumerate() {
-            let Some(ledger) = self.ledgers.get_mut(partition) else {
-                continue;
-            };
-            match verdict {
-                Verdict::Done { outputs: 0 } if index < kept && !over => {
-                    ledger.filtered(*offset)?;
-                    self.coverage.saw(Seen::Filtered);
-                }
-                Verdict::Done { .. } if index > kept => self.coverage.saw(Seen::Forbidden),
-                Verdict::Done { .. } if run.fresh && !ledger.is_guilty(*offset) => {
-                    self.coverage.saw(Seen::Innocent)
-                }
-                Verdict::Failed(_) if run.fresh => self.coverage.saw(Seen::GuiltyAlone),
-                Verdict::NotAttempted => self.coverage.saw(Seen::NotAttempted),
-                Verdict::Done { .. } | Verdict::Failed(_) => {}
-            }
-        }
-        if answer.died {
-            self.saw(Seen::InstanceDied);
-        }
-        if over {
-            self.saw(Seen::LateAnswer);
-            self.saw(Seen::Stale);
-        }
-        self.feed(
-            id,
-            Event::Called {
-                call,
-                verdicts: answer.verdicts,
-                took: answer.took,
-            },
-        )
-    }
-
-    // Writing.
-
-    fn produce(&mut self, id: AssignmentId, offset: Offset) -> Result<(), Violation> {
-        self.saw(Seen::Produced);
-        let assignment = self.holding(id, offset)?;
-        let message = self.logs.get(assignment).and_then(|log| log.get(offset));
-        if message.is_some_and(|message| message.behaviour == Behaviour::Refused) {
-            self.saw(Seen::OutputRefused);
-            self.soon(Item::Answered {
-                assignment: id,
-                offset,
-                refused: true,
-            });
-        } else {
-            self.write(id, offset, false);
-        }
-        Ok(())
-    }
-
-    fn dead_letter(
-        &mut self,
-        id: AssignmentId,
-        offset: Offset,
-        failure: &Failure,
-    ) -> Result<(), Violation> {
-        let partition = self.holding(id, offset)?;
-        let guilty = self
-            .ledgers
-            .get_mut(partition)
-            .is_some_and(|ledger| ledger.is_guilty(offset));
-        ensure!(
-            guilty,
-            "{partition}@{offset} is innocent and was dead-lettered: {failure:?}"
-        );
-        self.gave_up_passed_over(partition, offset);
-        if self
-            .assignments
-            .get(id)
-            .is_some_and(|a| a.refused_letters.contains(&offset))
-        {
-            self.saw(Seen::LetterAgain);
-        }
-        let (from, to) = self.plan.letters_refused;
-        if !self.calm && self.now >= from && self.now < to {
-            self.saw(Seen::LetterRefused);
-            if let Some(assignment) = self.assignments.get_mut(id) {
-                assignment.refused_letters.push(offset);
-            }
-            self.soon(Item::Answered {
-                assignment: id,
-                offset,
-                refused: true,
-            });
-        } else {
-            self.saw(Seen::DeadLettered);
-            self.write(id, offset, true);
-        }
-        Ok(())
-    }
-
-    fn write(&mut self, id: AssignmentId, offset: Offset, letter: bool) {
-        let late = if self.calm { 0.0 } else { self.plan.late_write };
-        let mut at = self.now + self.latency();
-        if self.chance(late) {
-            self.saw(Seen::LateWrite);
-            at += self
-                .rng
-                .random_range(Duration::ZERO..Duration::from_secs(3));
-        }
-        self.queue.push(
-            at,
-            Item::Landed {
-                assignment: id,
-                offset,
-                letter,
-            },
-        );
-    }
-
-    fn gave_up(&mut self, id: AssignmentId, offset: Offset, how: GivenUp) -> Result<(), Violation> {
-        let partition = self.holding(id, offset)?;
-        self.gave_up_passed_over(partition, offset);
-        self.ledgers
-            .get_mut(partition)
-            .map_or(Ok(()), |ledger| ledger.gave_up(offset, how))
-    }
-
-    fn gave_up_passed_over(&mut self, partition: usize, offset: Offset) {
-        let message = self.logs.get(partition).and_then(|log| log.get(offset));
-        if message.is_some_and(|message| message.behaviour == Behaviour::PassedOver) {
-            self.saw(Seen::PassedOver);
-        }
-    }
-
-    /// The partition of an assignment that must still hold the bytes of this message.
-    fn holding(&mut self, id: AssignmentId, offset: Offset) -> Result<usize, Violation> {
-        let Some(assignment) = self.assignments.get(id) else {
-            return Ok(0);
-        };
-        assignment.holds(offset)?;
-        Ok(assignment.partition)
-    }
-
-    /// A delivery report reaches the driver, unless its process is dead.
-    pub fn answered(
-        &mut self,
-        id: AssignmentId,
-        offset: Offset,
-        refused: bool,
-    ) -> Result<(), Violation> {
-        let Some(assignment) = self.living(id) else {
-            return Ok(());
-        };
-        if assignment.phase != Phase::Working {
-            self.saw(Seen::Stale);
-        }
-        let failure = || Failure::new(FailureKind::Produce, "the broker refuses");
-        self.feed(
-            id,
-            if refused {
-                Event::Refused {
-                    offset,
-                    failure: failure(),
-                }
-            } else {
-                Event::Delivered { offset }
-            },
-        )
-    }
-
-    // Time.
-
     fn set_timer(&mut self, id: AssignmentId, at: Duration) {
         let late = Duration::from_micros(self.rng.random_range(0..2_000));
         let Some(assignment) = self.assignments.get_mut(id) else {
@@ -495,7 +205,7 @@ impl<M: Machine> World<M> {
 
 impl<M> Assignment<M> {
     /// The driver has the message's bytes: it was fetched, and not released.
-    fn holds(&self, offset: Offset) -> Result<(), Violation> {
+    pub fn holds(&self, offset: Offset) -> Result<(), Violation> {
         let held = offset >= self.released && offset < self.position;
         ensure!(
             held,

@@ -30,53 +30,9 @@ impl Model {
             } => self.observe_call(*call, messages, *fresh),
             Command::Curtail { call } => self.observe_curtail(*call),
             Command::Cancel { call } => self.observe_cancel(*call),
-            Command::Produce { offset } => {
-                let known = self.known(*offset, command)?;
-                ensure!(
-                    known.fate == Fate::OweProduce,
-                    "produced for offset {offset}, which is {:?}",
-                    known.fate
-                );
-                known.fate = Fate::Producing;
-                Ok(())
-            }
-            Command::DeadLetter {
-                offset,
-                attempts,
-                failure,
-            } => {
-                let allowed = self.ending(OnExhausted::DeadLetter, command).or_else(|no| {
-                    if self.drain.is_none() {
-                        self.letter_again(*offset, failure).map_err(|_| no)
-                    } else {
-                        Err(no)
-                    }
-                });
-                self.observe_end(
-                    *offset,
-                    *attempts,
-                    allowed,
-                    Fate::Lettering(failure.clone()),
-                    command,
-                )
-            }
-            Command::Skip {
-                offset,
-                attempts,
-                failure,
-            } => {
-                let allowed = self.ending(OnExhausted::Skip, command);
-                self.observe_end(*offset, *attempts, allowed, Fate::Finished, command)?;
-                self.forget_finished();
-                let _ = failure;
-                Ok(())
-            }
-            Command::Halt {
-                offset, attempts, ..
-            } => {
-                let allowed = self.ending(OnExhausted::Stop, command);
-                self.halted = true;
-                self.observe_end(*offset, *attempts, allowed, Fate::Halted, command)
+            Command::Produce { offset } => self.observe_produce(*offset, command),
+            Command::DeadLetter { .. } | Command::Skip { .. } | Command::Halt { .. } => {
+                self.observe_end(command)
             }
             Command::Retry {
                 offset,
@@ -130,23 +86,8 @@ impl Model {
         messages: &[Attempt],
         fresh: bool,
     ) -> Result<(), Violation> {
-        ensure!(
-            self.call.is_none(),
-            "call {} while another is under way",
-            call.0
-        );
-        ensure!(self.drain.is_none(), "call {} while draining", call.0);
-        ensure!(!self.halted, "call {} after a halt", call.0);
-        ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
+        self.may_call(call, messages.len())?;
         self.next_call = call.0 + 1;
-        ensure!(!messages.is_empty(), "an empty call {}", call.0);
-        let most = self.policy.batch_messages.get() as usize;
-        ensure!(
-            messages.len() <= most,
-            "{} messages in call {}, at most {most}",
-            messages.len(),
-            call.0
-        );
         let mut undecided = self
             .messages
             .iter_mut()
@@ -201,6 +142,27 @@ impl Model {
         Ok(())
     }
 
+    /// Whether a call of so many messages may begin at all.
+    fn may_call(&self, call: CallId, messages: usize) -> Result<(), Violation> {
+        ensure!(
+            self.call.is_none(),
+            "call {} while another is under way",
+            call.0
+        );
+        ensure!(self.drain.is_none(), "call {} while draining", call.0);
+        ensure!(!self.halted, "call {} after a halt", call.0);
+        ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
+        ensure!(messages > 0, "an empty call {}", call.0);
+        let most = self.policy.batch_messages.get() as usize;
+        ensure!(
+            messages <= most,
+            "{} messages in call {}, at most {most}",
+            messages,
+            call.0
+        );
+        Ok(())
+    }
+
     fn observe_curtail(&mut self, call: CallId) -> Result<(), Violation> {
         let stopping = self.drain.is_some() || self.halted;
         let Some(called) = self
@@ -231,60 +193,63 @@ impl Model {
         Ok(())
     }
 
-    /// Whether the configured end is `wanted` and the message was owed its end for this failure.
-    fn ending(&self, wanted: OnExhausted, command: &Command) -> Result<(), Violation> {
-        ensure!(
-            self.policy.on_exhausted == wanted,
-            "configured is {:?}: {command:?}",
-            self.policy.on_exhausted
-        );
-        let (Command::DeadLetter {
-            offset, failure, ..
-        }
-        | Command::Skip {
-            offset, failure, ..
-        }
-        | Command::Halt {
-            offset, failure, ..
-        }) = command
-        else {
-            return Ok(());
-        };
-        let owed = matches!(self.messages.get(offset), Some(Known { fate: Fate::OweEnd(why), .. }) if why == failure);
-        ensure!(
-            owed,
-            "given up without cause: {command:?}, it is {:?}",
-            self.messages.get(offset)
-        );
-        Ok(())
-    }
-
-    /// A refused dead letter may be written again, after a while.
-    fn letter_again(&self, offset: Offset, failure: &Failure) -> Result<(), Violation> {
-        let again = matches!(
-            self.messages.get(&offset),
-            Some(Known { fate: Fate::LetterRefused { failure: why, at }, .. }) if why == failure && *at < self.now
-        );
-        ensure!(again, "offset {offset} dead-lettered twice");
-        Ok(())
-    }
-
-    fn observe_end(
-        &mut self,
-        offset: Offset,
-        attempts: u32,
-        allowed: Result<(), Violation>,
-        fate: Fate,
-        command: &Command,
-    ) -> Result<(), Violation> {
-        allowed?;
+    fn observe_produce(&mut self, offset: Offset, command: &Command) -> Result<(), Violation> {
         let known = self.known(offset, command)?;
+        let fate = &known.fate;
         ensure!(
-            known.attempts == attempts,
+            *fate == Fate::OweProduce,
+            "produced for offset {offset}, which is {fate:?}"
+        );
+        known.fate = Fate::Producing;
+        Ok(())
+    }
+
+    /// A message is given up: as configured, for the failure that it was owed, or because its dead letter
+    /// was refused a while ago.
+    fn observe_end(&mut self, command: &Command) -> Result<(), Violation> {
+        let (offset, attempts, failure, configured) = match command {
+            Command::DeadLetter {
+                offset,
+                attempts,
+                failure,
+            } => (offset, attempts, failure, OnExhausted::DeadLetter),
+            Command::Skip {
+                offset,
+                attempts,
+                failure,
+            } => (offset, attempts, failure, OnExhausted::Skip),
+            Command::Halt {
+                offset,
+                attempts,
+                failure,
+            } => (offset, attempts, failure, OnExhausted::Stop),
+            _ => return Ok(()),
+        };
+        let policy = self.policy.on_exhausted;
+        ensure!(
+            policy == configured,
+            "configured is {policy:?}: {command:?}"
+        );
+        let (now, draining) = (self.now, self.drain.is_some());
+        let known = self.known(*offset, command)?;
+        let owed = match &known.fate {
+            Fate::OweEnd(why) => why == failure,
+            Fate::LetterRefused { failure: why, at } => why == failure && *at < now && !draining,
+            _ => false,
+        };
+        ensure!(owed, "given up without cause: {command:?}, it is {known:?}");
+        ensure!(
+            known.attempts == *attempts,
             "{} attempts were made: {command:?}",
             known.attempts
         );
-        known.fate = fate;
+        known.fate = match configured {
+            OnExhausted::DeadLetter => Fate::Lettering(failure.clone()),
+            OnExhausted::Skip => Fate::Finished,
+            OnExhausted::Stop => Fate::Halted,
+        };
+        self.halted |= configured == OnExhausted::Stop;
+        self.forget_finished();
         Ok(())
     }
 
