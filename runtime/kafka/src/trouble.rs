@@ -5,9 +5,15 @@
 //!
 //! Invariant: between two reports of the same class there is a recovery of that class.
 
-use std::collections::{BTreeMap, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    time::{Duration, Instant},
+};
 
 use rdkafka::types::RDKafkaErrorCode as Code;
+
+/// How long the reason of an outage is waited for, so that one line says both.
+const REASON: Duration = Duration::from_secs(2);
 
 /// What kind of trouble a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -53,6 +59,8 @@ pub(crate) struct Troubles {
     open: BTreeMap<(TroubleClass, String), String>,
     /// The last reason why a connection failed: the event that all brokers are down doesn't carry one.
     connection: Option<String>,
+    /// Since when all brokers are down, while nothing was said of it.
+    down: Option<Instant>,
     bootstrap: String,
 }
 
@@ -68,19 +76,24 @@ impl Troubles {
     }
 
     /// Takes note of an error event; the report it makes, unless it is known already.
-    pub(crate) fn error(&mut self, code: Code, reason: &str) -> Option<Report> {
+    pub(crate) fn error(&mut self, code: Code, reason: &str, now: Instant) -> Option<Report> {
         let class = match code {
             Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
                 self.connection = Some(reason.to_owned());
-                return None;
+                return self
+                    .down
+                    .is_some()
+                    .then(|| self.say_unreachable())
+                    .flatten();
             }
             Code::AllBrokersDown => {
-                let why = self.connection.as_deref().unwrap_or(reason);
-                let text = format!(
-                    "no broker of {} is reachable ({why}); still trying",
-                    self.bootstrap
-                );
-                return self.report(TroubleClass::Unreachable, text);
+                // The reason often comes a moment later.
+                self.down = Some(now);
+                return self
+                    .connection
+                    .is_some()
+                    .then(|| self.say_unreachable())
+                    .flatten();
             }
             Code::Authentication | Code::SaslAuthenticationFailed => TroubleClass::Authentication,
             Code::SSL => TroubleClass::Tls,
@@ -122,6 +135,27 @@ impl Troubles {
         self.open(class, detail, text)
     }
 
+    /// Says that no broker is reachable, where a reason was waited for in vain. To be asked now and then.
+    pub(crate) fn unreachable(&mut self, now: Instant) -> Option<Report> {
+        let overdue = self
+            .down
+            .is_some_and(|down| now.saturating_duration_since(down) >= REASON);
+        overdue.then(|| self.say_unreachable()).flatten()
+    }
+
+    fn say_unreachable(&mut self) -> Option<Report> {
+        self.down = None;
+        let why = self
+            .connection
+            .as_deref()
+            .map_or(String::new(), |why| format!(" ({why})"));
+        let text = format!(
+            "no broker of {} is reachable{why}; still trying",
+            self.bootstrap
+        );
+        self.report(TroubleClass::Unreachable, text)
+    }
+
     /// Takes note of trouble of which no error event speaks.
     pub(crate) fn report(&mut self, class: TroubleClass, text: String) -> Option<Report> {
         self.open(class, "", text)
@@ -138,13 +172,13 @@ impl Troubles {
     /// What is well again because a broker answered.
     pub(crate) fn connected(&mut self) -> Vec<TroubleClass> {
         use TroubleClass::{Authentication, Tls, Unreachable};
-        self.connection = None;
+        (self.connection, self.down) = (None, None);
         self.close(&[Unreachable, Authentication, Tls])
     }
 
     /// What is well again because partitions were assigned, or messages fetched.
     pub(crate) fn consuming(&mut self) -> Vec<TroubleClass> {
-        if self.open.is_empty() {
+        if self.open.is_empty() && self.connection.is_none() && self.down.is_none() {
             return Vec::new();
         }
         let mut closed = self.connected();
@@ -190,13 +224,13 @@ mod tests {
 
     #[test]
     fn an_outage_is_told_once_and_so_is_its_end() {
-        let mut troubles = Troubles::new("broker:9092");
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
         assert_eq!(
-            troubles.error(Code::BrokerTransportFailure, "Connection refused"),
+            troubles.error(Code::BrokerTransportFailure, "Connection refused", now),
             None
         );
         let (class, text) = troubles
-            .error(Code::AllBrokersDown, "1/1 brokers are down")
+            .error(Code::AllBrokersDown, "1/1 brokers are down", now)
             .expect("a report");
         assert_eq!(class, TroubleClass::Unreachable);
         assert!(
@@ -204,30 +238,50 @@ mod tests {
             "{text}"
         );
         assert_eq!(
-            troubles.error(Code::AllBrokersDown, "1/1 brokers are down"),
+            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
             None
         );
         assert!(troubles.is_disconnected());
         assert_eq!(troubles.connected(), [TroubleClass::Unreachable]);
         assert!(troubles.connected().is_empty());
-        assert!(troubles.error(Code::AllBrokersDown, "again").is_some());
+    }
+
+    #[test]
+    fn the_reason_of_an_outage_may_follow_it_or_not() {
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        assert_eq!(
+            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
+            None
+        );
+        let (_, text) = troubles
+            .error(Code::BrokerTransportFailure, "Connection refused", now)
+            .expect("a report");
+        assert!(text.contains("Connection refused"), "{text}");
+        troubles.connected();
+        assert_eq!(
+            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
+            None
+        );
+        assert!(troubles.unreachable(now).is_none());
+        assert!(troubles.unreachable(now + REASON).is_some());
+        assert!(troubles.unreachable(now + REASON).is_none());
     }
 
     #[test]
     fn a_single_lost_connection_is_no_trouble() {
-        let mut troubles = Troubles::new("broker:9092");
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
         assert_eq!(
-            troubles.error(Code::BrokerTransportFailure, "Disconnected"),
+            troubles.error(Code::BrokerTransportFailure, "Disconnected", now),
             None
         );
-        assert!(!troubles.is_disconnected());
+        assert!(troubles.unreachable(now + REASON).is_none() && !troubles.is_disconnected());
     }
 
     #[test]
     fn wrong_credentials_are_named() {
-        let mut troubles = Troubles::new("broker:9092");
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
         let (class, text) = troubles
-            .error(Code::Authentication, "SASL authentication error")
+            .error(Code::Authentication, "SASL authentication error", now)
             .expect("a report");
         assert_eq!(class, TroubleClass::Authentication);
         assert!(text.contains("credentials"), "{text}");

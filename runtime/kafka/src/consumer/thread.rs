@@ -271,7 +271,7 @@ impl Poll {
     }
 
     fn trouble(&mut self, code: Code, reason: &str) {
-        let report = self.troubles.error(code, reason);
+        let report = self.troubles.error(code, reason, Instant::now());
         self.report(report);
     }
 
@@ -296,6 +296,8 @@ impl Poll {
         if !highs.is_empty() {
             self.emit(ConsumerEvent::Watermarks(highs));
         }
+        let report = self.troubles.unreachable(Instant::now());
+        self.report(report);
         if self.troubles.is_disconnected() && self.client.is_reachable(PROBE) {
             let recovered = self.troubles.connected();
             self.recovered(recovered);

@@ -242,15 +242,24 @@ impl Reports {
             if let Some(event) = queue.poll(TICK) {
                 self.take(&event);
             }
-            if self.troubles.is_disconnected() && looked.elapsed() > TICK {
-                if self.client.is_reachable(PROBE) {
-                    self.troubles.connected();
-                    self.publish();
-                }
+            if looked.elapsed() >= TICK {
+                self.look();
                 looked = Instant::now();
             }
         }
         self.end();
+    }
+
+    /// Looks whether the brokers are there, where they were not.
+    fn look(&mut self) {
+        let told = self.troubles.unreachable(Instant::now()).is_some();
+        let back = self.troubles.is_disconnected() && self.client.is_reachable(PROBE);
+        if back {
+            self.troubles.connected();
+        }
+        if told || back {
+            self.publish();
+        }
     }
 
     fn take(&mut self, event: &Event<'_>) {
@@ -288,7 +297,11 @@ impl Reports {
         // A fatal error comes under the code of its cause.
         if let Some((_, text)) = self.client.fatal() {
             self.health.send_modify(|health| health.fatal = Some(text));
-        } else if self.troubles.error(code, &event.reason()).is_some() {
+        } else if self
+            .troubles
+            .error(code, &event.reason(), Instant::now())
+            .is_some()
+        {
             self.publish();
         }
     }
