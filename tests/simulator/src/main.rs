@@ -91,10 +91,7 @@ fn work(job: Job) -> anyhow::Result<()> {
         }
         Job::Replay { folder } => {
             let summary = replay::folder(&folder).context("a recording does not replay")?;
-            println!(
-                "{} recordings replay: {} events, {} commands",
-                summary.recordings, summary.events, summary.commands
-            );
+            println!("{summary}");
         }
     }
     Ok(())

@@ -4,6 +4,8 @@
 //! through the [`Model`], which must allow the event and find nothing wrong with the commands.
 //! A process that was killed leaves a last line without its end: that line is not judged.
 
+mod summary;
+
 use std::{
     fs, io,
     path::{Path, PathBuf},
@@ -11,6 +13,7 @@ use std::{
 
 use pelton_dispatch::{Partition, RecordingHeader, Step};
 
+pub use self::summary::Summary;
 use crate::model::{Model, Violation};
 
 /// What is wrong with a recording.
@@ -75,33 +78,19 @@ pub enum Error {
     },
 }
 
-/// What was replayed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Summary {
-    /// Recordings.
-    pub recordings: usize,
-    /// Events in them.
-    pub events: usize,
-    /// Commands in them.
-    pub commands: usize,
-}
-
 /// Replays every recording below a folder.
 pub fn folder(path: &Path) -> Result<Summary, Error> {
     let mut files = Vec::new();
     find(path, &mut files)?;
     files.sort();
-    if files.is_empty() {
+    let mut summary = Summary::default();
+    for path in &files {
+        summary.merge(&file(path)?);
+    }
+    if summary.events() == 0 {
         return Err(Error::Nothing {
             path: path.to_owned(),
         });
-    }
-    let mut summary = Summary::default();
-    for path in &files {
-        let one = file(path)?;
-        summary.recordings += one.recordings;
-        summary.events += one.events;
-        summary.commands += one.commands;
     }
     Ok(summary)
 }
@@ -152,15 +141,12 @@ pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
         .filter(|line| !line.is_empty());
     let mut lines = lines.zip(1..);
     let Some((header, line)) = lines.next() else {
-        return Ok(Summary::default());
+        return Ok(Summary::of_an_empty_recording());
     };
     let header: RecordingHeader = serde_json::from_slice(header).map_err(torn(line))?;
     let mut machine = Partition::new(header.policy.clone(), header.start);
     let mut model = Model::new(header.policy, header.start);
-    let mut summary = Summary {
-        recordings: 1,
-        ..Summary::default()
-    };
+    let mut summary = Summary::of_a_recording();
     let mut commands = Vec::new();
     for (step, line) in lines {
         let step: Step = serde_json::from_slice(step).map_err(torn(line))?;
@@ -186,8 +172,7 @@ pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
                 event: event(),
                 source,
             })?;
-        summary.events += 1;
-        summary.commands += commands.len();
+        summary.count(&step.event, &commands);
     }
     Ok(summary)
 }

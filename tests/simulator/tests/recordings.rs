@@ -39,7 +39,7 @@ fn recordings_of_simulated_runs_replay() {
     let folder = tempfile::tempdir().unwrap();
     let mut events = 0;
     let mut files = 0;
-    for seed in 0..20 {
+    for seed in 0..60 {
         let inner = folder.path().join(seed.to_string());
         fs::create_dir(&inner).unwrap();
         for (number, recorded) in recordings(seed).iter().enumerate() {
@@ -49,8 +49,9 @@ fn recordings_of_simulated_runs_replay() {
         }
     }
     let summary = replay::folder(folder.path()).unwrap();
-    assert_eq!((summary.recordings, summary.events), (files, events));
-    assert!(summary.commands > 0);
+    assert_eq!((summary.recordings, summary.events()), (files, events));
+    assert!(!summary.to_string().contains("never met"), "{summary}");
+    assert!(summary.commands() > 0);
 }
 
 #[test]
@@ -71,12 +72,21 @@ fn the_torn_last_line_of_a_killed_process_is_not_judged() {
     let text = text(&recorded);
     for cut in [text.len() - 1, text.len() - 20] {
         let summary = replay::recording(Path::new("torn.jsonl"), &text.as_bytes()[..cut]).unwrap();
-        assert_eq!(summary.events, recorded.1.len() - 1);
+        assert_eq!(summary.events(), recorded.1.len() - 1);
     }
-    assert_eq!(
-        replay::recording(Path::new("empty.jsonl"), b"").unwrap(),
-        replay::Summary::default()
-    );
+}
+
+#[test]
+fn empty_recordings_are_counted_and_alone_they_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("killed.jsonl"), "").unwrap();
+    assert!(matches!(
+        replay::folder(folder.path()),
+        Err(Error::Nothing { .. })
+    ));
+    fs::write(folder.path().join("whole.jsonl"), text(&recordings(3)[0])).unwrap();
+    let summary = replay::folder(folder.path()).unwrap();
+    assert_eq!((summary.recordings, summary.empty), (1, 1));
 }
 
 #[test]
