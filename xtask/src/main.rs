@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod arrows;
+mod demo;
 mod guests;
 mod paths;
 mod setup;
@@ -29,6 +30,9 @@ struct Arguments {
 enum Task {
     /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat.
     Setup,
+    /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
+    #[command(disable_help_flag = true)]
+    Demo(demo::Options),
     /// Compiles the whole workspace and its tests without running anything.
     Check,
     /// Runs all that CI runs, after `setup`.
@@ -53,6 +57,7 @@ fn run(task: Task) -> Result<()> {
     std::env::set_current_dir(paths::root())?;
     match task {
         Task::Setup => setup::everything(),
+        Task::Demo(options) => demo::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
         Task::Guests => guests::build_all(),

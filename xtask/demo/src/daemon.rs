@@ -143,6 +143,11 @@ impl Daemon {
         Ok(())
     }
 
+    /// The file with its log.
+    pub fn log(&self) -> &Path {
+        &self.log
+    }
+
     /// The end of its log, for people.
     pub fn tail(&self) -> String {
         let text = fs::read_to_string(&self.log).unwrap_or_default();

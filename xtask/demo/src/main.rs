@@ -8,12 +8,16 @@
 mod check;
 mod daemon;
 mod expected;
+mod join;
 mod kafka;
+mod live;
 mod message;
 mod metrics;
 mod partitioner;
 mod rebuild;
 mod scene;
+mod screen;
+mod story;
 mod stream;
 mod verify;
 
@@ -56,7 +60,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     let (pelton, log) = (pelton()?, folder()?.join("pelton.log"));
     match arguments.messages {
         Some(messages) => verify::run(&pelton, log, messages, arguments.seed),
-        None => Ok(()),
+        None => live::run(&pelton, log, examples, arguments.seed, arguments.rate),
     }
 }
 

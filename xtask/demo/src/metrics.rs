@@ -1,4 +1,4 @@
-//! The daemon's own figures, as `/metrics` has them, and whether it says that it is ready.
+//! The daemon's own figures, as `/metrics` has them.
 
 use std::{
     collections::BTreeMap,
@@ -83,11 +83,6 @@ impl Figures {
             _ => {}
         }
     }
-}
-
-/// Whether the daemon says that it is ready.
-pub fn is_ready(admin: &str) -> bool {
-    get(admin, "/readyz").is_ok()
 }
 
 /// Name, labels and value of a line. Values of labels hold no quotes here: they are names of topics and handlers.

@@ -91,13 +91,7 @@ fn through(daemon: &Daemon, messages: u32, seed: u64, begun: Instant) -> Result<
     at("all are handled and committed; reading back what came out");
     let outputs = kafka::read_all(&daemon.bootstrap, &scene::outputs(), READ)?;
     let read = kafka::read_all(&daemon.bootstrap, &scene::inputs(), READ)?;
-    if read.len() != inputs.len() {
-        bail!(
-            "{} messages are in the input topics, {} were produced",
-            read.len(),
-            inputs.len()
-        );
-    }
+    ensure_all_is_there(inputs, &read)?;
     // What was read and not what was meant to be written: the broker's places and times are the handlers' input.
     let differences = check::compare(&read, &outputs);
     if differences.is_empty() {
@@ -119,6 +113,31 @@ fn through(daemon: &Daemon, messages: u32, seed: u64, begun: Instant) -> Result<
         differences.len(),
         outputs.len()
     )
+}
+
+/// The broker has what was sent to it, neither more nor otherwise.
+fn ensure_all_is_there(mut inputs: Vec<Placed>, read: &[Placed]) -> Result<()> {
+    let mut read: Vec<&Placed> = read.iter().collect();
+    let place = |placed: &Placed| {
+        (
+            placed.message.topic.clone(),
+            placed.partition,
+            placed.offset,
+        )
+    };
+    inputs.sort_by_key(place);
+    read.sort_by_key(|placed| place(placed));
+    if read.len() != inputs.len() {
+        bail!(
+            "{} messages are in the input topics, {} were produced",
+            read.len(),
+            inputs.len()
+        );
+    }
+    match inputs.iter().zip(read).find(|(sent, is)| sent != is) {
+        Some((sent, is)) => bail!("the broker has not what was produced: {is:?}, not {sent:?}"),
+        None => Ok(()),
+    }
 }
 
 fn produce(daemon: &Daemon, messages: u32, seed: u64) -> Result<Vec<Placed>> {
