@@ -113,11 +113,13 @@ fn list(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// Not what begins with a dot (editors' and version control's own) and not what a build writes.
+/// Not what begins with a dot (editors' and version control's own), and not what a build or a run writes.
 fn is_source(name: &str) -> bool {
     !name.starts_with('.')
         && !["target", "Cargo.lock"].contains(&name)
-        && ![".wasm", ".wasm.new"].iter().any(|end| name.ends_with(end))
+        && ![".wasm", ".wasm.new", ".log"]
+            .iter()
+            .any(|end| name.ends_with(end))
 }
 
 #[cfg(test)]
@@ -153,7 +155,13 @@ mod tests {
         };
         write("src/lib.rs", "fn one() {}");
         let before = fingerprint(folder.path());
-        for name in ["target/x", "Cargo.lock", ".git/index", "handler.wasm"] {
+        for name in [
+            "target/x",
+            "Cargo.lock",
+            ".git/index",
+            "handler.wasm",
+            "run.log",
+        ] {
             write(name, "x");
         }
         assert_eq!(fingerprint(folder.path()), before);

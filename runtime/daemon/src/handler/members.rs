@@ -235,7 +235,7 @@ impl Members {
                 stuck.extend(
                     report
                         .as_ref()
-                        .and_then(|snapshot| stuck_at(partition, snapshot)),
+                        .and_then(|snapshot| self.stuck_at(partition, snapshot)),
                 );
             }
         }
@@ -243,6 +243,24 @@ impl Members {
         match stuck.is_empty() {
             true => status.clear(name, Aspect::Stuck),
             false => status.set(name, Aspect::Stuck, Standing::Troubled(stuck.join("; "))),
+        }
+    }
+
+    fn stuck_at(&self, partition: &TopicPartition, snapshot: &Snapshot) -> Option<String> {
+        let Oldest { offset, stage, .. } = snapshot.oldest?;
+        match stage {
+            Stage::Halted => Some(format!(
+                "{partition} stopped at offset {offset}, as on-exhausted = \"stop\" says"
+            )),
+            Stage::DeadLettering if snapshot.dead_letters_waiting > 0 => Some(format!(
+                "{partition} waits at offset {offset}: its dead letter is refused by topic {} and written again and again",
+                self.shared.dead_letter_topic.as_deref().unwrap_or_default()
+            )),
+            Stage::Queued
+            | Stage::Calling
+            | Stage::Retrying { .. }
+            | Stage::Producing
+            | Stage::DeadLettering => None,
         }
     }
 
@@ -255,23 +273,6 @@ impl Members {
             .collect();
         self.give_up(left, || Inbox::Lost).await;
         self.unfinished
-    }
-}
-
-fn stuck_at(partition: &TopicPartition, snapshot: &Snapshot) -> Option<String> {
-    let Oldest { offset, stage, .. } = snapshot.oldest?;
-    match stage {
-        Stage::Halted => Some(format!(
-            "{partition} stopped at offset {offset}, as on-exhausted = \"stop\" says"
-        )),
-        Stage::DeadLettering if snapshot.dead_letters_waiting > 0 => Some(format!(
-            "{partition} waits at offset {offset}: its dead letter is refused and written again and again"
-        )),
-        Stage::Queued
-        | Stage::Calling
-        | Stage::Retrying { .. }
-        | Stage::Producing
-        | Stage::DeadLettering => None,
     }
 }
 
