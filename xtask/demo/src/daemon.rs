@@ -94,6 +94,11 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its exit status, if it has ended.
     ///
     /// # Errors

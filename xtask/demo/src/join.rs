@@ -20,7 +20,7 @@ pub fn ways(bootstrap: &str) -> [Way; 5] {
         Way {
             what: "read the notifications with kcat",
             command: format!(
-                r"kcat -b {bootstrap} -C -t notifications -o end -u -f '%p@%o %k %s\n'"
+                r"kcat -b {bootstrap} -C -t notifications -o end -q -u -f '%p@%o %k %s\n'"
             ),
         },
         Way {

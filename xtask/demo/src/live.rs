@@ -33,6 +33,8 @@ const TICK: Duration = Duration::from_millis(50);
 const STATUS: Duration = Duration::from_secs(6);
 /// How long handlers may take to join their groups before the stream begins all the same.
 const JOIN: Duration = Duration::from_secs(15);
+/// How long the messages that are in may take to come out before the daemon is told to stop.
+const SETTLE: Duration = Duration::from_secs(3);
 /// How long a stop may take: longer than the daemon's own limit.
 const STOP: Duration = Duration::from_secs(40);
 
@@ -155,22 +157,26 @@ impl Live {
                 }
                 return Ok(status);
             }
-            if let Some(since) = self.stopping {
-                if !told {
-                    told = true;
-                    producer.stop();
-                    self.daemon.tell_to_stop()?;
+            let Some(since) = self.stopping else {
+                if self.shown.elapsed() >= STATUS {
+                    self.shown = Instant::now();
+                    self.screen.status(self.counts, &self.figures);
                 }
-                if since.elapsed() > STOP {
-                    bail!(
-                        "the daemon did not stop in {} s\n{}",
-                        STOP.as_secs(),
-                        self.daemon.tail()
-                    );
-                }
-            } else if self.shown.elapsed() >= STATUS {
-                self.shown = Instant::now();
-                self.screen.status(self.counts, &self.figures);
+                continue;
+            };
+            producer.stop();
+            // The broker ends with the daemon: what is in should be shown before.
+            let settled = producer.has_ended() && self.story.is_told();
+            if !told && (settled || since.elapsed() > SETTLE) {
+                told = true;
+                self.daemon.tell_to_stop()?;
+            }
+            if since.elapsed() > STOP {
+                bail!(
+                    "the daemon did not stop in {} s\n{}",
+                    STOP.as_secs(),
+                    self.daemon.tail()
+                );
             }
         }
     }
@@ -255,9 +261,12 @@ impl Live {
                     format!("{handler}: revision {to} SWAPPED IN for {from}, without a restart");
                 self.screen.event(Ink::Yellow, &text);
             }
-            "partitions assigned"
-            | "partitions revoked"
-            | "stopped: everything begun is finished and committed" => {
+            "partitions assigned" | "partitions revoked" => {
+                let what = line.message.trim_start_matches("partitions ");
+                let text = format!("{handler}: {what} {}", field("partitions"));
+                self.screen.event(Ink::Plain, &text);
+            }
+            "stopped: everything begun is finished and committed" => {
                 self.screen.event(Ink::Plain, &line.to_string());
             }
             "dead-lettering message" => {}
@@ -309,7 +318,7 @@ impl Live {
                 );
                 for line in &lines {
                     self.screen
-                        .line(&[(Ink::Red, "          | "), (Ink::Plain, line)]);
+                        .line(&[(Ink::Red, "         | "), (Ink::Plain, line)]);
                 }
                 return;
             }
@@ -323,9 +332,10 @@ impl Live {
         }
         self.tell(true);
         self.daemon.judge(status)?;
-        let verdict = "The daemon finished what it had begun, committed it, and ended cleanly.";
         self.screen
-            .say(Ink::Green, &format!("{}. {verdict}", self.counts));
+            .say(Ink::Plain, &format!("{} in all.", self.counts));
+        let verdict = "The daemon finished what it had begun, committed it, and ended cleanly.";
+        self.screen.say(Ink::Green, verdict);
         Ok(())
     }
 }

@@ -98,9 +98,9 @@ impl Screen {
         let width = self.width() - 9;
         for (at, part) in wrap(text, width, width).iter().enumerate() {
             let before = if at == 0 {
-                format!("{}  ** ", self.time())
+                format!("{} ** ", self.time())
             } else {
-                " ".repeat(10)
+                " ".repeat(9)
             };
             self.line(&[(Ink::Dim, &before), (ink, part)]);
         }

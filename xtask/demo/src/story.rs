@@ -89,6 +89,11 @@ impl Story {
         }
     }
 
+    /// Whether everything that was seen has been told.
+    pub fn is_told(&self) -> bool {
+        self.open.is_empty() && self.strays.is_empty()
+    }
+
     /// What can be told now; all of it at the end.
     pub fn tell(&mut self, now: Instant, end: bool) -> Vec<Told> {
         let mut told = Vec::new();
@@ -98,7 +103,9 @@ impl Story {
             .partition(|open| end || open.is_ripe(now));
         self.open = open;
         let ripe: VecDeque<Open> = ripe;
-        for open in ripe {
+        for mut open in ripe {
+            open.outcomes
+                .sort_by(|one, other| one.message.topic.cmp(&other.message.topic));
             self.told.push_back(open.input.clone());
             told.push(Told::Input {
                 input: open.input,

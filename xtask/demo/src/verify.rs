@@ -2,11 +2,16 @@
 
 use std::{
     path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant, SystemTime},
 };
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
 use crate::{
     check,
@@ -29,6 +34,9 @@ const PROGRESS: Duration = Duration::from_secs(3);
 /// Most differences that are printed.
 const SHOWN: usize = 10;
 
+/// The exit code of a program that was interrupted.
+const INTERRUPTED: i32 = 130;
+
 /// What the daemon warned of, the first lines.
 type Warnings = Arc<Mutex<Vec<String>>>;
 
@@ -40,9 +48,11 @@ pub fn run(pelton: &Path, log: PathBuf, messages: u32, seed: u64) -> Result<()> 
     let begun = Instant::now();
     let warnings = Warnings::default();
     let heard = warnings.clone();
+    let signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("can't listen for signals")?;
     let daemon = Daemon::start(pelton, &scene::config(), log, move |line| {
         hear(&heard, &line)
     })?;
+    end_together(signals, daemon.id());
     println!("daemon: started, with a broker on {}", daemon.bootstrap);
     let outcome = through(&daemon, messages, seed, begun);
     let outcome = match outcome {
@@ -68,6 +78,19 @@ pub fn run(pelton: &Path, log: PathBuf, messages: u32, seed: u64) -> Result<()> 
             Err(error)
         }
     }
+}
+
+/// Ctrl-C reaches this program only, and ends nothing but it: the daemon goes first then.
+fn end_together(mut signals: Signals, daemon: u32) {
+    std::thread::spawn(move || {
+        if signals.forever().next().is_some() {
+            // Whether this succeeds or not there is nothing left to do.
+            let _ = Command::new("kill")
+                .args(["-s", "KILL", &daemon.to_string()])
+                .status();
+            std::process::exit(INTERRUPTED);
+        }
+    });
 }
 
 /// Keeps what the daemon warns of, but for what is part of the play.

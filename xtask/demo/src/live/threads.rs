@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
         mpsc::SyncSender,
     },
-    thread,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -79,12 +79,20 @@ pub(super) fn reader(tell: SyncSender<Event>, bootstrap: String) {
 }
 
 /// The thread that produces.
-pub(super) struct Producer(Arc<AtomicBool>);
+pub(super) struct Producer {
+    stop: Arc<AtomicBool>,
+    thread: JoinHandle<()>,
+}
 
 impl Producer {
     /// Produces no more.
     pub(super) fn stop(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether everything that it produced is acknowledged.
+    pub(super) fn has_ended(&self) -> bool {
+        self.thread.is_finished()
     }
 }
 
@@ -97,13 +105,13 @@ pub(super) fn producer(
 ) -> Producer {
     let stop = Arc::new(AtomicBool::new(false));
     let told = stop.clone();
-    thread::spawn(move || {
+    let thread = thread::spawn(move || {
         if let Err(error) = produce(&bootstrap, seed, rate, &told) {
             // The loop has ended where this can't be sent.
             let _ = tell.send(Event::Trouble(format!("{error:#}")));
         }
     });
-    Producer(stop)
+    Producer { stop, thread }
 }
 
 fn produce(bootstrap: &str, seed: u64, rate: u32, stop: &AtomicBool) -> Result<()> {

@@ -49,9 +49,18 @@ fn field(name: &str, value: &Value) -> String {
     match value {
         Value::String(text) if text.contains(' ') => format!("“{text}”"),
         Value::String(text) if text.is_empty() => format!("{name}=\"\""),
+        Value::String(text) if names_itself(name, text) => text.clone(),
         Value::String(text) => format!("{name}={text}"),
         other => format!("{name}={other}"),
     }
+}
+
+/// Whether an id says by itself what it is of: `user-104` as `userId`.
+fn names_itself(name: &str, id: &str) -> bool {
+    let of = name
+        .strip_suffix("Id")
+        .and_then(|kind| id.strip_prefix(kind));
+    of.is_some_and(|rest| rest.starts_with('-'))
 }
 
 /// The headers that say something: not what is always the same, and of an output not what its input has too. Where a

@@ -107,13 +107,14 @@ impl Screen {
 
     /// A row of place, key and text; without a key the text begins in its column.
     fn row(&self, before: &str, place_ink: Ink, at: &Placed, key: &str, ink: Ink, what: &str) {
-        // A branch takes two columns of the place.
+        // A branch takes two columns of the place. Where no key follows nothing need be in line.
         let used = before.chars().count();
-        let place = column(&at.to_string(), TIME + PLACE - used);
-        let key = if key.is_empty() {
-            String::new()
-        } else {
-            column(key, KEY)
+        let (place, key) = match key {
+            "" => (at.to_string(), String::new()),
+            key => (
+                column(&at.to_string(), TIME + PLACE - used),
+                column(key, KEY),
+            ),
         };
         let indent = used + place.chars().count() + 1 + key.chars().count();
         let width = self.width().saturating_sub(indent);
@@ -134,7 +135,7 @@ impl Screen {
 
     /// Shows where everything stands.
     pub fn status(&self, counts: Counts, figures: &Figures) {
-        let head = format!("── {} ── {counts} · {} swaps ", self.time(), figures.swaps);
+        let head = format!("── {} ── {counts} · swaps {} ", self.time(), figures.swaps);
         let rule = "─".repeat(self.width().saturating_sub(head.chars().count()));
         self.say(Ink::Dim, &format!("{head}{rule}"));
         for handler in HANDLERS {
