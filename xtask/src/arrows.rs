@@ -44,15 +44,21 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pelton-toolchain",
         ],
     ),
-    // The tests' own client must share nothing with Pelton's, or both would be wrong together.
-    ("pelton-harness", &[]),
+    // The tests' own client must share nothing with Pelton's, or both would be wrong together;
+    // the simulator only replays what was recorded.
+    ("pelton-harness", &["pelton-simulator"]),
     ("pelton-simulator", &["pelton-types", "pelton-dispatch"]),
+    // The demo checks what came out with a client of its own too.
+    ("pelton-demo", &["pelton-toolchain"]),
     ("xtask", &["pelton-toolchain"]),
 ];
 
 /// Libraries that only these crates of the workspace may name.
 const DOORS: &[(&str, &[&str])] = &[
-    ("rdkafka", &["pelton-kafka", "pelton-harness"]),
+    (
+        "rdkafka",
+        &["pelton-kafka", "pelton-harness", "pelton-demo"],
+    ),
     ("rdkafka-sys", &["pelton-kafka"]),
     ("wasmtime", &["pelton-engine"]),
     ("wasmtime-wasi", &["pelton-engine"]),

@@ -26,7 +26,10 @@ pub struct Options {
 /// # Errors
 /// When a seed fails; the simulator has named it.
 pub fn run(options: &Options) -> Result<()> {
-    let mut command = shell::command("cargo", &["run", "--quiet", "-p", "pelton-simulator", "--"]);
+    let mut command = shell::command(
+        "cargo",
+        &["run", "--quiet", "-p", "pelton-simulator", "--", "run"],
+    );
     match options.seed {
         Some(seed) => command.args(["--seed", &seed.to_string()]),
         None => command.args(["--seeds", &options.seeds.to_string()]),
@@ -40,6 +43,9 @@ pub fn run(options: &Options) -> Result<()> {
 /// When a seed fails, or the time is up.
 pub fn ten_thousand(deadline: Instant) -> (Tally, Result<()>) {
     let simulator = paths::target().join("debug/pelton-simulator");
-    let command = shell::command(&simulator.display().to_string(), &["--seeds", "10000"]);
+    let command = shell::command(
+        &simulator.display().to_string(),
+        &["run", "--seeds", "10000"],
+    );
     shell::run_counting("the simulation", command, Some(deadline))
 }

@@ -1,12 +1,15 @@
 //! `cargo xtask test`: the suites one after the other, and a table of what came of them.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 
 use crate::{
-    setup,
+    paths, setup,
     shell::Tally,
     suites::{SUITES, Suite},
 };
@@ -50,6 +53,7 @@ pub fn run(options: &Options) -> Result<()> {
     let start = Instant::now();
     heading("setup", "what this machine lacks");
     setup::everything()?;
+    forget_earlier_runs()?;
     let prepared = start.elapsed();
     let mut outcomes = Vec::new();
     for suite in &chosen {
@@ -61,7 +65,20 @@ pub fn run(options: &Options) -> Result<()> {
             break;
         }
     }
-    summarise(&chosen, outcomes, prepared, start.elapsed())
+    println!();
+    summarise(&chosen, &outcomes, prepared, start.elapsed())
+}
+
+/// Removes the logs and recordings of earlier runs, so that those of this one are found.
+fn forget_earlier_runs() -> Result<()> {
+    for name in ["harness", "recordings"] {
+        let folder = paths::target().join(name);
+        if folder.exists() {
+            fs::remove_dir_all(&folder)
+                .with_context(|| format!("can't remove {}", folder.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// The suites of these names, in the table's order; all of them when there are no names.
@@ -88,73 +105,89 @@ fn perform(suite: &Suite) -> Outcome {
         tally.passed = 1;
     }
     let took = start.elapsed();
-    let verdict = if result.is_ok() { "passed" } else { "FAILED" };
-    println!(
-        "== {}: {verdict} in {:.1} of {} min",
-        suite.name,
-        minutes(took),
-        suite.budget
-    );
-    Outcome {
+    let outcome = Outcome {
         name: suite.name,
         took,
         tally,
         result,
-    }
+    };
+    println!(
+        "== {}: {} in {} of {} min",
+        suite.name,
+        outcome.verdict(suite),
+        minutes(took),
+        suite.budget
+    );
+    outcome
 }
 
 /// Prints the table and the line with the sum.
 fn summarise(
     chosen: &[&Suite],
-    outcomes: Vec<Outcome>,
+    outcomes: &[Outcome],
     prepared: Duration,
     total: Duration,
 ) -> Result<()> {
-    println!(
-        "\n{:<12} {:>7} {:>7}  {:>6} {:>6}  verdict",
-        "suite", "minutes", "budget", "passed", "failed"
-    );
-    println!("{:<12} {:>7.1}", "setup", minutes(prepared));
+    row(["suite", "minutes", "budget", "passed", "failed", "verdict"]);
+    row(["setup", &minutes(prepared), "", "", "", ""]);
     let mut sum = Tally::default();
-    let mut failures = Vec::new();
     for suite in chosen {
+        let budget = suite.budget.to_string();
         let Some(outcome) = outcomes.iter().find(|outcome| outcome.name == suite.name) else {
-            println!(
-                "{:<12} {:>7} {:>7}  {:>6} {:>6}  not run",
-                suite.name, "", suite.budget, "", ""
-            );
+            row([suite.name, "", &budget, "", "", "not run"]);
             continue;
         };
         sum.add(outcome.tally);
-        let Tally { passed, failed } = outcome.tally;
-        let verdict = if outcome.result.is_ok() {
-            "passed"
-        } else {
-            "FAILED"
-        };
-        let took = minutes(outcome.took);
-        println!(
-            "{:<12} {took:>7.1} {:>7}  {passed:>6} {failed:>6}  {verdict}",
-            suite.name, suite.budget
+        let (passed, failed) = (
+            outcome.tally.passed.to_string(),
+            outcome.tally.failed.to_string(),
         );
+        let took = minutes(outcome.took);
+        row([
+            suite.name,
+            &took,
+            &budget,
+            &passed,
+            &failed,
+            outcome.verdict(suite),
+        ]);
     }
-    println!("{:<12} {:>7.1}\n", "all", minutes(total));
-    for outcome in outcomes {
-        if let Err(error) = outcome.result {
-            failures.push(format!("{}: {error:#}", outcome.name));
+    row(["all", &minutes(total), "", "", "", ""]);
+    println!("\n{} passed, {} failed", sum.passed, sum.failed);
+    let failures: Vec<String> = outcomes
+        .iter()
+        .filter_map(|outcome| {
+            Some(format!(
+                "{}: {:#}",
+                outcome.name,
+                outcome.result.as_ref().err()?
+            ))
+        })
+        .collect();
+    ensure!(failures.is_empty(), "{}", failures.join("\n"));
+    Ok(())
+}
+
+impl Outcome {
+    fn verdict(&self, suite: &Suite) -> &'static str {
+        let over = self.took > Duration::from_secs(60 * suite.budget);
+        match (&self.result, over) {
+            (Err(_), _) => "FAILED",
+            (Ok(()), true) => "passed, over budget",
+            (Ok(()), false) => "passed",
         }
     }
-    println!("{} passed, {} failed", sum.passed, sum.failed);
-    if !failures.is_empty() {
-        bail!("{}", failures.join("\n"));
-    }
-    Ok(())
+}
+
+/// A row of the table.
+fn row([suite, took, budget, passed, failed, verdict]: [&str; 6]) {
+    println!("{suite:<12} {took:>7} {budget:>7}  {passed:>6} {failed:>6}  {verdict}");
 }
 
 fn heading(name: &str, about: &str) {
     println!("\n== {name}: {about}");
 }
 
-fn minutes(duration: Duration) -> f64 {
-    duration.as_secs_f64() / 60.0
+fn minutes(duration: Duration) -> String {
+    format!("{:.1}", duration.as_secs_f64() / 60.0)
 }

@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use pelton_simulator::replay;
 
 use crate::{
     cluster::free_ports,
@@ -119,7 +120,11 @@ impl DaemonOptions {
     }
 }
 
-/// A running daemon. Killed when dropped; after a failed test the end of its log is printed.
+/// A running daemon. Killed when dropped.
+///
+/// The end of its log is printed then, which the test's runner shows if the test fails. Then, unless it has
+/// failed already, all that dispatch was told and did is replayed by the simulator: the recording must come out the same, break none of the simulator's
+/// rules, and hold no order of events that the simulator's idea of Kafka can't produce.
 #[derive(Debug)]
 pub struct TestDaemon {
     options: DaemonOptions,
@@ -264,14 +269,30 @@ impl TestDaemon {
 }
 
 impl Drop for TestDaemon {
+    #[expect(
+        clippy::panic,
+        reason = "a recording that doesn't replay fails the test it is of"
+    )]
     fn drop(&mut self) {
         self.process.kill();
+        // The test's runner shows this only for a test that fails, whether by a panic or an error.
+        eprintln!(
+            "{}(all of it in {})",
+            self.tail(40),
+            self.folder().display()
+        );
         if std::thread::panicking() {
-            eprintln!(
-                "{}(all of it in {})",
-                self.tail(60),
-                self.folder().display()
-            );
+            return;
+        }
+        for life in 1..=self.lives {
+            match replay::folder(&paths::recordings(self.folder(), life)) {
+                // A life without an assignment has nothing to replay.
+                Ok(_) | Err(replay::Error::Nothing { .. }) => {}
+                Err(error) => panic!(
+                    "what dispatch did does not replay: {:#}",
+                    anyhow::Error::from(error)
+                ),
+            }
         }
     }
 }

@@ -52,8 +52,7 @@ pub fn fresh_folder(name: &str) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Where a life of a daemon records what dispatch does: `target/recordings/<suite>-<pid>/<name>-<n>/<life>`,
-/// for the simulator to replay once the suites are through.
+/// Where a life of a daemon records what dispatch does: `target/recordings/<suite>-<pid>/<name>-<n>/<life>`.
 pub fn recordings(folder: &Path, life: u32) -> PathBuf {
     let own = folder
         .strip_prefix(target().join("harness"))

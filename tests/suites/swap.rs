@@ -1,0 +1,134 @@
+//! A handler is replaced while messages flow: none is lost, repeated or reordered, and the group never notices.
+
+use std::{
+    fs,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Result, anyhow, ensure};
+use pelton_harness::{Copies, Stage, TestCluster, component, orders, paths, wait};
+
+/// At least and at most so many messages flow while the swaps go on, in steps of half a second.
+const LEAST: usize = 20_000;
+const MOST: usize = 200_000;
+const STEP: usize = 1_000;
+const LIMIT: Duration = Duration::from_secs(60);
+const SWAPS: u32 = 50;
+
+#[test]
+fn fifty_swaps_under_load_lose_repeat_and_reorder_nothing_without_a_rebalance() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "swapped", 4)?);
+    let options = stage.daemon("passthrough", "")?;
+    let (file, bytes) = (
+        options.folder().join("passthrough.wasm"),
+        fs::read(paths::guest("passthrough")?)?,
+    );
+    let daemon = options.start()?;
+    client.wait_for_shares(&stage.group, &[4], LIMIT)?;
+    let generation = cluster.generation(&stage.group);
+    let drafts = orders(MOST);
+    let (done, start) = (AtomicBool::new(false), Instant::now());
+    let sent = thread::scope(|scope| {
+        // As long as there are swaps, there are messages.
+        let load = scope.spawn(|| -> Result<usize> {
+            let mut sent = 0;
+            for step in drafts.chunks(STEP) {
+                client.produce_over(&stage.input, step, Duration::from_millis(500))?;
+                sent += step.len();
+                if done.load(Ordering::Relaxed) && sent >= LEAST {
+                    break;
+                }
+            }
+            Ok(sent)
+        });
+        let swapped = (1..=SWAPS).try_for_each(|swap| {
+            component::replace(&file, &component::variant(&bytes, swap))?;
+            wait::until_true(&format!("swap {swap}"), LIMIT, || {
+                Ok(daemon.metric("pelton_swaps_total", &[])? >= f64::from(swap))
+            })
+        });
+        done.store(true, Ordering::Relaxed);
+        let sent = load
+            .join()
+            .map_err(|_| anyhow!("the load's thread panicked"))?;
+        swapped.and(sent)
+    })?;
+    println!(
+        "{SWAPS} swaps in {:?} amid {sent} messages",
+        start.elapsed()
+    );
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    Copies::of(&drafts[..sent], &client.read_all(&stage.output)?).exactly_once()?;
+    ensure!(
+        generation.is_some(),
+        "the broker's log names no generation of {}",
+        stage.group
+    );
+    assert_eq!(
+        cluster.generation(&stage.group),
+        generation,
+        "the group was rebalanced"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_bad_component_is_refused_and_the_old_one_goes_on() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "refused", 1)?);
+    let options = stage.daemon("passthrough", "")?;
+    let (file, bytes) = (
+        options.folder().join("passthrough.wasm"),
+        fs::read(paths::guest("passthrough")?)?,
+    );
+    let mut daemon = options.start()?;
+    let drafts = orders(300);
+    client.produce(&stage.input, &drafts[..100])?;
+    client.read_at_least(&stage.output, 100, LIMIT)?;
+    let bad: [(&str, &[u8]); 3] = [
+        ("truncated", &bytes[..bytes.len() / 2]),
+        ("foreign", b"#!/bin/sh\n"),
+        ("empty module", b"\0asm\x01\0\0\0"),
+    ];
+    for (refusals, (what, bytes)) in bad.iter().enumerate() {
+        component::replace(&file, bytes)?;
+        daemon.wait_for_log_times("component refused", refusals + 1, LIMIT)?;
+        ensure!(daemon.is_running(), "a {what} file ended the daemon");
+    }
+    client.produce(&stage.input, &drafts[100..200])?;
+    client.read_at_least(&stage.output, 200, LIMIT)?;
+    // Written in place, as `cp` does: whatever is seen of it half-way is refused, the whole of it runs.
+    fs::write(&file, component::variant(&bytes, 1))?;
+    daemon.wait_for_log("revision swapped in", LIMIT)?;
+    client.produce(&stage.input, &drafts[200..])?;
+    Copies::of(&drafts, &client.read_at_least(&stage.output, 300, LIMIT)?).exactly_once()
+}
+
+#[test]
+#[cfg(unix)]
+fn a_symlink_that_is_turned_as_in_a_config_map_swaps() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let stage = Stage::new(cluster, "linked", 1)?;
+    let options = stage.daemon("passthrough", "")?;
+    let (folder, bytes) = (
+        options.folder().to_owned(),
+        fs::read(paths::guest("passthrough")?)?,
+    );
+    // passthrough.wasm -> ..data/passthrough.wasm, ..data -> ..1: a kubelet turns `..data` by a rename.
+    let revision = |name: &str, bytes: &[u8]| -> Result<()> {
+        fs::create_dir(folder.join(name))?;
+        fs::write(folder.join(name).join("passthrough.wasm"), bytes)?;
+        std::os::unix::fs::symlink(name, folder.join("..next"))?;
+        Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
+    };
+    fs::remove_file(folder.join("passthrough.wasm"))?;
+    revision("..1", &bytes)?;
+    std::os::unix::fs::symlink("..data/passthrough.wasm", folder.join("passthrough.wasm"))?;
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    revision("..2", &component::variant(&bytes, 2))?;
+    daemon.wait_for_log("revision swapped in", LIMIT)
+}
