@@ -26,9 +26,13 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 pub(crate) struct Files(Arc<Inner>);
 
 struct Inner {
-    debouncer: Mutex<Option<Debouncer<RecommendedWatcher, RecommendedCache>>>,
-    folders: Mutex<HashSet<PathBuf>>,
+    watched: Mutex<Watched>,
     changed: watch::Receiver<u64>,
+}
+
+struct Watched {
+    debouncer: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
+    folders: HashSet<PathBuf>,
 }
 
 impl Files {
@@ -48,9 +52,12 @@ impl Files {
         let debouncer = new_debouncer(QUIET, None, told)
             .inspect_err(|error| warn!(%error, "component files can't be watched: they are looked at every {LOOK_ANYWAY:?}"))
             .ok();
+        let watched = Watched {
+            debouncer,
+            folders: HashSet::new(),
+        };
         Self(Arc::new(Inner {
-            debouncer: Mutex::new(debouncer),
-            folders: Mutex::default(),
+            watched: Mutex::new(watched),
             changed,
         }))
     }
@@ -61,32 +68,65 @@ impl Files {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let (Ok(mut debouncer), Ok(mut folders)) = (self.0.debouncer.lock(), self.0.folders.lock())
-        else {
-            return Changes(self.0.changed.clone());
-        };
-        if folders.insert(folder.to_owned())
-            && let Some(debouncer) = &mut *debouncer
+        if let Ok(mut watched) = self.0.watched.lock()
+            && watched.folders.insert(folder.to_owned())
+            && let Some(debouncer) = &mut watched.debouncer
             && let Err(error) = debouncer.watch(folder, RecursiveMode::NonRecursive)
         {
-            warn!(folder = %folder.display(), %error, "folder can't be watched: its components are looked at every {LOOK_ANYWAY:?}");
+            warn!(folder = %folder.display(), %error,
+                "folder can't be watched: its components are looked at every {LOOK_ANYWAY:?}");
         }
-        Changes(self.0.changed.clone())
+        Changes {
+            told: self.0.changed.clone(),
+            _watcher: self.clone(),
+        }
     }
 }
 
-/// Where changes are told.
-pub(crate) struct Changes(watch::Receiver<u64>);
+/// Where changes are told. Keeps the watcher alive.
+pub(crate) struct Changes {
+    told: watch::Receiver<u64>,
+    _watcher: Files,
+}
 
 impl Changes {
     /// Waits until the file may have changed. Cancel-safe.
     pub(crate) async fn next(&mut self) {
-        // The sender lives as long as the watcher; without one there is only the regular look.
+        // Without a watcher there is no sender, and only the regular look.
         let told = async {
-            if self.0.changed().await.is_err() {
+            if self.told.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
         let _ = tokio::time::timeout(LOOK_ANYWAY, told).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// What is told, without the regular look.
+    async fn told(changes: &mut Changes) {
+        changes.told.changed().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_file_replaced_rewritten_or_reached_by_a_switched_link_is_told() {
+        let folder = tempfile::tempdir_in(".").unwrap();
+        let relative = Path::new(folder.path().file_name().unwrap());
+        let file = relative.join("handler.wasm");
+        let mut changes = Files::new().watch(&file);
+        fs::write(relative.join("new"), "1").unwrap();
+        fs::rename(relative.join("new"), &file).unwrap();
+        told(&mut changes).await;
+        fs::write(&file, "2").unwrap();
+        told(&mut changes).await;
+        fs::write(relative.join("..2026"), "3").unwrap();
+        std::os::unix::fs::symlink("..2026", relative.join("link")).unwrap();
+        fs::rename(relative.join("link"), &file).unwrap();
+        told(&mut changes).await;
     }
 }
