@@ -99,6 +99,14 @@ fn a_second_drain_only_brings_the_deadline_forward() {
     assert_eq!(bench.at(500), [CANCEL, drained(None, 1)]);
 }
 
+#[test]
+fn a_later_second_deadline_is_not_waited_for() {
+    let (mut bench, _) = Bench::with(policy(), 0..1);
+    bench.drain(1000);
+    bench.drain(2000);
+    assert_eq!(bench.at(1000), [CANCEL, drained(None, 1)]);
+}
+
 /// Rule 12: a retry's back-off never blocks a revoke.
 #[test]
 fn a_waiting_retry_does_not_hold_up_a_drain() {
@@ -122,6 +130,16 @@ fn a_refused_dead_letter_does_not_hold_up_a_drain() {
         [drained(None, 1)],
         "refused while draining"
     );
+}
+
+#[test]
+fn a_refused_dead_letter_is_not_written_again_while_draining() {
+    let (mut bench, _) = Bench::with(policy(), 0..2);
+    bench.called(0, [failed(FailureKind::Reject), NOT_ATTEMPTED]);
+    bench.refused(0);
+    bench.drain(60_000);
+    assert_eq!(essence(&bench.at(30_000)), []);
+    assert_eq!(bench.called(1, [done(0)]), [drained(None, 2)]);
 }
 
 /// Rule 23: a failure while draining is not the end of the message.

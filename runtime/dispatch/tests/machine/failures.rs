@@ -127,6 +127,32 @@ fn a_refused_dead_letter_is_written_again_for_ever_and_never_committed_past() {
     assert_eq!(commits(&bench.delivered(0)), [2]);
 }
 
+#[test]
+fn a_refused_dead_letter_waits_longer_each_time_up_to_the_ceiling() {
+    let (mut bench, _) = Bench::with(policy(), 0..1);
+    bench.called(0, [failed(FailureKind::Reject)]);
+    let mut delays = Vec::new();
+    for _ in 0..6 {
+        let due = timers(&bench.refused(0))[0];
+        delays.push((due - bench.now).as_millis());
+        bench.at(due.as_millis() as u64);
+    }
+    assert_eq!(delays, [1_000, 2_000, 4_000, 8_000, 10_000, 10_000]);
+}
+
+#[test]
+fn a_late_acknowledgement_does_not_finish_a_dead_letter_that_was_refused() {
+    let (mut bench, _) = Bench::with(policy(), 0..1);
+    bench.called(0, [failed(FailureKind::Reject)]);
+    bench.refused(0);
+    assert_eq!(bench.delivered(0), []);
+    assert_eq!(bench.refused(0), []);
+    assert_eq!(
+        (bench.snapshot().watermark, bench.snapshot().in_delivery),
+        (0, 0)
+    );
+}
+
 /// Rule 24: a broker's refusal of an output comes late and is permanent.
 #[test]
 fn a_refused_output_ends_its_message_without_another_attempt() {
@@ -242,4 +268,18 @@ fn a_message_without_outputs_is_done_and_committed() {
         commands,
         [Command::Release { below: 1 }, Command::Commit { next: 1 }]
     );
+}
+
+/// After a halt no attempt follows, so none is announced.
+#[test]
+fn a_failure_after_a_halt_announces_no_retry() {
+    let stop = Policy {
+        on_exhausted: OnExhausted::Stop,
+        ..policy()
+    };
+    let (mut bench, _) = Bench::with(stop, 0..1);
+    bench.called(0, [done(1)]);
+    bench.fetch(1..2);
+    bench.refused(0);
+    assert_eq!(bench.called(1, [failed(FailureKind::Other)]), []);
 }

@@ -160,6 +160,26 @@ fn fetching_pauses_by_bytes_and_a_message_above_the_limit_still_passes() {
     assert!(bench.called(0, [done(0)]).contains(&Command::ResumeFetch));
 }
 
+#[test]
+fn fetching_resumes_at_half_of_the_bytes() {
+    let (mut bench, commands) = Bench::with(
+        Policy {
+            buffer_bytes: 100,
+            ..policy()
+        },
+        0..10,
+    );
+    assert!(commands.contains(&Command::PauseFetch));
+    bench.called(0, vec![done(1); 10]);
+    for offset in 0..4 {
+        assert!(
+            !bench.delivered(offset).contains(&Command::ResumeFetch),
+            "{offset}"
+        );
+    }
+    assert!(bench.delivered(4).contains(&Command::ResumeFetch));
+}
+
 /// Rule 38: what is finished but stands behind an unfinished message still occupies the buffer.
 #[test]
 fn finished_messages_behind_an_unfinished_one_count_for_the_buffer() {
