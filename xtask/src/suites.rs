@@ -125,6 +125,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["swap"], "4"),
     },
     Suite {
+        name: "demo",
+        budget: 1,
+        about: "the demonstration makes of 2,000 messages exactly what it must",
+        work: Work::Commands(&["cargo xtask demo --messages 2000"]),
+    },
+    Suite {
         name: "kafka-3.9",
         budget: 2,
         about: "delivery and foreign clients again, on Kafka 3.9",
