@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File},
-    io::{self, BufWriter, Write},
+    io::{self, LineWriter, Write},
     path::Path,
     time::Duration,
 };
@@ -13,7 +13,9 @@ use serde::Serialize;
 use tracing::warn;
 
 /// The recording of one assignment of one partition: a header, then a line for each event.
-pub(crate) struct Recording(Option<BufWriter<File>>);
+///
+/// Each line is written at once, so that a killed daemon leaves what it did.
+pub(crate) struct Recording(Option<LineWriter<File>>);
 
 impl Recording {
     /// Begins a recording in a folder; `nth` tells assignments of the same partition apart.
@@ -30,7 +32,7 @@ impl Recording {
         let file = File::create_new(
             folder.join(format!("{handler}-{topic}-{number}-{process}-{nth}.jsonl")),
         )?;
-        let mut recording = Self(Some(BufWriter::new(file)));
+        let mut recording = Self(Some(LineWriter::new(file)));
         recording.line(&RecordingHeader {
             policy: policy.clone(),
             start,
