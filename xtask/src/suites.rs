@@ -35,6 +35,9 @@ enum Work {
     Own(fn(Instant) -> (Tally, Result<()>)),
 }
 
+/// Builds the daemon and everything else that suites run.
+const BUILD: &str = "cargo build --workspace --all-targets --locked";
+
 /// All suites, in the order they run.
 pub const SUITES: &[Suite] = &[
     Suite {
@@ -68,7 +71,7 @@ pub const SUITES: &[Suite] = &[
         name: "build",
         budget: 8,
         about: "the daemon, the simulator and every test program build",
-        work: Work::Commands(&["cargo build --workspace --all-targets --locked"]),
+        work: Work::Commands(&[BUILD]),
     },
     Suite {
         name: "unit",
@@ -119,6 +122,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["scaling"], "4"),
     },
     Suite {
+        name: "subscribing",
+        budget: 2,
+        about: "patterns, three group protocols, where to begin, and a broker that is late",
+        work: Work::Broker(&["subscribing"], "4"),
+    },
+    Suite {
         name: "swap",
         budget: 2,
         about: "fifty swaps under load lose, repeat and reorder nothing, without a rebalance",
@@ -144,21 +153,28 @@ impl Suite {
         let deadline = Instant::now() + Duration::from_secs(2 * self.budget * 60);
         match &self.work {
             Work::Commands(lines) => commands(self.name, lines, &[], deadline),
-            Work::Broker(programs, kafka) => {
-                // The whole workspace with one set of features, so that nothing is built a second time.
-                let line = format!(
-                    "cargo test --workspace --locked --test {}",
-                    programs.join(" --test ")
-                );
-                commands(
-                    self.name,
-                    &[&line],
-                    &[("PELTON_TEST_KAFKA", kafka), ("RUST_LIB_BACKTRACE", "0")],
-                    deadline,
-                )
-            }
+            Work::Broker(programs, kafka) => self.on_a_broker(programs, kafka, deadline),
             Work::Own(work) => work(deadline),
         }
+    }
+
+    /// Runs programs of tests/suites with the daemon and the guests as they are in the tree now.
+    fn on_a_broker(
+        &self,
+        programs: &[&str],
+        kafka: &str,
+        deadline: Instant,
+    ) -> (Tally, Result<()>) {
+        if let Err(error) = guests::build_all() {
+            return (Tally::default(), Err(error));
+        }
+        // The whole workspace with one set of features, so that nothing is built a second time.
+        let test = format!(
+            "cargo test --workspace --locked --test {}",
+            programs.join(" --test ")
+        );
+        let environment = [("PELTON_TEST_KAFKA", kafka), ("RUST_LIB_BACKTRACE", "0")];
+        commands(self.name, &[BUILD, &test], &environment, deadline)
     }
 }
 
