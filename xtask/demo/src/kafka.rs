@@ -3,7 +3,7 @@
 mod read;
 mod write;
 
-pub use read::{Reader, committed, read_all};
+pub use read::{Reader, committed, keep_quiet_of_headers, read_all};
 pub use write::Writer;
 
 use std::time::Duration;

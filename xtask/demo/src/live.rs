@@ -197,6 +197,9 @@ impl Live {
             }
         }
         self.tell(false);
+        if self.screen.is_gone() && self.stopping.is_none() {
+            self.stopping = Some(Instant::now());
+        }
         Ok(())
     }
 

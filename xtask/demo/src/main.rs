@@ -55,6 +55,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
+    kafka::keep_quiet_of_headers();
     println!("examples: building");
     let examples = Examples::build()?;
     let (pelton, log) = (pelton()?, folder()?.join("pelton.log"));

@@ -4,6 +4,7 @@ mod digest;
 mod show;
 
 use std::{
+    cell::Cell,
     io::{IsTerminal, Write, stdout},
     time::Instant,
 };
@@ -49,6 +50,7 @@ impl Ink {
 pub struct Screen {
     colour: bool,
     begun: Instant,
+    gone: Cell<bool>,
 }
 
 impl Screen {
@@ -58,6 +60,7 @@ impl Screen {
         Self {
             colour: stdout().is_terminal() && !refused,
             begun: Instant::now(),
+            gone: Cell::new(false),
         }
     }
 
@@ -84,8 +87,14 @@ impl Screen {
                 line.push_str(text);
             }
         }
-        // Where nobody reads any more there is nothing to say.
-        let _ = writeln!(stdout(), "{line}");
+        if writeln!(stdout(), "{line}").is_err() {
+            self.gone.set(true);
+        }
+    }
+
+    /// Whether nobody reads any more.
+    pub fn is_gone(&self) -> bool {
+        self.gone.get()
     }
 
     /// Prints a line of one piece.
