@@ -7,7 +7,8 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use pelton_harness::{
-    Client, Copies, Stage, TestCluster, TestDaemon, orders, stage::MISSED_SOON, wait,
+    Client, Copies, Draft, Message, Stage, TestCluster, TestDaemon, orders, stage::MISSED_SOON,
+    wait,
 };
 
 const MESSAGES: usize = 20_000;
@@ -130,4 +131,62 @@ fn a_broker_that_dies_and_comes_back_costs_nothing() -> Result<()> {
         "the daemon outlives its broker's absence"
     );
     copies.at_least_once()
+}
+
+#[test]
+fn a_stop_waits_for_what_is_under_way_and_repeats_none_of_it() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "slow", 1)?);
+    let mut daemon = stage.daemon("misbehave", "")?.start()?;
+    client.produce(&stage.input, &[Draft::new("k", "slow:2000")])?;
+    daemon.wait_for_log("partitions assigned", LIMIT)?;
+    thread::sleep(Duration::from_millis(800));
+    assert_eq!(
+        client.ends(&stage.output)?,
+        [0],
+        "the message is still under way"
+    );
+    assert_eq!(
+        daemon.stop(LIMIT)?,
+        0,
+        "a stop whose drain completes ends with 0"
+    );
+    assert_eq!(client.ends(&stage.output)?, [1]);
+    assert_eq!(client.committed(&stage.group, &stage.input)?, [Some(1)]);
+    Ok(())
+}
+
+#[test]
+fn a_stop_whose_drain_runs_out_of_time_says_what_may_be_repeated() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "slower", 1)?);
+    let config = stage
+        .config("misbehave", "")
+        .replace("drain-timeout = \"5s\"", "drain-timeout = \"500ms\"");
+    let mut daemon = stage.daemon("misbehave", "")?.config(&config)?.start()?;
+    client.produce(
+        &stage.input,
+        &[Draft::new("k", "slow:4000"), Draft::new("k", "next")],
+    )?;
+    daemon.wait_for_log("partitions assigned", LIMIT)?;
+    thread::sleep(Duration::from_millis(800));
+    assert_eq!(
+        daemon.stop(LIMIT)?,
+        1,
+        "a stop that leaves something unfinished is no success"
+    );
+    ensure!(
+        daemon.log_count("repeated") > 0,
+        "nothing is said of what may be repeated"
+    );
+    assert_eq!(client.committed(&stage.group, &stage.input)?, [Some(0)]);
+    daemon.restart()?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let values: Vec<String> = client
+        .read_all(&stage.output)?
+        .iter()
+        .map(Message::value_text)
+        .collect();
+    assert_eq!(values, ["slow:4000", "next"]);
+    Ok(())
 }

@@ -51,13 +51,10 @@ pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<
         tasks.spawn(admin.serve(admin_stop.clone()));
     }
     notify(NotifyState::Ready);
-    let failed = tokio::select! {
-        failed = daemon.failed() => failed,
-        name = signals.next() => {
-            info!(signal = name, "told to stop; a second signal ends at once");
-            Vec::new()
-        }
-    };
+    tokio::select! {
+        () = daemon.failed() => error!("every handler has failed: nothing is left to run"),
+        name = signals.next() => info!(signal = name, "told to stop; a second signal ends at once"),
+    }
     notify(NotifyState::Stopping);
     let stopped = tokio::select! {
         stopped = daemon.stop() => stopped,
@@ -67,10 +64,10 @@ pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<
         }
     };
     admin_stop.cancel();
-    Ok(verdict(&stopped, &failed))
+    Ok(verdict(&stopped))
 }
 
-fn verdict(stopped: &Stopped, failed: &[(String, String)]) -> ExitCode {
+fn verdict(stopped: &Stopped) -> ExitCode {
     if stopped.cut_short {
         error!(
             "handlers had not ended when the shutdown-timeout was over: what was in flight is repeated after the next start"
@@ -82,14 +79,7 @@ fn verdict(stopped: &Stopped, failed: &[(String, String)]) -> ExitCode {
             "stopped with messages begun but not finished: they are repeated after the next start"
         );
     }
-    if !failed.is_empty() {
-        error!("every handler has failed: nothing is left to run");
-    }
-    let clean = !stopped.cut_short
-        && stopped.unfinished == 0
-        && failed.is_empty()
-        && stopped.failed.is_empty();
-    if clean {
+    if *stopped == Stopped::default() {
         info!("stopped: everything begun is finished and committed");
         return ExitCode::SUCCESS;
     }

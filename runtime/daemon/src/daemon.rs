@@ -1,7 +1,7 @@
 //! The whole daemon: clusters, engine, handlers, and how it stops.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     path::PathBuf,
     sync::Arc,
     time::{Duration, Instant},
@@ -10,7 +10,11 @@ use std::{
 use pelton_config::{Bootstrap, Cluster, Config};
 use pelton_engine::{Engine, EngineSettings, HandlerEnv, Limits};
 use pelton_kafka::EmbeddedBroker;
-use tokio::{runtime, sync::watch, task::JoinSet};
+use tokio::{
+    runtime,
+    sync::watch,
+    task::{self, JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -20,7 +24,7 @@ use crate::{
     files::Files,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
-    status::Status,
+    status::{Aspect, Standing, Status},
 };
 
 /// Partitions of each topic on the embedded broker.
@@ -54,7 +58,7 @@ pub struct Options {
 }
 
 /// How a daemon stopped.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stopped {
     /// Messages that were begun but not finished: they may be repeated.
     pub unfinished: u32,
@@ -67,8 +71,11 @@ pub struct Stopped {
 /// The handlers of one configuration, running.
 pub struct Daemon {
     stop: CancellationToken,
+    stopped: Stopped,
     shutdown_timeout: Duration,
-    handlers: JoinSet<(String, Left)>,
+    handlers: JoinSet<Left>,
+    /// The handlers' names by their tasks, so that one that died can be named.
+    names: HashMap<task::Id, String>,
     components: JoinSet<()>,
     guests: Option<runtime::Runtime>,
     brokers: BTreeMap<String, EmbeddedBroker>,
@@ -93,8 +100,10 @@ impl Daemon {
         let engine = Engine::new(&engine_settings(config, threads)).map_err(Error::Engine)?;
         let mut daemon = Self {
             stop: CancellationToken::new(),
+            stopped: Stopped::default(),
             shutdown_timeout: config.daemon.shutdown_timeout,
             handlers: JoinSet::new(),
+            names: HashMap::new(),
             components: JoinSet::new(),
             guests: Some(guests),
             brokers: BTreeMap::new(),
@@ -183,9 +192,8 @@ impl Daemon {
             guests,
             stop: self.stop.clone(),
         };
-        let name = handler.name.clone();
-        self.handlers
-            .spawn(async move { (name, running.run().await) });
+        let task = self.handlers.spawn(running.run());
+        self.names.insert(task.id(), handler.name.clone());
     }
 
     /// Where each handler stands.
@@ -207,15 +215,11 @@ impl Daemon {
 
     /// Waits until every handler has ended by itself, which happens only when all of them fail.
     /// Cancel-safe.
-    pub async fn failed(&mut self) -> Vec<(String, String)> {
-        let mut failed = Vec::new();
-        while let Some(ended) = self.handlers.join_next().await {
-            match ended {
-                Ok((name, left)) => failed.extend(left.failed.map(|why| (name, why))),
-                Err(error) => error!(%error, "a handler's task died"),
-            }
+    pub async fn failed(&mut self) {
+        while let Some(ended) = self.handlers.join_next_with_id().await {
+            let left = self.left(ended);
+            self.stopped.add(left);
         }
-        failed
     }
 
     /// Drains every handler, commits, and leaves the groups, within the configured time.
@@ -223,21 +227,16 @@ impl Daemon {
         info!(within = ?self.shutdown_timeout, "stopping: finishing what is under way");
         self.stop.cancel();
         let deadline = Instant::now() + self.shutdown_timeout;
-        let mut stopped = Stopped {
-            unfinished: 0,
-            failed: Vec::new(),
-            cut_short: false,
-        };
         while !self.handlers.is_empty() {
-            match tokio::time::timeout_at(deadline.into(), self.handlers.join_next()).await {
+            let next = self.handlers.join_next_with_id();
+            match tokio::time::timeout_at(deadline.into(), next).await {
                 Ok(None) => break,
-                Ok(Some(Ok((name, left)))) => {
-                    stopped.unfinished += left.unfinished;
-                    stopped.failed.extend(left.failed.map(|why| (name, why)));
+                Ok(Some(ended)) => {
+                    let left = self.left(ended);
+                    self.stopped.add(left);
                 }
-                Ok(Some(Err(error))) => error!(%error, "a handler's task died"),
                 Err(_) => {
-                    stopped.cut_short = true;
+                    self.stopped.cut_short = true;
                     break;
                 }
             }
@@ -247,7 +246,38 @@ impl Daemon {
         if let Some(guests) = self.guests.take() {
             guests.shutdown_background();
         }
-        stopped
+        std::mem::take(&mut self.stopped)
+    }
+
+    /// How a handler ended; one that died is a handler that failed.
+    fn left(&mut self, ended: Result<(task::Id, Left), JoinError>) -> (String, Left) {
+        let (id, left) = match ended {
+            Ok(ended) => ended,
+            Err(error) => {
+                let why = format!("its task died: {error}");
+                (
+                    error.id(),
+                    Left {
+                        unfinished: 0,
+                        failed: Some(why),
+                    },
+                )
+            }
+        };
+        let name = self.names.remove(&id).unwrap_or_default();
+        if let Some(why) = &left.failed {
+            error!(handler = %name, %why, "handler stopped for good");
+            self.status
+                .set(&name, Aspect::Life, Standing::Failed(why.clone()));
+        }
+        (name, left)
+    }
+}
+
+impl Stopped {
+    fn add(&mut self, (name, left): (String, Left)) {
+        self.unfinished += left.unfinished;
+        self.failed.extend(left.failed.map(|why| (name, why)));
     }
 }
 

@@ -92,8 +92,6 @@ impl Handler {
                     };
                 }
                 Ending::Failed(why) => {
-                    error!(handler = %self.shared.name, %why, "handler stopped for good");
-                    self.stand(Standing::Failed(why.clone()));
                     return Left {
                         unfinished: 0,
                         failed: Some(why),

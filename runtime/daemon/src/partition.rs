@@ -20,7 +20,9 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use pelton_dispatch::{Arrival, Attempt, CallId, Command, Event, Partition, Snapshot};
 use pelton_engine::{Call, Curtail, Outcome, Revision};
 use pelton_kafka::{Consumer, Epoch, Producer};
-use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
+use pelton_types::{
+    Failure, FailureKind, Message, Offset, Output, RevisionId, TopicPartition, Verdict,
+};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, trace, warn};
 
@@ -79,6 +81,7 @@ pub(crate) struct PartitionTask {
 
 struct Returned {
     call: CallId,
+    revision: RevisionId,
     attempts: Vec<Attempt>,
     outcomes: Vec<Outcome>,
     took: Duration,
@@ -203,6 +206,7 @@ impl Running {
     fn called(&mut self, returned: Returned) {
         let Returned {
             call,
+            revision,
             attempts,
             outcomes,
             took,
@@ -210,6 +214,7 @@ impl Running {
         self.under_way.remove(&call);
         let mut verdicts = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in attempts.iter().zip(outcomes) {
+            self.held.try_with(attempt.offset, revision);
             let verdict = match self.task.shared.forbidden_topic(&outcome.outputs) {
                 Some(failure) => Verdict::Failed(failure),
                 None => outcome.verdict,
@@ -337,6 +342,7 @@ impl Running {
                 .await;
             Some(Returned {
                 call,
+                revision: revision.id(),
                 attempts,
                 outcomes,
                 took: clock.now().saturating_sub(begun),
@@ -374,11 +380,9 @@ impl Running {
         warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, kind = %failure.kind,
             error = %failure.text, topic = %topic, "dead-lettering message");
         let revision = self
-            .task
-            .revision
-            .borrow()
-            .as_ref()
-            .map(|r| r.id().to_string())
+            .held
+            .tried_by(offset)
+            .map(|id| id.to_string())
             .unwrap_or_default();
         let why = dead_letter::Why {
             group: &shared.group,

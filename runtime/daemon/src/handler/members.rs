@@ -147,7 +147,7 @@ impl Members {
             if let Some(member) = self.take(&partition, epoch) {
                 // A task that has ended on its own is joined below all the same.
                 let _ = member.inbox.send(tell()).await;
-                leaving.insert(member.task, partition);
+                leaving.insert(member.task, (partition, member));
             }
         }
         let mut ended = Vec::new();
@@ -155,7 +155,7 @@ impl Members {
             match self.tasks.join_next_with_id().await {
                 None => break,
                 Some(Ok((id, end))) => {
-                    ended.extend(leaving.remove(&id).map(|partition| (partition, end)))
+                    ended.extend(leaving.remove(&id).map(|(partition, _)| (partition, end)))
                 }
                 Some(Err(error)) => {
                     leaving.remove(&error.id());

@@ -2,25 +2,59 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use pelton_types::{Message, Offset};
+use pelton_types::{Message, Offset, RevisionId};
 
 /// Messages in the order of their offsets.
 #[derive(Default)]
-pub(super) struct Held(VecDeque<Arc<Message>>);
+pub(super) struct Held(VecDeque<Item>);
+
+struct Item {
+    message: Arc<Message>,
+    /// Which revision was last given the message.
+    tried_by: Option<RevisionId>,
+}
 
 impl Held {
+    /// Takes fetched messages. What lies at or below what is held already was fetched again, and is left out.
     pub(super) fn extend(&mut self, messages: Vec<Message>) {
-        self.0.extend(messages.into_iter().map(Arc::new));
+        for message in messages {
+            if self
+                .0
+                .back()
+                .is_none_or(|last| last.message.offset < message.offset)
+            {
+                self.0.push_back(Item {
+                    message: Arc::new(message),
+                    tried_by: None,
+                });
+            }
+        }
     }
 
     pub(super) fn message(&self, offset: Offset) -> Option<Arc<Message>> {
-        let at = self.0.binary_search_by_key(&offset, |m| m.offset).ok()?;
-        self.0.get(at).cloned()
+        Some(self.0.get(self.position(offset)?)?.message.clone())
+    }
+
+    pub(super) fn tried_by(&self, offset: Offset) -> Option<RevisionId> {
+        self.0.get(self.position(offset)?)?.tried_by
+    }
+
+    /// Notes which revision was given the message.
+    pub(super) fn try_with(&mut self, offset: Offset, revision: RevisionId) {
+        if let Some(item) = self.position(offset).and_then(|at| self.0.get_mut(at)) {
+            item.tried_by = Some(revision);
+        }
     }
 
     /// Drops every message below `below`.
     pub(super) fn release(&mut self, below: Offset) {
-        let finished = self.0.partition_point(|m| m.offset < below);
+        let finished = self.0.partition_point(|item| item.message.offset < below);
         self.0.drain(..finished);
+    }
+
+    fn position(&self, offset: Offset) -> Option<usize> {
+        self.0
+            .binary_search_by_key(&offset, |item| item.message.offset)
+            .ok()
     }
 }

@@ -1,11 +1,13 @@
 //! What goes in comes out: null and empty, headers, timestamps, partitions.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use pelton_kafka::{Mailbox, Outgoing, SendError};
 use pelton_types::{Header, Timestamp};
 
-use crate::support::{Member, broker, deliveries, plain, producer, producer_with, settings};
+use crate::support::{
+    Member, PATIENCE, broker, deliveries, plain, producer, producer_with, settings,
+};
 
 #[tokio::test]
 async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
@@ -56,7 +58,7 @@ async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
             .iter()
             .all(|delivery| delivery.result.is_ok())
     );
-    assert_eq!(producer.in_flight(), 0);
+    assert!(producer.flush(Instant::now() + PATIENCE).await);
 
     let mut member = Member::start(settings(&broker, "t"));
     member.until_messages(3).await;
@@ -182,7 +184,7 @@ async fn what_can_never_be_written_is_refused_with_a_reason() {
             "{outgoing:?}: {refused:?}"
         );
     }
-    assert_eq!(producer.in_flight(), 0);
+    assert!(producer.flush(Instant::now() + PATIENCE).await);
     assert!(mailbox.take_now().is_empty());
 }
 
