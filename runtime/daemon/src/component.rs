@@ -39,8 +39,17 @@ struct Keeping {
     machine: Revisions,
     file: ComponentFile,
     jobs: JoinSet<Job>,
+    /// What the job under way is about: there is one at a time.
+    at: Option<At>,
     seen: Option<(Digest, Bytes)>,
     loaded: HashMap<RevisionId, Revision>,
+}
+
+/// What a piece of work in the background is about.
+#[derive(Clone, Copy)]
+enum At {
+    Load(Digest),
+    Trial(RevisionId),
 }
 
 /// What a piece of work in the background came to.
@@ -64,6 +73,7 @@ impl Component {
             machine: Revisions::default(),
             file,
             jobs: JoinSet::new(),
+            at: None,
             seen: None,
             loaded: HashMap::new(),
         };
@@ -119,9 +129,17 @@ impl Keeping {
                 revision,
                 result: Err(why),
             }) => self.apply(Event::TrialFailed { revision, why }),
-            Err(error) => {
-                error!(handler = %self.component.shared.name, %error, "loading a component died")
-            }
+            Err(error) => match self.at.take() {
+                Some(At::Load(digest)) => self.apply(Event::Refused {
+                    digest,
+                    why: format!("loading it died: {error}"),
+                }),
+                Some(At::Trial(revision)) => self.apply(Event::TrialFailed {
+                    revision,
+                    why: format!("its trial died: {error}"),
+                }),
+                None => {}
+            },
         }
     }
 
@@ -179,6 +197,7 @@ impl Keeping {
         info!(handler = %self.component.shared.name, bytes = bytes.len(), "compiling component");
         let begun = Instant::now();
         let name = self.component.shared.name.clone();
+        self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = engine.load(&bytes, &env).map_err(|error| error.to_string());
             info!(handler = %name, took = ?begun.elapsed(), "component compiled");
@@ -190,6 +209,7 @@ impl Keeping {
         let Some(revision) = self.loaded.get(&id).cloned() else {
             return;
         };
+        self.at = Some(At::Trial(id));
         let trial = async move {
             Job::Tried {
                 revision: id,

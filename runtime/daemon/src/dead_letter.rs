@@ -10,6 +10,13 @@ const PREFIX: &str = "pelton-dlq-";
 /// Longest error text in a header, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
+/// The largest message that a broker takes unless it is told otherwise.
+const LARGEST: usize = 1_048_576;
+/// What a batch takes besides its one message's key, value and headers.
+const BATCH_OVERHEAD: usize = 4096;
+/// Room for the header that says what was cut.
+const CUT_HEADER_BYTES: usize = 256;
+
 /// Why a message is dead-lettered, and where.
 pub(crate) struct Why<'a> {
     pub group: &'a str,
@@ -20,7 +27,7 @@ pub(crate) struct Why<'a> {
 }
 
 /// The dead letter of a message.
-pub(crate) fn output(message: &Message, why: &Why<'_>) -> Output {
+pub(crate) fn output(message: &Message, why: &Why<'_>, largest: usize) -> Output {
     let mut headers: Vec<Header> = message
         .headers
         .iter()
@@ -30,14 +37,46 @@ pub(crate) fn output(message: &Message, why: &Why<'_>) -> Output {
     headers.extend(
         added(message, why).map(|(name, value)| Header::new(format!("{PREFIX}{name}"), value)),
     );
-    Output {
+    let mut letter = Output {
         topic: None,
         partition: None,
         timestamp: message.timestamp.millis(),
         key: message.key.clone(),
         value: message.value.clone(),
         headers,
+    };
+    cut(&mut letter, largest);
+    letter
+}
+
+/// Cuts what does not fit, and says so: first the value, then the message's own headers.
+fn cut(letter: &mut Output, largest: usize) {
+    let Some(over) = letter.size().checked_sub(largest).filter(|over| *over > 0) else {
+        return;
+    };
+    if let Some(value) = &letter.value {
+        let kept = value.len().saturating_sub(over + CUT_HEADER_BYTES);
+        let text = format!("value: the first {kept} of {} bytes", value.len());
+        letter.value = Some(value.slice(..kept));
+        letter
+            .headers
+            .push(Header::new(format!("{PREFIX}cut"), text));
     }
+    if letter.size() > largest {
+        letter
+            .headers
+            .retain(|h| h.name.starts_with(PREFIX.as_bytes()));
+        let text = "headers: all of the message's own";
+        letter
+            .headers
+            .push(Header::new(format!("{PREFIX}cut"), text));
+    }
+}
+
+/// The largest dead letter, where topics take batches of so many bytes.
+pub(crate) fn largest(batch: Option<u32>) -> usize {
+    let batch = batch.map_or(LARGEST, |bytes| LARGEST.min(bytes as usize));
+    batch.saturating_sub(BATCH_OVERHEAD)
 }
 
 fn added(message: &Message, why: &Why<'_>) -> impl Iterator<Item = (&'static str, String)> {
@@ -90,6 +129,7 @@ mod tests {
                 attempts: 5,
                 failure: &failure,
             },
+            largest(None),
         )
     }
 
@@ -149,5 +189,23 @@ mod tests {
     fn cuts_a_long_text_at_a_character() {
         let letter = letter(&message(Vec::new()), &"é".repeat(3_000));
         assert_eq!(header(&letter, "pelton-dlq-error-text").len(), 4096);
+    }
+
+    #[test]
+    fn a_letter_that_would_be_too_large_is_cut_and_says_so() {
+        let size = 1_048_576;
+        let mut large = message(vec![Header::new("kept", "1")]);
+        large.value = Some(vec![b'x'; size].into());
+        let short = letter(&large, "too large");
+        assert!(short.size() <= largest(None));
+        let kept = short.value.as_ref().unwrap().len();
+        assert!(kept > size - 10_000, "{kept}");
+        let said = format!("value: the first {kept} of {size} bytes");
+        assert_eq!(header(&short, "pelton-dlq-cut"), said.as_bytes());
+        assert_eq!(header(&short, "kept"), b"1");
+        let mut headers = message(vec![Header::new("h", vec![b'x'; size])]);
+        headers.value = None;
+        let short = letter(&headers, "too large");
+        assert_eq!((short.size() <= largest(None), &short.value), (true, &None));
     }
 }

@@ -21,7 +21,10 @@ use tracing::{error, info, warn};
 
 use self::members::Members;
 pub(crate) use self::shared::{Broken, Shared, Trouble};
-use crate::status::{Aspect, Standing, Status};
+use crate::{
+    dead_letter,
+    status::{Aspect, Standing, Status},
+};
 
 /// How long to wait before beginning anew after the producer broke.
 const BEGIN_AGAIN: Duration = Duration::from_secs(1);
@@ -82,7 +85,7 @@ impl Handler {
                 .await
             {
                 None => Ending::Stopped { unfinished: 0 },
-                Some(()) => self.membership().await,
+                Some(largest_batch) => self.membership(largest_batch).await,
             };
             match ending {
                 Ending::Stopped { unfinished } => {
@@ -111,8 +114,8 @@ impl Handler {
         self.status.set(&self.shared.name, Aspect::Life, standing);
     }
 
-    /// Waits for a component, then for the broker and the topics it writes to.
-    async fn get_ready(&mut self) {
+    /// Waits for a component, then for the broker and the topics it writes to. Returns the largest batch these take.
+    async fn get_ready(&mut self) -> Option<u32> {
         if self.revision.borrow().is_none() {
             self.stand(Standing::Waiting(format!(
                 "no component that can run in {}",
@@ -123,21 +126,32 @@ impl Handler {
                 std::future::pending::<()>().await;
             }
         }
-        topics::wait_for_written(self).await;
+        topics::wait_for_written(self).await
     }
 
     /// One life as a member of the group.
-    async fn membership(&mut self) -> Ending {
+    async fn membership(&mut self, largest_batch: Option<u32>) -> Ending {
         let consumer = Consumer::start(shared::consumer_settings(&self.config, &self.connection));
-        let producer = Producer::start(shared::producer_settings(&self.config, &self.connection));
+        let producer = Producer::start(shared::producer_settings(
+            &self.config,
+            &self.connection,
+            largest_batch,
+        ));
         let ((consumer, mut events), producer) = match (consumer, producer) {
             (Ok(consumer), Ok(producer)) => (consumer, producer),
             (Err(error), _) | (_, Err(error)) => return Ending::Failed(error.to_string()),
         };
         info!(handler = %self.shared.name, group = %self.shared.group, "joining the group");
         self.stand(Standing::Running);
+        self.status.forget_troubles(&self.shared.name);
         let trouble = Trouble::default();
-        let mut members = Members::new(self, consumer.clone(), producer.clone(), trouble.clone());
+        let mut members = Members::new(
+            self,
+            consumer.clone(),
+            producer.clone(),
+            trouble.clone(),
+            dead_letter::largest(largest_batch),
+        );
         let mut health = producer.health();
         let mut ending = None;
         loop {
@@ -148,7 +162,10 @@ impl Handler {
                 },
                 () = self.stop.cancelled(), if ending.is_none() => Happened::Stop,
                 broken = trouble.happened(), if ending.is_none() => Happened::Broken(broken),
-                Ok(()) = health.changed() => Happened::Health(health.borrow_and_update().clone()),
+                changed = health.changed(), if ending.is_none() => match changed {
+                    Ok(()) => Happened::Health(health.borrow_and_update().clone()),
+                    Err(_) => Happened::Broken(Broken::Producer("its thread died".to_owned())),
+                },
                 () = members.ended_by_themselves() => continue,
             };
             match happened {
@@ -159,6 +176,7 @@ impl Handler {
                 Happened::Health(health) => self.producer_health(health, &trouble),
                 Happened::Stop => {
                     ending = Some(Ending::Stopped { unfinished: 0 });
+                    members.begin_stop();
                     consumer.stop();
                 }
                 Happened::Broken(what) => {
@@ -181,7 +199,10 @@ impl Handler {
     async fn event(&self, members: &mut Members, event: ConsumerEvent) {
         let name = &self.shared.name;
         match event {
-            ConsumerEvent::Assigned(assignments) => members.assign(assignments),
+            ConsumerEvent::Assigned(assignments) => {
+                self.status.clear(name, Aspect::Overtaken);
+                members.assign(assignments);
+            }
             ConsumerEvent::Revoked {
                 partitions,
                 deadline,
@@ -189,6 +210,7 @@ impl Handler {
             } => {
                 let finals = members.revoke(partitions, deadline).await;
                 if !done.finish(finals) {
+                    members.left_uncommitted();
                     warn!(handler = %name, "partitions were given up before their work had ended: what was in flight is repeated by their next owner");
                 }
             }
@@ -221,14 +243,14 @@ impl Handler {
                 range,
                 ..
             } => self.overtaken(&partition, wanted, range),
-            ConsumerEvent::Trouble { text, .. } => {
+            ConsumerEvent::Trouble { class, text } => {
                 warn!(handler = %name, "{text}");
                 self.status
-                    .set(name, Aspect::Input, Standing::Troubled(text));
+                    .set(name, Aspect::Input(class), Standing::Troubled(text));
             }
-            ConsumerEvent::Recovered { .. } => {
+            ConsumerEvent::Recovered { class } => {
                 info!(handler = %name, "the consumer's trouble is over");
-                self.status.clear(name, Aspect::Input);
+                self.status.clear(name, Aspect::Input(class));
             }
             ConsumerEvent::Fatal(_) => {}
         }

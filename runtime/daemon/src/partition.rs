@@ -33,7 +33,7 @@ use self::{
 use crate::{
     clock::Clock,
     dead_letter,
-    handler::{Shared, Trouble},
+    handler::{Broken, Shared, Trouble},
     metrics::PartitionFigures,
     recording::Recording,
 };
@@ -64,6 +64,8 @@ pub(crate) struct Ended {
     pub next: Option<Offset>,
     /// Messages begun but not finished: the next owner repeats them.
     pub unfinished: u32,
+    /// Outputs of it are still in the producer: sent later, they would stand behind the next owner's newer ones.
+    pub unanswered: bool,
 }
 
 /// What a partition's task is made from.
@@ -74,6 +76,8 @@ pub(crate) struct PartitionTask {
     pub consumer: Consumer,
     pub producer: Producer,
     pub trouble: Trouble,
+    /// The largest dead letter that is taken, in bytes.
+    pub letter_bytes: usize,
     pub revision: watch::Receiver<Option<Revision>>,
     /// Where the task leaves what it was asked to report.
     pub report: Arc<Mutex<Option<Snapshot>>>,
@@ -97,9 +101,17 @@ struct Running {
     returned: HashMap<Offset, Vec<Output>>,
     calls: FuturesUnordered<BoxFuture<'static, Option<Returned>>>,
     under_way: HashMap<CallId, UnderWay>,
+    /// A call that waits until the producer has taken the outputs of those before.
+    deferred: Option<Deferred>,
     timer: Option<Duration>,
     recording: Option<Recording>,
     ended: Option<Ended>,
+}
+
+struct Deferred {
+    call: CallId,
+    attempts: Vec<Attempt>,
+    fresh: bool,
 }
 
 struct UnderWay {
@@ -122,12 +134,14 @@ impl PartitionTask {
             returned: HashMap::new(),
             calls: FuturesUnordered::new(),
             under_way: HashMap::new(),
+            deferred: None,
             timer: None,
             recording,
             ended: None,
         };
         loop {
-            if let Some(ended) = running.ended.take() {
+            if let Some(mut ended) = running.ended.take() {
+                ended.unanswered = running.outbox.is_open();
                 return ended;
             }
             if !running.turn(&mut inbox).await {
@@ -141,6 +155,9 @@ impl PartitionTask {
 impl Running {
     /// Waits for one thing to happen and handles it; false once the supervisor is gone.
     async fn turn(&mut self, inbox: &mut mpsc::Receiver<Inbox>) -> bool {
+        if !self.outbox.is_blocked() {
+            self.begin_deferred();
+        }
         let timer = self.timer.map(|at| self.clock.instant(at));
         let (blocked, room) = (self.outbox.is_blocked(), self.outbox.room());
         tokio::select! {
@@ -183,17 +200,33 @@ impl Running {
                 deadline: self.clock.at(deadline),
             }),
             Inbox::Lost => {
+                let snapshot = self.machine.snapshot();
+                let begun = snapshot.calling + snapshot.in_delivery + snapshot.retrying;
                 self.apply(Event::Lost);
-                self.ended.get_or_insert_with(Ended::default);
+                self.ended.get_or_insert(Ended {
+                    next: None,
+                    unfinished: u32::try_from(begun).unwrap_or(u32::MAX),
+                    unanswered: false,
+                });
             }
             Inbox::Report { high } => self.report(high),
         }
     }
 
     fn settled(&mut self, settled: Vec<Settled>) {
-        for Settled { offset, refused } in settled {
+        for Settled {
+            offset,
+            letter,
+            refused,
+        } in settled
+        {
             self.apply(match refused {
-                None => Event::Delivered { offset },
+                None => {
+                    if letter {
+                        self.task.shared.metrics.ended("dead-lettered");
+                    }
+                    Event::Delivered { offset }
+                }
                 Some(text) => {
                     warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
                         "an output was refused for good");
@@ -256,13 +289,22 @@ impl Running {
                 call,
                 messages,
                 fresh,
-            } => self.call(call, messages, fresh),
+            } => {
+                self.deferred = Some(Deferred {
+                    call,
+                    attempts: messages,
+                    fresh,
+                })
+            }
             Command::Curtail { call } => {
+                // A call that is curtailed before it begins answers at once, and holds up no drain.
+                self.begin_deferred();
                 if let Some(under_way) = self.under_way.get(&call) {
                     under_way.curtail.curtail();
                 }
             }
             Command::Cancel { call } => {
+                self.deferred.take_if(|deferred| deferred.call == call);
                 if let Some(under_way) = self.under_way.remove(&call) {
                     under_way.cancel.cancel();
                 }
@@ -300,7 +342,13 @@ impl Running {
             Command::PauseFetch => consumer.pause(partition, epoch),
             Command::ResumeFetch => consumer.resume(partition, epoch),
             Command::SetTimer { at } => self.timer = Some(at),
-            Command::Drained { next, unfinished } => self.ended = Some(Ended { next, unfinished }),
+            Command::Drained { next, unfinished } => {
+                self.ended = Some(Ended {
+                    next,
+                    unfinished,
+                    unanswered: false,
+                })
+            }
             Command::Halt {
                 offset,
                 attempts,
@@ -309,7 +357,15 @@ impl Running {
         }
     }
 
-    fn call(&mut self, call: CallId, attempts: Vec<Attempt>, fresh: bool) {
+    fn begin_deferred(&mut self) {
+        let Some(Deferred {
+            call,
+            attempts,
+            fresh,
+        }) = self.deferred.take()
+        else {
+            return;
+        };
         let curtail = Curtail::new();
         let cancel = tokio_util::sync::CancellationToken::new();
         self.under_way.insert(
@@ -323,6 +379,10 @@ impl Running {
             .iter()
             .filter_map(|a| Some((self.held.message(a.offset)?, a.attempt)))
             .collect();
+        if messages.len() != attempts.len() {
+            // A verdict would go to another message than it was given for.
+            return self.task.trouble.happened_to(Broken::Task);
+        }
         let mut revision = self.task.revision.clone();
         let clock = self.clock;
         let run = async move {
@@ -367,7 +427,7 @@ impl Running {
         outgoing.iter().for_each(|to| {
             show::output(&self.task.shared.name, &message.id(), &to.topic, &to.output)
         });
-        self.outbox.send(offset, outgoing);
+        self.outbox.send(offset, false, outgoing);
     }
 
     fn dead_letter(&mut self, offset: Offset, attempts: u32, failure: &Failure) {
@@ -376,7 +436,6 @@ impl Running {
         else {
             return;
         };
-        shared.metrics.ended("dead-lettered");
         warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, kind = %failure.kind,
             error = %failure.text, topic = %topic, "dead-lettering message");
         let revision = self
@@ -393,9 +452,9 @@ impl Running {
         };
         let letter = Addressed {
             topic: topic.clone(),
-            output: dead_letter::output(&message, &why),
+            output: dead_letter::output(&message, &why, self.task.letter_bytes),
         };
-        self.outbox.send(offset, vec![letter]);
+        self.outbox.send(offset, true, vec![letter]);
     }
 
     fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {

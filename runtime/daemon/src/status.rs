@@ -5,6 +5,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use pelton_kafka::TroubleClass;
 use serde::Serialize;
 
 /// Where a handler stands.
@@ -29,7 +30,7 @@ pub struct Status(Arc<Mutex<BTreeMap<String, BTreeMap<Aspect, Standing>>>>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Aspect {
     Life,
-    Input,
+    Input(TroubleClass),
     Output,
     Stuck,
     Overtaken,
@@ -49,6 +50,15 @@ impl Status {
             && let Some(standings) = all.get_mut(handler)
         {
             standings.remove(&aspect);
+        }
+    }
+
+    /// Forgets what an earlier life of the handler was troubled by.
+    pub(crate) fn forget_troubles(&self, handler: &str) {
+        if let Ok(mut all) = self.0.lock()
+            && let Some(standings) = all.get_mut(handler)
+        {
+            standings.retain(|aspect, _| *aspect == Aspect::Life);
         }
     }
 

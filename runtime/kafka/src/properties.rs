@@ -89,6 +89,8 @@ pub(crate) fn producer(settings: &ProducerSettings) -> Result<ClientConfig, Erro
     let mut config = common(&settings.bootstrap, &settings.client_id);
     config
         .set("linger.ms", "5")
+        // What Java's producers send at most, so that what they sent passes through.
+        .set("message.max.bytes", "1048576")
         // How soon a topic that was missing is noticed; messages to it are refused until then.
         .set("topic.metadata.refresh.interval.ms", "30000");
     if let Some(messages) = settings.queue_messages {

@@ -46,6 +46,7 @@ struct Template {
     consumer: Consumer,
     producer: Producer,
     trouble: Trouble,
+    letter_bytes: usize,
     revision: tokio::sync::watch::Receiver<Option<pelton_engine::Revision>>,
 }
 
@@ -55,6 +56,7 @@ impl Members {
         consumer: Consumer,
         producer: Producer,
         trouble: Trouble,
+        letter_bytes: usize,
     ) -> Self {
         Self {
             shared: handler.shared.clone(),
@@ -64,6 +66,7 @@ impl Members {
                 consumer,
                 producer,
                 trouble,
+                letter_bytes,
                 revision: handler.revision.clone(),
             },
             members: HashMap::new(),
@@ -92,6 +95,7 @@ impl Members {
                 consumer: self.template.consumer.clone(),
                 producer: self.template.producer.clone(),
                 trouble: self.template.trouble.clone(),
+                letter_bytes: self.template.letter_bytes,
                 revision: self.template.revision.clone(),
                 report: Arc::clone(&report),
             };
@@ -117,6 +121,7 @@ impl Members {
         self.shared.metrics.rebalanced();
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
         let ended = self.give_up(partitions, || Inbox::Drain { deadline }).await;
+        self.purge_unanswered(&ended);
         let unfinished: u32 = ended.iter().map(|(_, ended)| ended.unfinished).sum();
         if unfinished > 0 {
             self.unfinished += unfinished;
@@ -134,7 +139,10 @@ impl Members {
         self.shared.metrics.rebalanced();
         warn!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)),
             "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
-        self.give_up(partitions, || Inbox::Lost).await;
+        let ended = self.give_up(partitions, || Inbox::Lost).await;
+        self.purge_unanswered(&ended);
+        self.unfinished += ended.iter().map(|(_, ended)| ended.unfinished).sum::<u32>();
+        self.status.clear(&self.shared.name, Aspect::Stuck);
     }
 
     async fn give_up(
@@ -145,9 +153,12 @@ impl Members {
         let mut leaving = HashMap::new();
         for (partition, epoch) in partitions {
             if let Some(member) = self.take(&partition, epoch) {
-                // A task that has ended on its own is joined below all the same.
-                let _ = member.inbox.send(tell()).await;
-                leaving.insert(member.task, (partition, member));
+                // A closed inbox means that the task has died, and was joined already.
+                if member.inbox.send(tell()).await.is_ok() {
+                    leaving.insert(member.task, (partition, member));
+                } else {
+                    self.forget(&partition);
+                }
             }
         }
         let mut ended = Vec::new();
@@ -155,7 +166,10 @@ impl Members {
             match self.tasks.join_next_with_id().await {
                 None => break,
                 Some(Ok((id, end))) => {
-                    ended.extend(leaving.remove(&id).map(|(partition, _)| (partition, end)))
+                    if let Some((partition, _)) = leaving.remove(&id) {
+                        self.forget(&partition);
+                        ended.push((partition, end));
+                    }
                 }
                 Some(Err(error)) => {
                     leaving.remove(&error.id());
@@ -170,10 +184,31 @@ impl Members {
         if self.members.get(partition)?.epoch != epoch {
             return None;
         }
-        self.shared
-            .metrics
-            .forget(&partition.topic, partition.partition);
         self.members.remove(partition)
+    }
+
+    /// Another daemon reports the partition now.
+    fn forget(&self, TopicPartition { topic, partition }: &TopicPartition) {
+        self.shared.metrics.forget(topic, *partition);
+    }
+
+    /// Sees to it that outputs of partitions that were given up don't land behind the next owner's newer ones.
+    /// What is purged of kept partitions is produced again by a new life of the handler.
+    fn purge_unanswered(&self, ended: &[(TopicPartition, Ended)]) {
+        if ended.iter().any(|(_, ended)| ended.unanswered) {
+            self.template.producer.purge();
+            self.template.trouble.happened_to(Broken::Stale);
+        }
+    }
+
+    /// From here on only what the stop leaves unfinished counts.
+    pub(super) fn begin_stop(&mut self) {
+        self.unfinished = 0;
+    }
+
+    /// Something that should have been committed at the end was not.
+    pub(super) fn left_uncommitted(&mut self) {
+        self.unfinished += 1;
     }
 
     /// Hands fetched messages to their partition's task.
@@ -271,8 +306,8 @@ impl Members {
             .iter()
             .map(|(p, m)| (p.clone(), m.epoch))
             .collect();
-        self.give_up(left, || Inbox::Lost).await;
-        self.unfinished
+        let ended = self.give_up(left, || Inbox::Lost).await;
+        self.unfinished + ended.iter().map(|(_, ended)| ended.unfinished).sum::<u32>()
     }
 }
 

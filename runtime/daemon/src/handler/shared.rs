@@ -126,17 +126,29 @@ pub(super) fn consumer_settings(
     }
 }
 
-/// The settings of a handler's producer.
+/// What a producer's queue holds at most, for each handler.
+const PRODUCER_QUEUE_BYTES: u64 = 64 << 20;
+/// librdkafka's own limit of a batch.
+const LARGEST_BATCH: u32 = 1_000_000;
+
+/// The settings of a handler's producer. No batch is larger than what every topic it writes to takes.
 pub(super) fn producer_settings(
     handler: &config::Handler,
     connection: &Connection,
+    largest_batch: Option<u32>,
 ) -> ProducerSettings {
+    let mut properties = connection.with(&handler.producer_properties);
+    if let Some(bytes) = largest_batch {
+        // A broker refuses a batch as a whole, and librdkafka does not split it: innocent messages would go with it.
+        let bytes = bytes.min(LARGEST_BATCH).to_string();
+        properties.entry("batch.size".to_owned()).or_insert(bytes);
+    }
     ProducerSettings {
         bootstrap: connection.bootstrap.clone(),
         client_id: client_id(handler),
         queue_messages: None,
-        queue_bytes: None,
-        properties: connection.with(&handler.producer_properties),
+        queue_bytes: Some(PRODUCER_QUEUE_BYTES),
+        properties,
     }
 }
 
@@ -174,6 +186,8 @@ pub(crate) enum Broken {
     Producer(String),
     #[error("a partition's task died")]
     Task,
+    #[error("outputs of partitions that were given up were still on their way")]
+    Stale,
 }
 
 /// Told by a partition when its handler can't go on; heard by the handler.

@@ -15,11 +15,12 @@ const LOOK_AGAIN: Duration = Duration::from_secs(2);
 const ASK: Duration = Duration::from_secs(5);
 
 /// Waits until the brokers answer and every output and dead-letter topic is there. Says once what it waits for.
-pub(super) async fn wait_for_written(handler: &Handler) {
+/// Returns the largest batch that all of them take, in bytes, where the brokers tell.
+pub(super) async fn wait_for_written(handler: &Handler) -> Option<u32> {
     let mut said = None;
     loop {
         match look(handler).await {
-            Ok(()) => return,
+            Ok(largest) => return largest,
             Err(why) => {
                 if said.as_ref() != Some(&why.to_string()) {
                     say(handler, &why);
@@ -53,7 +54,7 @@ fn say(handler: &Handler, missing: &Missing) {
     }
 }
 
-async fn look(handler: &Handler) -> Result<(), Missing> {
+async fn look(handler: &Handler) -> Result<Option<u32>, Missing> {
     let connection = &handler.connection;
     let brokers = |why: pelton_kafka::Error| Missing::Brokers {
         bootstrap: connection.bootstrap.clone(),
@@ -87,5 +88,12 @@ async fn look(handler: &Handler) -> Result<(), Missing> {
             })?;
         info!(handler = %handler.shared.name, topic, "topic created");
     }
-    Ok(())
+    let mut smallest = None;
+    for topic in handler.config.written_topics() {
+        // Asking may be forbidden; then librdkafka's own limit holds.
+        if let Ok(Some(bytes)) = admin.max_message_bytes(topic).await {
+            smallest = Some(smallest.map_or(bytes, |least: u32| least.min(bytes)));
+        }
+    }
+    Ok(smallest)
 }

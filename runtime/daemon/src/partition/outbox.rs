@@ -22,12 +22,15 @@ pub(crate) struct Addressed {
 /// All outputs of a message are answered for.
 pub(super) struct Settled {
     pub offset: Offset,
+    /// Whether it was a dead letter.
+    pub letter: bool,
     /// What was refused for good, if anything.
     pub refused: Option<String>,
 }
 
 struct Ticket {
     offset: Offset,
+    letter: bool,
     outstanding: usize,
     refused: Option<String>,
 }
@@ -56,13 +59,14 @@ impl Outbox {
     }
 
     /// Hands the outputs of one message to the producer.
-    pub(super) fn send(&mut self, offset: Offset, outputs: Vec<Addressed>) {
+    pub(super) fn send(&mut self, offset: Offset, letter: bool, outputs: Vec<Addressed>) {
         let ticket = self.next_ticket;
         self.next_ticket += 1;
         self.tickets.insert(
             ticket,
             Ticket {
                 offset,
+                letter,
                 outstanding: outputs.len(),
                 refused: None,
             },
@@ -70,6 +74,11 @@ impl Outbox {
         self.waiting
             .extend(outputs.into_iter().map(|output| (ticket, output)));
         self.send_waiting();
+    }
+
+    /// Whether anything handed over is not answered yet.
+    pub(super) fn is_open(&self) -> bool {
+        !self.tickets.is_empty()
     }
 
     /// Whether outputs wait for room in the producer's queue.
@@ -141,10 +150,17 @@ impl Outbox {
         }
         if open.outstanding == 0
             && let Some(Ticket {
-                offset, refused, ..
+                offset,
+                letter,
+                refused,
+                ..
             }) = self.tickets.remove(&ticket)
         {
-            self.settled.push(Settled { offset, refused });
+            self.settled.push(Settled {
+                offset,
+                letter,
+                refused,
+            });
         }
     }
 }

@@ -78,9 +78,22 @@ pub(super) fn start(
     };
     thread::Builder::new()
         .name("pelton-consumer".to_owned())
-        .spawn(move || poll.run())
+        .spawn(move || {
+            let _end = EndOnDrop(poll.shared.clone());
+            poll.run();
+        })
         .map_err(Error::Thread)?;
     Ok((shared, receiver))
+}
+
+/// Says that the consumer is over however its thread ends, so that nobody waits for it in vain.
+struct EndOnDrop(Arc<Shared>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        drop(self.0.give_up_queue());
+        self.0.end();
+    }
 }
 
 /// Everything the poll thread knows.
@@ -234,6 +247,15 @@ impl Poll {
             Some(Code::PollExceeded) => {
                 // What follows is that the partitions are lost, which is told as such.
                 tracing::warn!(reason = %event.reason(), "polling stood still for too long, the group goes on without");
+            }
+            // librdkafka goes on behind what it can't read, and the watermark would pass it.
+            Some(Code::BadMessage | Code::InvalidMessage) => {
+                let reason = event.reason();
+                self.over = Some(Error::Fatal {
+                    text: format!(
+                        "fetched data can't be read, and going on would skip it: {reason}"
+                    ),
+                });
             }
             Some(code) => self.trouble(code, &event.reason()),
             None => {}

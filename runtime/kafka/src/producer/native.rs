@@ -132,7 +132,7 @@ impl Native {
                 self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
                 return raw::produce(client, topic, &outgoing, receipt).map_err(
                     |Unsent { code, text }| {
-                        self.shared.settle(1);
+                        self.shared.untake();
                         send_error(client, code, text)
                     },
                 );
@@ -208,7 +208,14 @@ impl Shared {
         }
     }
 
-    /// Counts messages that are answered, or were not taken after all.
+    /// A message was not taken after all. That frees no room, so whoever waits for room sleeps on.
+    fn untake(&self) {
+        if self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.answered.notify_waiters();
+        }
+    }
+
+    /// Counts messages that are answered.
     fn settle(&self, count: usize) {
         self.in_flight.fetch_sub(count, Ordering::AcqRel);
         self.answered.notify_waiters();
