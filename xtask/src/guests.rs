@@ -1,4 +1,4 @@
-//! The guests: the SDK, the stock plugins, the examples, and the components that the tests run.
+//! The guests: the SDK, the examples, and the components that the tests run.
 
 use std::{fs, time::Instant};
 

@@ -64,7 +64,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "guests",
         budget: 3,
-        about: "the SDK, the stock plugins, the examples and the hostile guests build and pass their own tests",
+        about: "the SDK, the examples and the hostile guests build and pass their own tests",
         work: Work::Own(guests::check),
     },
     Suite {

@@ -2,13 +2,13 @@
 
 use std::{fmt, time::Duration};
 
-/// Where a message was first written. The same however often it is delivered, also when it comes back through
-/// a retry topic or a redrive: use its text as an idempotency key.
+/// Where a message stands. The same however often it is delivered: use its text as an idempotency key.
+/// (A message that is written again, to whatever topic, is another message.)
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct MessageId {
-    /// The topic of origin.
+    /// Its topic.
     pub topic: String,
-    /// The partition of origin.
+    /// Its partition.
     pub partition: i32,
     /// The offset there.
     pub offset: i64,

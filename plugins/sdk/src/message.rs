@@ -32,8 +32,7 @@ impl<'a> Message<'a> {
         self.message.partition
     }
 
-    /// The position in that partition. For an idempotency key use [`delivery::id`](crate::delivery::id), which
-    /// stays the same where a message comes back through a retry or a redrive.
+    /// The position in that partition. For an idempotency key use [`delivery::id`](crate::delivery::id).
     pub fn offset(&self) -> i64 {
         self.message.offset
     }

@@ -108,13 +108,13 @@ impl Message {
     }
 }
 
-/// The stable identity of a message: where it was first written. It stays the same when the message
-/// comes back through a retry or a redrive, so a handler can use it to recognise a repetition.
+/// The identity of a message: where it stands. The same however often it is delivered, so a handler can use
+/// it to recognise a repetition.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct MessageId {
-    /// The topic of origin.
+    /// Its topic.
     pub topic: Arc<str>,
-    /// The partition of origin.
+    /// Its partition.
     pub partition: i32,
     /// The offset there.
     pub offset: Offset,

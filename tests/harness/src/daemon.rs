@@ -284,15 +284,20 @@ impl Drop for TestDaemon {
         if std::thread::panicking() {
             return;
         }
+        let mut replayed = false;
         for life in 1..=self.lives {
             match replay::folder(&paths::recordings(self.folder(), life)) {
+                Ok(_) => replayed = true,
                 // A life without an assignment has nothing to replay.
-                Ok(_) | Err(replay::Error::Nothing { .. }) => {}
+                Err(replay::Error::Nothing { .. }) => {}
                 Err(error) => panic!(
                     "what dispatch did does not replay: {:#}",
                     anyhow::Error::from(error)
                 ),
             }
+        }
+        if !replayed && self.log_count("partitions assigned") > 0 {
+            panic!("partitions were assigned, and nothing of it is recorded");
         }
     }
 }

@@ -63,7 +63,8 @@ pub(crate) struct Handler {
     pub buffer: Buffer,
     /// How much is handed to the component in one call.
     pub batch: Batch,
-    /// Creates missing output and dead-letter topics. Not set: a missing one is an error at start.
+    /// Creates missing output and dead-letter topics. Not set: a missing one is reported at
+    /// start, and the handler waits for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub create_topics: Option<CreateTopics>,
     /// Anything librdkafka knows, for this handler's consumer, less what the daemon sets itself.

@@ -77,6 +77,9 @@ impl Members {
 
     /// Begins a task for each newly assigned partition.
     pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
+        if assignments.is_empty() {
+            return;
+        }
         self.shared.metrics.rebalanced();
         info!(handler = %self.shared.name, partitions = %list(assignments.iter().map(|a| &a.partition)),
             "partitions assigned");
