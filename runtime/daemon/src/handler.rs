@@ -26,8 +26,10 @@ use crate::{
     status::{Aspect, Standing, Status},
 };
 
-/// How long to wait before beginning anew after the producer broke.
+/// How long to wait before beginning anew; doubled each time, for every new beginning is a rebalance of the group.
 const BEGIN_AGAIN: Duration = Duration::from_secs(1);
+/// The longest such wait.
+const BEGIN_AGAIN_AT_MOST: Duration = Duration::from_secs(60);
 
 /// What a handler is run with.
 pub(crate) struct Handler {
@@ -69,14 +71,18 @@ pub(crate) struct Left {
 }
 
 enum Ending {
-    Stopped { unfinished: u32 },
-    Again,
+    Stopped {
+        unfinished: u32,
+    },
+    /// It begins anew after this.
+    Again(String),
     Failed(String),
 }
 
 impl Handler {
     /// Runs until stopped, or until something that can't mend itself.
     pub(crate) async fn run(mut self) -> Left {
+        let mut wait = BEGIN_AGAIN;
         loop {
             let ending = match self
                 .stop
@@ -100,11 +106,13 @@ impl Handler {
                         failed: Some(why),
                     };
                 }
-                Ending::Again => {
+                Ending::Again(why) => {
+                    self.stand(Standing::Waiting(format!("begins anew in {wait:?}: {why}")));
                     self.stop
                         .clone()
-                        .run_until_cancelled(tokio::time::sleep(BEGIN_AGAIN))
+                        .run_until_cancelled(tokio::time::sleep(wait))
                         .await;
+                    wait = BEGIN_AGAIN_AT_MOST.min(wait * 2);
                 }
             }
         }
@@ -182,7 +190,7 @@ impl Handler {
                 Happened::Broken(what) => {
                     error!(handler = %self.shared.name, %what,
                         "leaving the group to begin anew; nothing unacknowledged is committed");
-                    ending = Some(Ending::Again);
+                    ending = Some(Ending::Again(what.to_string()));
                     consumer.stop();
                 }
             }
@@ -190,7 +198,7 @@ impl Handler {
         consumer.stopped().await;
         let unfinished = members.finish().await;
         producer.close().await;
-        match ending.unwrap_or(Ending::Again) {
+        match ending.unwrap_or_else(|| Ending::Again("the consumer ended".to_owned())) {
             Ending::Stopped { .. } => Ending::Stopped { unfinished },
             other => other,
         }
@@ -230,7 +238,12 @@ impl Handler {
                 result,
             } => {
                 if let Err(error) = &result {
-                    warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+                    if members.owns(&partition, epoch) {
+                        warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+                    } else {
+                        members.left_uncommitted();
+                        error!(handler = %name, %partition, next, %error, "the last commit failed; what was finished since the one before is repeated by the next owner");
+                    }
                 }
                 members
                     .committed(&partition, epoch, next, result.is_ok())

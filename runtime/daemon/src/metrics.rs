@@ -88,14 +88,15 @@ impl Default for Metrics {
             in_flight: Family::default(),
             registry: Registry::default(),
         };
-        metrics.register(&mut registry);
+        metrics.register_counters(&mut registry);
+        metrics.register_gauges(&mut registry);
         metrics.registry = registry;
         metrics
     }
 }
 
 impl Metrics {
-    fn register(&self, r: &mut Registry) {
+    fn register_counters(&self, r: &mut Registry) {
         r.register(
             "fetched_messages",
             "Messages fetched from the broker",
@@ -150,6 +151,9 @@ impl Metrics {
             "Assignments and revocations",
             self.rebalances.clone(),
         );
+    }
+
+    fn register_gauges(&self, r: &mut Registry) {
         r.register(
             "revision",
             "1 for the revision that runs",
@@ -162,7 +166,7 @@ impl Metrics {
         );
         r.register(
             "lag_messages",
-            "Messages from the committed offset to the end of the partition",
+            "Messages that are not finished, to the end of the partition",
             self.lag.clone(),
         );
         r.register(

@@ -319,21 +319,13 @@ impl Running {
                 offset,
                 attempts,
                 failure,
-            } => {
-                self.task.shared.metrics.ended("skipped");
-                warn!(handler = %self.task.shared.name, %partition, offset, attempts, kind = %failure.kind,
-                    error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
-            }
+            } => self.skipped(offset, attempts, &failure),
             Command::Retry {
                 offset,
                 attempt,
                 failure,
                 due,
-            } => {
-                self.task.shared.metrics.retried(failure.kind);
-                info!(handler = %self.task.shared.name, %partition, offset, attempt, kind = %failure.kind,
-                    error = %failure.text, again_in = ?due.saturating_sub(self.clock.now()), "attempt failed");
-            }
+            } => self.retried(offset, attempt, &failure, due),
             Command::Release { below } => self.held.release(below),
             Command::Commit { next } => {
                 trace!(%partition, next, "commit");
@@ -455,6 +447,19 @@ impl Running {
             output: dead_letter::output(&message, &why, self.task.letter_bytes),
         };
         self.outbox.send(offset, true, vec![letter]);
+    }
+
+    fn skipped(&self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.task.shared.metrics.ended("skipped");
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
+            kind = %failure.kind, error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
+    }
+
+    fn retried(&self, offset: Offset, attempt: u32, failure: &Failure, due: Duration) {
+        self.task.shared.metrics.retried(failure.kind);
+        let again_in = due.saturating_sub(self.clock.now());
+        info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt,
+            kind = %failure.kind, error = %failure.text, ?again_in, "attempt failed");
     }
 
     fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {

@@ -214,6 +214,13 @@ impl Members {
         self.unfinished += 1;
     }
 
+    /// Whether the partition is ours, under this epoch.
+    pub(super) fn owns(&self, partition: &TopicPartition, epoch: Epoch) -> bool {
+        self.members
+            .get(partition)
+            .is_some_and(|member| member.epoch == epoch)
+    }
+
     /// Hands fetched messages to their partition's task.
     pub(super) async fn messages(
         &self,
