@@ -123,13 +123,19 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "subscribing",
-        budget: 2,
+        budget: 1,
         about: "patterns, three group protocols, where to begin, and a broker that is late",
         work: Work::Broker(&["subscribing"], "4"),
     },
     Suite {
-        name: "swap",
+        name: "program",
         budget: 2,
+        about: "what the configuration and the commands promise, and how a daemon stops, freezes and comes back",
+        work: Work::Broker(&["program", "stopping"], "4"),
+    },
+    Suite {
+        name: "swap",
+        budget: 1,
         about: "fifty swaps under load lose, repeat and reorder nothing, without a rebalance",
         work: Work::Broker(&["swap"], "4"),
     },

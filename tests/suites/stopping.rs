@@ -1,0 +1,194 @@
+//! How a daemon ends, and how one that was thought dead comes back: whoever waits for it is told the truth,
+//! by the exit code, the log and systemd's socket, and nothing is lost.
+
+use std::{env, fs, os::unix::net::UnixDatagram, time::Duration};
+
+use anyhow::{Context, Result, ensure};
+use pelton_harness::{
+    Client, Copies, DaemonOptions, Draft, Signal, Stage, TestCluster, TestDaemon, orders,
+    stage::MISSED_SOON, wait,
+};
+
+const LIMIT: Duration = Duration::from_secs(60);
+/// What ends at once has ended by then, on a busy machine too.
+const AT_ONCE: Duration = Duration::from_secs(5);
+
+/// A daemon that may compute for a minute on each message, and that drains for so long.
+fn patient(stage: &Stage, drain: &str) -> Result<DaemonOptions> {
+    let text = stage
+        .config("misbehave", r#"limits = { time-per-message = "60s" }"#)
+        .replace(
+            r#"drain-timeout = "5s""#,
+            &format!("drain-timeout = {drain:?}"),
+        );
+    stage.daemon("misbehave", "")?.config(&text)
+}
+
+/// Gives the daemon a message that takes this long, and waits until it is at work on it.
+fn occupy(client: &Client, stage: &Stage, daemon: &mut TestDaemon, millis: u32) -> Result<()> {
+    client.produce(&stage.input, &[Draft::new("k", "before")])?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    client.produce(&stage.input, &[Draft::new("k", format!("slow:{millis}"))])?;
+    wait::until_true("the slow message to be in flight", LIMIT, || {
+        Ok(daemon.metric("pelton_in_flight_messages", &[])? >= 1.0)
+    })?;
+    // What is fetched is handed to the component at once.
+    std::thread::sleep(Duration::from_millis(300));
+    ensure!(daemon.is_running(), "the daemon has ended");
+    Ok(())
+}
+
+/// Waits until so many outputs have come out, while more may follow.
+fn wait_for_outputs(client: &Client, stage: &Stage, count: i64) -> Result<()> {
+    wait::until_true(&format!("{count} outputs"), LIMIT, || {
+        Ok(client.ends(&stage.output)?.iter().sum::<i64>() >= count)
+    })
+}
+
+/// How it ended.
+fn code(daemon: &mut TestDaemon, limit: Duration) -> Result<i32> {
+    daemon
+        .wait_exit(limit)?
+        .code()
+        .context("the daemon was ended by a signal")
+}
+
+#[test]
+fn an_interrupt_from_the_keyboard_finishes_and_commits_all_that_was_begun() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "interrupted", 1)?);
+    let slow: Vec<_> = (0..500)
+        .map(|n| Draft::new(format!("key-{n}"), "slow:10"))
+        .collect();
+    client.produce(&stage.input, &slow)?;
+    let mut daemon = stage.daemon("misbehave", "")?.start()?;
+    wait_for_outputs(&client, &stage, 20)?;
+    daemon.signal(Signal::Int)?;
+    assert_eq!(code(&mut daemon, LIMIT)?, 0);
+    daemon.wait_for_log("stopped: everything begun is finished and committed", LIMIT)?;
+    let outputs = client.read_all(&stage.output)?.len();
+    assert_eq!(
+        client.committed(&stage.group, &stage.input)?,
+        [Some(outputs as i64)],
+        "what came out is what is committed"
+    );
+    ensure!(
+        outputs < slow.len(),
+        "it was over before it was interrupted"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_second_signal_during_a_long_drain_ends_at_once() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "impatient", 1)?);
+    let mut daemon = patient(&stage, "20s")?.start()?;
+    occupy(&client, &stage, &mut daemon, 20_000)?;
+    daemon.signal(Signal::Term)?;
+    daemon.wait_for_log("told to stop; a second signal ends at once", LIMIT)?;
+    daemon.signal(Signal::Int)?;
+    assert_eq!(code(&mut daemon, AT_ONCE)?, 1);
+    ensure!(
+        daemon.log_count("told to end at once") == 1,
+        "it doesn't say why"
+    );
+    assert_eq!(
+        client.committed(&stage.group, &stage.input)?,
+        [Some(1)],
+        "what was under way is not committed"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_drain_that_takes_too_long_is_cut_short_said_so_and_made_up_for() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "overdue", 1)?);
+    let mut daemon = patient(&stage, "1s")?.start()?;
+    occupy(&client, &stage, &mut daemon, 6_000)?;
+    client.produce(&stage.input, &[Draft::new("k", "after")])?;
+    assert_eq!(daemon.stop(AT_ONCE)?, 1);
+    ensure!(
+        daemon.log_count("the drain ran into its deadline") == 1,
+        "it doesn't say that the drain ended early"
+    );
+    let told = daemon
+        .tail(40)
+        .lines()
+        .any(|line| line.contains("begun but not finished") && line.ends_with("messages=1"));
+    ensure!(told, "it doesn't say how many messages are unfinished");
+    assert_eq!(client.committed(&stage.group, &stage.input)?, [Some(1)]);
+    daemon.restart()?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let outputs = client.read_all(&stage.output)?;
+    let values: Vec<_> = outputs.iter().map(|output| output.value_text()).collect();
+    assert_eq!(values, ["before", "slow:6000", "after"]);
+    Ok(())
+}
+
+#[test]
+fn systemd_is_told_when_it_is_ready_and_when_it_stops() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let stage = Stage::new(cluster, "notified", 1)?;
+    // Not in the test's own folder: a socket's path has to be short.
+    let path = env::temp_dir().join(format!("pelton-notify-{}", std::process::id()));
+    let socket = UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(LIMIT))?;
+    let next = || -> Result<String> {
+        let mut bytes = [0; 256];
+        let length = socket
+            .recv(&mut bytes)
+            .context("nothing came to the socket")?;
+        Ok(String::from_utf8_lossy(&bytes[..length]).trim().to_owned())
+    };
+    let address = path.to_str().context("the path is text")?;
+    let mut daemon = stage
+        .daemon("passthrough", "")?
+        .environment("NOTIFY_SOCKET", address)
+        .start()?;
+    assert_eq!(next()?, "READY=1");
+    daemon.wait_ready(LIMIT)?;
+    assert_eq!(daemon.stop(LIMIT)?, 0);
+    assert_eq!(next()?, "STOPPING=1");
+    Ok(fs::remove_file(path)?)
+}
+
+#[test]
+fn a_daemon_that_was_frozen_and_replaced_goes_on_as_a_member_and_nothing_is_lost() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "frozen", 4)?);
+    let mut frozen = stage.daemon("passthrough", MISSED_SOON)?.start()?;
+    let other = stage.daemon("passthrough", MISSED_SOON)?.start()?;
+    client.wait_for_shares(&stage.group, &[2, 2], LIMIT)?;
+    let drafts = orders(9_000);
+    std::thread::scope(|scope| -> Result<()> {
+        let load = scope
+            .spawn(|| client.produce_over(&stage.input, &drafts[..6_000], Duration::from_secs(6)));
+        wait_for_outputs(&client, &stage, 1_000)?;
+        frozen.signal(Signal::Stop)?;
+        client.wait_for_shares(&stage.group, &[4], LIMIT)?;
+        frozen.signal(Signal::Cont)?;
+        frozen.wait_for_log("partitions lost", LIMIT)?;
+        client.wait_for_shares(&stage.group, &[2, 2], LIMIT)?;
+        let sent = load
+            .join()
+            .map_err(|_| anyhow::anyhow!("the load's thread panicked"))?;
+        sent.map(drop)
+    })?;
+    let handled = |daemon: &TestDaemon| daemon.metric("pelton_handled_messages_total", &[]);
+    let before = handled(&frozen)?;
+    client.produce(&stage.input, &drafts[6_000..])?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let copies = Copies::of(&drafts, &client.read_all(&stage.output)?);
+    copies.at_least_once()?;
+    println!("{} messages were repeated", copies.repeated().len());
+    ensure!(
+        handled(&frozen)? > before,
+        "the one that was frozen handles nothing any more"
+    );
+    wait::until_true("no lag to be left", LIMIT, || {
+        let lag = |daemon: &TestDaemon| daemon.metric("pelton_lag_messages", &[]);
+        Ok(lag(&frozen)? + lag(&other)? == 0.0)
+    })
+}
