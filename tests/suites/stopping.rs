@@ -190,5 +190,8 @@ fn a_daemon_that_was_frozen_and_replaced_goes_on_as_a_member_and_nothing_is_lost
     wait::until_true("no lag to be left", LIMIT, || {
         let lag = |daemon: &TestDaemon| daemon.metric("pelton_lag_messages", &[]);
         Ok(lag(&frozen)? + lag(&other)? == 0.0)
-    })
+    })?;
+    // What it lost then is no blemish of a stop that leaves nothing behind.
+    assert_eq!(frozen.stop(LIMIT)?, 0);
+    Ok(())
 }
