@@ -145,6 +145,7 @@ impl Daemon {
                 name.clone(),
                 Connection {
                     bootstrap: servers,
+                    embedded: matches!(bootstrap, Bootstrap::Embedded),
                     properties: properties.clone(),
                 },
             );

@@ -47,6 +47,7 @@ pub(crate) struct Handler {
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub bootstrap: String,
+    pub embedded: bool,
     pub properties: Properties,
 }
 

@@ -88,12 +88,28 @@ async fn look(handler: &Handler) -> Result<Option<u32>, Missing> {
             })?;
         info!(handler = %handler.shared.name, topic, "topic created");
     }
+    Ok(smallest_batch(handler, &admin).await)
+}
+
+/// The largest batch that every written topic takes, where it can be had: asking may be forbidden, and the
+/// embedded broker answers no such question. Then librdkafka's own limit holds.
+async fn smallest_batch(handler: &Handler, admin: &Admin) -> Option<u32> {
+    if handler.connection.embedded {
+        return None;
+    }
     let mut smallest = None;
     for topic in handler.config.written_topics() {
-        // Asking may be forbidden; then librdkafka's own limit holds.
-        if let Ok(Some(bytes)) = admin.max_message_bytes(topic).await {
-            smallest = Some(smallest.map_or(bytes, |least: u32| least.min(bytes)));
+        match tokio::time::timeout(ASK, admin.max_message_bytes(topic)).await {
+            Ok(Ok(Some(bytes))) => {
+                smallest = Some(smallest.map_or(bytes, |least: u32| least.min(bytes)));
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(_)) | Err(_) => {
+                warn!(handler = %handler.shared.name, topic,
+                    "the topic's max.message.bytes can't be read; if it is below a megabyte, set batch.size in producer-properties");
+                break;
+            }
         }
     }
-    Ok(smallest)
+    smallest
 }
