@@ -243,7 +243,7 @@ impl Handler {
                         warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
                     } else {
                         members.left_uncommitted();
-                        error!(handler = %name, %partition, next, %error, "the last commit failed; what was finished since the one before is repeated by the next owner");
+                        warn!(handler = %name, %partition, next, %error, "the last commit failed; what was finished since the one before is repeated by the next owner");
                     }
                 }
                 members

@@ -6,6 +6,7 @@
 //! Invariant: bytes are held from fetch until the machine releases them, so whatever the machine
 //! commands for an offset can be carried out.
 
+mod calls;
 mod held;
 mod outbox;
 mod show;
@@ -16,17 +17,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
-use pelton_dispatch::{Arrival, Attempt, CallId, Command, Event, Partition, Snapshot};
-use pelton_engine::{Call, Curtail, Outcome, Revision};
+use pelton_dispatch::{Arrival, Command, Event, Partition, Snapshot};
+use pelton_engine::Revision;
 use pelton_kafka::{Consumer, Epoch, Producer};
-use pelton_types::{
-    Failure, FailureKind, Message, Offset, Output, RevisionId, TopicPartition, Verdict,
-};
+use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, trace, warn};
 
 use self::{
+    calls::{Calls, Returned},
     held::Held,
     outbox::{Outbox, Settled},
 };
@@ -83,14 +82,6 @@ pub(crate) struct PartitionTask {
     pub report: Arc<Mutex<Option<Snapshot>>>,
 }
 
-struct Returned {
-    call: CallId,
-    revision: RevisionId,
-    attempts: Vec<Attempt>,
-    outcomes: Vec<Outcome>,
-    took: Duration,
-}
-
 struct Running {
     task: PartitionTask,
     clock: Clock,
@@ -99,24 +90,10 @@ struct Running {
     outbox: Outbox,
     /// Outputs of the last call at a message, until the machine says what becomes of them.
     returned: HashMap<Offset, Vec<Output>>,
-    calls: FuturesUnordered<BoxFuture<'static, Option<Returned>>>,
-    under_way: HashMap<CallId, UnderWay>,
-    /// A call that waits until the producer has taken the outputs of those before.
-    deferred: Option<Deferred>,
+    calls: Calls,
     timer: Option<Duration>,
     recording: Option<Recording>,
     ended: Option<Ended>,
-}
-
-struct Deferred {
-    call: CallId,
-    attempts: Vec<Attempt>,
-    fresh: bool,
-}
-
-struct UnderWay {
-    curtail: Curtail,
-    cancel: tokio_util::sync::CancellationToken,
 }
 
 impl PartitionTask {
@@ -127,14 +104,12 @@ impl PartitionTask {
         let machine = Partition::new(policy, start);
         let mut running = Running {
             clock: self.shared.clock,
+            calls: Calls::new(self.revision.clone(), self.shared.clock),
             outbox: Outbox::new(self.producer.clone(), self.trouble.clone()),
             task: self,
             machine,
             held: Held::default(),
             returned: HashMap::new(),
-            calls: FuturesUnordered::new(),
-            under_way: HashMap::new(),
-            deferred: None,
             timer: None,
             recording,
             ended: None,
@@ -156,7 +131,7 @@ impl Running {
     /// Waits for one thing to happen and handles it; false once the supervisor is gone.
     async fn turn(&mut self, inbox: &mut mpsc::Receiver<Inbox>) -> bool {
         if !self.outbox.is_blocked() {
-            self.begin_deferred();
+            self.begin_call();
         }
         let timer = self.timer.map(|at| self.clock.instant(at));
         let (blocked, room) = (self.outbox.is_blocked(), self.outbox.room());
@@ -167,7 +142,7 @@ impl Running {
                 None => return false,
             },
             settled = self.outbox.settled() => self.settled(settled),
-            Some(returned) = self.calls.next() => if let Some(returned) = returned { self.called(returned) },
+            returned = self.calls.next(), if !self.calls.is_idle() => if let Some(returned) = returned { self.called(returned) },
             () = room, if blocked => self.outbox.send_waiting(),
             () = sleep_until(timer), if timer.is_some() => {
                 self.timer = None;
@@ -244,7 +219,6 @@ impl Running {
             outcomes,
             took,
         } = returned;
-        self.under_way.remove(&call);
         let mut verdicts = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in attempts.iter().zip(outcomes) {
             self.held.try_with(attempt.offset, revision);
@@ -289,26 +263,13 @@ impl Running {
                 call,
                 messages,
                 fresh,
-            } => {
-                self.deferred = Some(Deferred {
-                    call,
-                    attempts: messages,
-                    fresh,
-                })
-            }
+            } => self.calls.defer(call, messages, fresh),
             Command::Curtail { call } => {
                 // A call that is curtailed before it begins answers at once, and holds up no drain.
-                self.begin_deferred();
-                if let Some(under_way) = self.under_way.get(&call) {
-                    under_way.curtail.curtail();
-                }
+                self.begin_call();
+                self.calls.curtail(call);
             }
-            Command::Cancel { call } => {
-                self.deferred.take_if(|deferred| deferred.call == call);
-                if let Some(under_way) = self.under_way.remove(&call) {
-                    under_way.cancel.cancel();
-                }
-            }
+            Command::Cancel { call } => self.calls.cancel(call),
             Command::Produce { offset } => self.produce(offset),
             Command::DeadLetter {
                 offset,
@@ -349,60 +310,10 @@ impl Running {
         }
     }
 
-    fn begin_deferred(&mut self) {
-        let Some(Deferred {
-            call,
-            attempts,
-            fresh,
-        }) = self.deferred.take()
-        else {
-            return;
-        };
-        let curtail = Curtail::new();
-        let cancel = tokio_util::sync::CancellationToken::new();
-        self.under_way.insert(
-            call,
-            UnderWay {
-                curtail: curtail.clone(),
-                cancel: cancel.clone(),
-            },
-        );
-        let messages: Vec<(Arc<Message>, u32)> = attempts
-            .iter()
-            .filter_map(|a| Some((self.held.message(a.offset)?, a.attempt)))
-            .collect();
-        if messages.len() != attempts.len() {
-            // A verdict would go to another message than it was given for.
-            return self.task.trouble.happened_to(Broken::Task);
+    fn begin_call(&mut self) {
+        if self.calls.begin(&self.held).is_err() {
+            self.task.trouble.happened_to(Broken::Task);
         }
-        let mut revision = self.task.revision.clone();
-        let clock = self.clock;
-        let run = async move {
-            // The swap happens here: each call takes the revision that is current when it begins.
-            let revision = revision.wait_for(Option::is_some).await.ok()?.clone()?;
-            let begun = clock.now();
-            let borrowed: Vec<(&Message, u32)> = messages
-                .iter()
-                .map(|(m, attempt)| (&**m, *attempt))
-                .collect();
-            let outcomes = revision
-                .call(Call {
-                    messages: &borrowed,
-                    fresh,
-                    curtail: &curtail,
-                })
-                .await;
-            Some(Returned {
-                call,
-                revision: revision.id(),
-                attempts,
-                outcomes,
-                took: clock.now().saturating_sub(begun),
-            })
-        };
-        self.calls.push(Box::pin(async move {
-            cancel.run_until_cancelled(run).await.flatten()
-        }));
     }
 
     fn produce(&mut self, offset: Offset) {
