@@ -115,18 +115,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_file_replaced_rewritten_or_reached_by_a_switched_link_is_told() {
-        let folder = tempfile::tempdir_in(".").unwrap();
-        let relative = Path::new(folder.path().file_name().unwrap());
-        let file = relative.join("handler.wasm");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("handler.wasm");
         let mut changes = Files::new().watch(&file);
-        fs::write(relative.join("new"), "1").unwrap();
-        fs::rename(relative.join("new"), &file).unwrap();
+        fs::write(folder.path().join("new"), "1").unwrap();
+        fs::rename(folder.path().join("new"), &file).unwrap();
         told(&mut changes).await;
         fs::write(&file, "2").unwrap();
         told(&mut changes).await;
-        fs::write(relative.join("..2026"), "3").unwrap();
-        std::os::unix::fs::symlink("..2026", relative.join("link")).unwrap();
-        fs::rename(relative.join("link"), &file).unwrap();
+        fs::write(folder.path().join("..2026"), "3").unwrap();
+        std::os::unix::fs::symlink("..2026", folder.path().join("link")).unwrap();
+        fs::rename(folder.path().join("link"), &file).unwrap();
         told(&mut changes).await;
     }
 }

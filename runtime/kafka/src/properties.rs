@@ -161,20 +161,6 @@ fn blacklist(topics: &[String]) -> String {
     patterns.join(",")
 }
 
-/// Whether a property holds a secret, so that nothing said about its value may be repeated.
-pub(crate) fn is_secret(name: &str) -> bool {
-    [
-        "password",
-        "secret",
-        "key.pem",
-        "token",
-        "jaas",
-        "oauthbearer.config",
-    ]
-    .iter()
-    .any(|part| name.contains(part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -10,10 +10,12 @@
 mod failure;
 mod message;
 mod revision;
+mod secret;
 
 pub use failure::{Failure, FailureKind, Verdict};
 pub use message::{Header, Message, MessageId, Output, Timestamp, TopicPartition};
 pub use revision::RevisionId;
+pub use secret::is_secret_property;
 
 /// The position of a message in its partition, as the broker counts.
 pub type Offset = i64;

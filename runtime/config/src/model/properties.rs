@@ -2,6 +2,8 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use pelton_types::is_secret_property;
+
 /// librdkafka properties. `Debug` hides the values of those that hold secrets.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, String>);
@@ -28,19 +30,6 @@ impl Properties {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-
-    /// Whether a property holds a secret, so that its value must not be printed.
-    pub fn is_secret(name: &str) -> bool {
-        const SECRET: [&str; 6] = [
-            "password",
-            "secret",
-            "key.pem",
-            "token",
-            "jaas",
-            "oauthbearer.config",
-        ];
-        SECRET.iter().any(|part| name.contains(part))
-    }
 }
 
 impl fmt::Debug for Properties {
@@ -48,7 +37,7 @@ impl fmt::Debug for Properties {
         let shown = self.iter().map(|(name, value)| {
             (
                 name,
-                if Self::is_secret(name) {
+                if is_secret_property(name) {
                     "(hidden)"
                 } else {
                     value

@@ -18,7 +18,7 @@ use super::{
     Event, ListRef,
     event::{code, text},
 };
-use crate::{Error, properties};
+use crate::Error;
 
 /// A client. Dropping it joins librdkafka's threads, which may take a while: never on an async runtime.
 pub(crate) struct Client {
@@ -397,7 +397,7 @@ fn millis(timeout: Duration) -> c_int {
 fn config_error(error: KafkaError) -> Error {
     match error {
         KafkaError::ClientConfig(_, text, name, _) => {
-            let text = if properties::is_secret(&name) {
+            let text = if pelton_types::is_secret_property(&name) {
                 "its value is not valid".to_owned()
             } else {
                 text
