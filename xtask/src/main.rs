@@ -4,9 +4,12 @@
 #![forbid(unsafe_code)]
 
 mod arrows;
+mod chaos;
 mod demo;
 mod guests;
+mod mutants;
 mod paths;
+mod rules;
 mod setup;
 mod shell;
 mod simulation;
@@ -33,6 +36,9 @@ enum Task {
     /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
     #[command(disable_help_flag = true)]
     Demo(demo::Options),
+    /// Kills, stops, freezes and swaps daemons on a real Kafka, and accounts for every message.
+    #[command(disable_help_flag = true)]
+    Chaos(chaos::Options),
     /// Compiles the whole workspace and its tests without running anything.
     Check,
     /// Runs all that CI runs, after `setup`.
@@ -41,6 +47,8 @@ enum Task {
     Guests,
     /// Runs dispatch through simulated consumer groups.
     Sim(simulation::Options),
+    /// Breaks dispatch mechanically and sees whether its tests and the simulator notice (an hour or two).
+    Mutants(mutants::Options),
 }
 
 fn main() -> ExitCode {
@@ -58,9 +66,11 @@ fn run(task: Task) -> Result<()> {
     match task {
         Task::Setup => setup::everything(),
         Task::Demo(options) => demo::run(&options),
+        Task::Chaos(options) => chaos::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
         Task::Guests => guests::build_all(),
         Task::Sim(options) => simulation::run(&options),
+        Task::Mutants(options) => mutants::run(&options),
     }
 }

@@ -47,14 +47,15 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
         .load(&bytes, &env)
         .with_context(|| file.to_string())?;
     revision.trial().await.with_context(|| file.to_string())?;
-    let outcomes = revision
+    let answer = revision
         .call(Call {
             messages: &[(message, 1)],
             fresh: true,
             curtail: &Curtail::new(),
         })
         .await;
-    outcomes
+    answer
+        .outcomes
         .into_iter()
         .next()
         .context("the component gave no answer")

@@ -15,7 +15,7 @@ pub(crate) use handler::{
     DeadLetter, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Start,
 };
 pub(crate) use one_or_many::{Bootstrap, Topics};
-pub(crate) use values::{Count, Percent, Scalar, Settings, Size, Time};
+pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time};
 
 /// The configuration of a Pelton daemon.
 ///
@@ -106,6 +106,9 @@ pub(crate) struct Daemon {
     /// How long a stop may take in all: drain, flush, commit, leave the groups. Longer than every handler's
     /// `drain-timeout`, shorter than what your supervisor waits before it kills.
     pub shutdown_timeout: Time,
+    /// Bound for what is held of messages in the whole process: fetched, fetched ahead, and on their way out.
+    /// At least "16 MiB".
+    pub memory: Size,
     /// Threads that run handlers. Not set: one for each CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_threads: Option<NonZeroU16>,
@@ -115,6 +118,7 @@ impl Default for Daemon {
     fn default() -> Self {
         Self {
             shutdown_timeout: Time::seconds(25),
+            memory: Size::mib(512),
             worker_threads: None,
         }
     }

@@ -15,7 +15,7 @@ mod topics;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    num::NonZeroUsize,
+    num::{NonZeroU64, NonZeroUsize},
     path::Path,
 };
 
@@ -25,12 +25,11 @@ use crate::{
     Admin, Config, Daemon, Log, LogFormat,
     findings::{Finding, Findings},
     key::Key,
-    schema,
+    schema::{self, Size},
 };
 
 /// Checks the whole file.
 pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'_>) -> Config {
-    let shutdown_timeout = raw.daemon.shutdown_timeout.0;
     let clusters = raw.clusters.into_iter();
     let clusters = clusters
         .map(|(name, raw)| (name.clone(), cluster::validate(&name, raw, findings)))
@@ -45,10 +44,7 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
         handlers,
         admin: admin(&raw.admin, findings),
         log: log(raw.log, findings),
-        daemon: Daemon {
-            shutdown_timeout,
-            worker_threads: raw.daemon.worker_threads.map(NonZeroUsize::from),
-        },
+        daemon: daemon(&raw.daemon, findings),
         warnings: Vec::new(),
     };
     let none = Key::new(["handlers"]);
@@ -64,6 +60,19 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
     groups::validate(&config, findings);
     loops::validate(&config, findings);
     config
+}
+
+fn daemon(raw: &schema::Daemon, findings: &mut Findings<'_>) -> Daemon {
+    let key = Key::new(["daemon", "memory"]);
+    if raw.memory < Size::mib(16) {
+        let finding = Finding::new(format!("`{key}` must be at least 16 MiB"));
+        findings.refuse(finding.value(&key, format!("this is {}", raw.memory)));
+    }
+    Daemon {
+        shutdown_timeout: raw.shutdown_timeout.0,
+        memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
+        worker_threads: raw.worker_threads.map(NonZeroUsize::from),
+    }
 }
 
 fn admin(raw: &schema::Admin, findings: &mut Findings<'_>) -> Admin {

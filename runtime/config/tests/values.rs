@@ -8,7 +8,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use pelton_config::{Bootstrap, Config, GroupProtocol, OnExhausted, Start, Topics, parse};
+use pelton_config::{Bootstrap, Config, GroupProtocol, OnExhausted, Order, Start, Topics, parse};
 
 fn environment(name: &str) -> Option<String> {
     Some(format!("value-of-{name}"))
@@ -37,6 +37,12 @@ fn the_least_configuration_gets_its_defaults() {
     assert_eq!(handler.retry.attempts.get(), 5);
     assert_eq!(handler.limits.memory.get(), 64 << 20);
     assert_eq!(handler.drain_timeout, Duration::from_secs(10));
+    assert_eq!(handler.order, Order::Partition);
+    assert_eq!(handler.in_flight.get(), 1_000);
+    assert_eq!(handler.limits.instances.get(), 32);
+    assert_eq!(handler.stall_after, Duration::from_secs(60));
+    assert!(!handler.allow_loops);
+    assert_eq!(config.daemon.memory.get(), 512 << 20);
     assert_eq!(
         handler.written_topics().collect::<Vec<_>>(),
         ["echo.dead-letter"]
@@ -120,6 +126,24 @@ fn patterns_stops_and_creation_are_read() {
         (creation.partitions, creation.replication.map(u16::from)),
         (None, Some(1))
     );
+}
+
+#[test]
+fn orders_and_their_bounds_are_read() {
+    let config = valid("parallel");
+    let read = |name: &str| {
+        let handler = &config.handlers[name];
+        let instances = handler.limits.instances.get();
+        (handler.order, handler.in_flight.get(), instances)
+    };
+    assert_eq!(read("by-key"), (Order::Key, 100_000, 1_000));
+    assert_eq!(read("unordered"), (Order::None, 1, 1));
+    assert_eq!(read("in-order"), (Order::Partition, 1_000, 32));
+    assert_eq!(
+        config.handlers["by-key"].stall_after,
+        Duration::from_secs(1)
+    );
+    assert_eq!(config.daemon.memory.get(), 16 << 20);
 }
 
 #[test]

@@ -1,27 +1,39 @@
-//! Time as the machines see it: since the daemon's start.
+//! Time as the machines see it: since 1970, as far as the daemon knew when it started. Times that are told to
+//! other daemons (when a retry is due) mean the same to them.
+//!
+//! Invariant: it never jumps, whatever happens to the system's clock meanwhile.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The one clock of a daemon. Copies agree.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clock(Instant);
+pub(crate) struct Clock {
+    started: Instant,
+    /// The time since 1970 then.
+    since: Duration,
+}
 
 impl Clock {
     pub(crate) fn start() -> Self {
-        Self(Instant::now())
+        Self {
+            started: Instant::now(),
+            since: SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+        }
     }
 
     pub(crate) fn now(self) -> Duration {
-        self.0.elapsed()
+        self.since + self.started.elapsed()
     }
 
     /// When a machine's time is, as the runtime counts.
     pub(crate) fn instant(self, at: Duration) -> Instant {
-        self.0 + at
+        self.started + at.saturating_sub(self.since)
     }
 
     /// When an instant is, as a machine counts.
     pub(crate) fn at(self, instant: Instant) -> Duration {
-        instant.saturating_duration_since(self.0)
+        self.since + instant.saturating_duration_since(self.started)
     }
 }

@@ -33,8 +33,10 @@ const EMBEDDED_PARTITIONS: i32 = 4;
 pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
 /// Stack of one guest, in bytes; a setting of the engine as a whole.
 pub const GUEST_STACK_BYTES: usize = 1 << 20;
-/// Instances kept for each handler and guest thread: one that runs and one that replaces it in a swap.
-const SLOTS_PER_THREAD: u32 = 2;
+/// Instances for a handler beyond those it may have at work: a trial's, and those that replace others in a swap.
+const SPARE_SLOTS: u32 = 4;
+/// Address space is reserved for each; with more than these, handlers wait for one another.
+const MOST_SLOTS: u32 = 2048;
 
 /// What can't be had when a daemon starts.
 #[derive(Debug, thiserror::Error)]
@@ -97,7 +99,7 @@ impl Daemon {
             .enable_time()
             .build()
             .map_err(Error::Threads)?;
-        let engine = Engine::new(&engine_settings(config, threads)).map_err(Error::Engine)?;
+        let engine = Engine::new(&engine_settings(config)).map_err(Error::Engine)?;
         let mut daemon = Self {
             stop: CancellationToken::new(),
             stopped: Stopped::default(),
@@ -291,9 +293,12 @@ impl Drop for Daemon {
     }
 }
 
-fn engine_settings(config: &Config, threads: usize) -> EngineSettings {
-    let handlers = u32::try_from(config.handlers.len()).unwrap_or(u32::MAX);
-    let threads = u32::try_from(threads).unwrap_or(u32::MAX);
+fn engine_settings(config: &Config) -> EngineSettings {
+    let slots = config
+        .handlers
+        .values()
+        .map(|handler| handler.limits.instances.get().saturating_add(SPARE_SLOTS))
+        .fold(0, u32::saturating_add);
     let largest = config
         .handlers
         .values()
@@ -301,9 +306,7 @@ fn engine_settings(config: &Config, threads: usize) -> EngineSettings {
         .max()
         .unwrap_or(0);
     EngineSettings {
-        slots: handlers
-            .saturating_mul(threads)
-            .saturating_mul(SLOTS_PER_THREAD),
+        slots: slots.min(MOST_SLOTS),
         max_memory_bytes: usize::try_from(largest).unwrap_or(usize::MAX),
         stack_bytes: GUEST_STACK_BYTES,
         max_component_bytes: MAX_COMPONENT_BYTES,

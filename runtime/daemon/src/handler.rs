@@ -9,7 +9,11 @@ mod members;
 mod shared;
 mod topics;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use pelton_config::Properties;
 use pelton_engine::Revision;
@@ -85,6 +89,7 @@ impl Handler {
     pub(crate) async fn run(mut self) -> Left {
         let mut wait = BEGIN_AGAIN;
         loop {
+            let mut began = Instant::now();
             let ending = match self
                 .stop
                 .clone()
@@ -92,7 +97,10 @@ impl Handler {
                 .await
             {
                 None => Ending::Stopped { unfinished: 0 },
-                Some(largest_batch) => self.membership(largest_batch).await,
+                Some(largest_batch) => {
+                    began = Instant::now();
+                    self.membership(largest_batch).await
+                }
             };
             match ending {
                 Ending::Stopped { unfinished } => {
@@ -108,6 +116,10 @@ impl Handler {
                     };
                 }
                 Ending::Again(why) => {
+                    // What has worked for a while is not what failed before.
+                    if began.elapsed() >= BEGIN_AGAIN_AT_MOST {
+                        wait = BEGIN_AGAIN;
+                    }
                     self.stand(Standing::Waiting(format!("begins anew in {wait:?}: {why}")));
                     self.stop
                         .clone()

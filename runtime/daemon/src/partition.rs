@@ -17,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_dispatch::{Arrival, Command, Event, Partition, Snapshot};
+use pelton_dispatch::{Arrival, Checkpoint, Command, Event, Partition, Snapshot};
 use pelton_engine::Revision;
 use pelton_kafka::{Consumer, Epoch, Producer};
 use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
@@ -59,9 +59,9 @@ pub(crate) enum Inbox {
 /// How a partition's task ended.
 #[derive(Debug, Default)]
 pub(crate) struct Ended {
-    /// The next offset to be committed before the partition is given up.
-    pub next: Option<Offset>,
-    /// Messages begun but not finished: the next owner repeats them.
+    /// What is to be committed before the partition is given up.
+    pub last: Option<Checkpoint>,
+    /// Messages that were begun and can't be committed: the next owner may repeat them.
     pub unfinished: u32,
     /// Outputs of it are still in the producer: sent later, they would stand behind the next owner's newer ones.
     pub unanswered: bool,
@@ -98,13 +98,21 @@ struct Running {
 
 impl PartitionTask {
     /// Runs until the machine says that it is drained, or the partition is lost.
-    pub(crate) async fn run(self, start: Offset, mut inbox: mpsc::Receiver<Inbox>) -> Ended {
+    pub(crate) async fn run(self, start: Checkpoint, mut inbox: mpsc::Receiver<Inbox>) -> Ended {
         let policy = self.shared.policy.clone();
-        let recording = self.shared.record(&self.partition, start);
-        let machine = Partition::new(policy, start);
+        if let Err(error) = start.progress() {
+            warn!(handler = %self.shared.name, partition = %self.partition, %error,
+                "what was finished beyond the committed offset is repeated");
+        }
+        let recording = self.shared.record(&self.partition, &start);
+        let machine = Partition::new(policy, &start);
         let mut running = Running {
             clock: self.shared.clock,
-            calls: Calls::new(self.revision.clone(), self.shared.clock),
+            calls: Calls::new(
+                self.revision.clone(),
+                self.shared.clock,
+                self.shared.instances.clone(),
+            ),
             outbox: Outbox::new(self.producer.clone(), self.trouble.clone()),
             task: self,
             machine,
@@ -176,10 +184,10 @@ impl Running {
             }),
             Inbox::Lost => {
                 let snapshot = self.machine.snapshot();
-                let begun = snapshot.calling + snapshot.in_delivery + snapshot.retrying;
+                let begun = snapshot.calling + snapshot.in_delivery;
                 self.apply(Event::Lost);
                 self.ended.get_or_insert(Ended {
-                    next: None,
+                    last: None,
                     unfinished: u32::try_from(begun).unwrap_or(u32::MAX),
                     unanswered: false,
                 });
@@ -218,6 +226,7 @@ impl Running {
             attempts,
             outcomes,
             took,
+            waited,
         } = returned;
         let mut verdicts = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in attempts.iter().zip(outcomes) {
@@ -236,6 +245,7 @@ impl Running {
             call,
             verdicts,
             took,
+            waited,
         });
         self.returned.clear();
     }
@@ -288,16 +298,16 @@ impl Running {
                 due,
             } => self.retried(offset, attempt, &failure, due),
             Command::Release { below } => self.held.release(below),
-            Command::Commit { next } => {
-                trace!(%partition, next, "commit");
-                consumer.commit(partition, epoch, next);
+            Command::Commit(Checkpoint { next, metadata }) => {
+                trace!(%partition, next, metadata, "commit");
+                consumer.commit(partition, epoch, next, metadata);
             }
             Command::PauseFetch => consumer.pause(partition, epoch),
             Command::ResumeFetch => consumer.resume(partition, epoch),
             Command::SetTimer { at } => self.timer = Some(at),
-            Command::Drained { next, unfinished } => {
+            Command::Drained { last, unfinished } => {
                 self.ended = Some(Ended {
-                    next,
+                    last,
                     unfinished,
                     unanswered: false,
                 })

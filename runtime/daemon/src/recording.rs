@@ -7,8 +7,8 @@ use std::{
     time::Duration,
 };
 
-use pelton_dispatch::{Command, Event, Policy, RecordingHeader, Step};
-use pelton_types::{Offset, TopicPartition};
+use pelton_dispatch::{Checkpoint, Command, Event, Policy, RecordingHeader, Step};
+use pelton_types::TopicPartition;
 use serde::Serialize;
 use tracing::warn;
 
@@ -25,7 +25,7 @@ impl Recording {
         partition: &TopicPartition,
         nth: u64,
         policy: &Policy,
-        start: Offset,
+        start: &Checkpoint,
     ) -> io::Result<Self> {
         fs::create_dir_all(folder)?;
         let (topic, number, process) = (&partition.topic, partition.partition, std::process::id());
@@ -35,7 +35,7 @@ impl Recording {
         let mut recording = Self(Some(LineWriter::new(file)));
         recording.line(&RecordingHeader {
             policy: policy.clone(),
-            start,
+            start: start.clone(),
             handler: handler.to_owned(),
             topic: topic.to_string(),
             partition: number,

@@ -5,6 +5,8 @@ use std::time::Duration;
 use pelton_types::{Failure, Offset};
 use serde::{Deserialize, Serialize};
 
+use crate::Checkpoint;
+
 /// Names a call within the life of one [`Partition`](crate::Partition).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CallId(pub u64);
@@ -71,12 +73,9 @@ pub enum Command {
         /// The lowest offset still needed.
         below: Offset,
     },
-    /// Commit this next offset; answer [`Event::Committed`](crate::Event::Committed)
+    /// Commit this; answer [`Event::Committed`](crate::Event::Committed)
     /// or [`Event::CommitFailed`](crate::Event::CommitFailed).
-    Commit {
-        /// The lowest offset that is not finished.
-        next: Offset,
-    },
+    Commit(Checkpoint),
     /// The buffer is full: fetch no more of this partition.
     PauseFetch,
     /// There is room again.
@@ -86,12 +85,12 @@ pub enum Command {
         /// When.
         at: Duration,
     },
-    /// Draining is over; nothing further is commanded. Commit `next` before the partition is given up.
+    /// Draining is over; nothing further is commanded. Commit `last` before the partition is given up.
     Drained {
-        /// The next offset to be committed, unless it is already.
-        next: Option<Offset>,
+        /// What is to be committed, unless it is already.
+        last: Option<Checkpoint>,
         /// How many messages were begun and can't be committed, so that the next owner may repeat them:
-        /// those that are not finished, and those that are but stand behind one that isn't.
+        /// those that are not finished, and those that are but don't fit into the metadata.
         unfinished: u32,
     },
     /// This message ended the partition's work as configured (`on-exhausted = "stop"`):

@@ -21,6 +21,8 @@ pub enum Event {
         verdicts: Vec<Verdict>,
         /// How long the call ran.
         took: Duration,
+        /// How much of that it waited for something else than the CPU.
+        waited: Duration,
     },
     /// What was last produced or dead-lettered for this message is acknowledged, all of it.
     Delivered {
@@ -46,6 +48,11 @@ pub enum Event {
     },
     /// The time asked for by [`Command::SetTimer`](crate::Command::SetTimer) has come (or any time has passed).
     Timer,
+    /// From now on at most so many bytes are held before fetching pauses, if that is less than the policy's.
+    Buffer {
+        /// How many.
+        bytes: u32,
+    },
     /// The partition is being revoked, or the daemon stops: finish what is under way, begin nothing new.
     Drain {
         /// When to give up on what is still under way.

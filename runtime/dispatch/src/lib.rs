@@ -6,21 +6,25 @@
 //!
 //! Invariants kept here, whatever comes in:
 //! - a commit never passes an unfinished message, and never goes backwards;
-//! - in partition order, the first attempt at a message comes after every earlier message was decided;
+//! - a message is called only after every earlier one that it waits for (all in partition order, those of
+//!   its key in key order) was decided;
+//! - what is finished beyond the committed offset stands in the commit's metadata, and is not called again;
 //! - a message ends in exactly one way: done, dead-lettered and acknowledged, skipped, or left
 //!   uncommitted for whoever owns the partition next.
 //!
 //! Start reading at [`Event`] and [`Command`], then [`Partition`].
 #![forbid(unsafe_code)]
 
+mod checkpoint;
 mod command;
 mod event;
 mod partition;
 mod policy;
 mod recording;
 
+pub use checkpoint::{Checkpoint, Progress, Tried, Unreadable, Written};
 pub use command::{Attempt, CallId, Command};
 pub use event::{Arrival, Event};
 pub use partition::{Oldest, Partition, Snapshot, Stage};
-pub use policy::{OnExhausted, Policy, Retry};
+pub use policy::{OnExhausted, Order, Policy, Retry};
 pub use recording::{RecordingHeader, Step};

@@ -15,8 +15,10 @@ mod commits;
 mod drain;
 mod entry;
 mod flow;
+mod lane;
 mod outcome;
 mod pace;
+mod progress;
 mod schedule;
 mod snapshot;
 
@@ -28,14 +30,15 @@ use self::{
     backlog::Backlog,
     commits::Commits,
     flow::Flow,
-    pace::Pace,
-    schedule::{Choice, Limits},
+    pace::{CallTime, Pace},
+    progress::Inherited,
+    schedule::{Chosen, Room},
 };
 pub use self::{
     entry::Stage,
     snapshot::{Oldest, Snapshot},
 };
-use crate::{Arrival, CallId, Command, Event, Policy};
+use crate::{CallId, Checkpoint, Command, Event, Policy};
 
 /// What to do next with the messages of one assigned partition.
 #[derive(Debug)]
@@ -44,11 +47,17 @@ pub struct Partition {
     /// The latest time that any event brought; an event that brings an earlier one does not turn it back.
     now: Duration,
     backlog: Backlog,
+    /// What an earlier owner finished beyond the position.
+    inherited: Inherited,
     commits: Commits,
+    /// The last commit could not tell all that is finished.
+    crowded: bool,
     flow: Flow,
+    /// Most bytes held before fetching pauses.
+    buffer_bytes: u32,
     pace: Pace,
-    /// The call under way.
-    active: Option<Active>,
+    /// The calls under way.
+    active: Vec<Active>,
     next_call: u64,
     /// Messages whose outputs or dead letter are handed over and not answered yet.
     in_delivery: usize,
@@ -66,7 +75,7 @@ pub struct Partition {
     over: bool,
 }
 
-/// The call under way.
+/// A call under way.
 #[derive(Debug)]
 struct Active {
     call: CallId,
@@ -76,15 +85,21 @@ struct Active {
 }
 
 impl Partition {
-    /// A machine for a partition that is fetched from `start` on, where `start` is what is committed.
-    pub fn new(policy: Policy, start: Offset) -> Self {
+    /// A machine for a partition that is fetched from `start.next` on, where `start` is what is committed.
+    /// Metadata that can't be read counts as none; the driver reports it (see [`Checkpoint::progress`]).
+    pub fn new(policy: Policy, start: &Checkpoint) -> Self {
+        let progress = start.progress().unwrap_or_default();
+        let start = start.next;
         Self {
             now: Duration::ZERO,
             backlog: Backlog::new(start),
+            inherited: Inherited::new(progress),
             commits: Commits::new(start),
+            crowded: false,
             flow: Flow::default(),
-            pace: Pace::new(policy.batch_target, policy.batch_messages),
-            active: None,
+            buffer_bytes: policy.buffer_bytes,
+            pace: Pace::new(&policy),
+            active: Vec::new(),
             next_call: 0,
             in_delivery: 0,
             letters: BTreeSet::new(),
@@ -110,7 +125,8 @@ impl Partition {
                 call,
                 verdicts,
                 took,
-            } => self.called(call, verdicts, took, commands),
+                waited,
+            } => self.called(call, verdicts, CallTime { took, waited }, commands),
             Event::Delivered { offset } => self.delivered(offset),
             Event::Refused { offset, failure } => self.refused(offset, failure, commands),
             Event::Committed { next } => self.commits.acknowledge(next),
@@ -119,20 +135,11 @@ impl Partition {
                     .fail(next, self.now, self.policy.commit_interval);
             }
             Event::Timer => self.timer = None,
+            Event::Buffer { bytes } => self.buffer_bytes = bytes.min(self.policy.buffer_bytes),
             Event::Drain { deadline } => self.begin_drain(deadline, commands),
             Event::Lost => self.lose(commands),
         }
         self.proceed(commands);
-    }
-
-    /// Messages that come while draining are left to the next owner. One whose offset is below what was
-    /// fetched before is a repetition (a rewound fetch) and is known already.
-    fn fetched(&mut self, arrivals: &[Arrival]) {
-        if self.drain.is_none() {
-            arrivals
-                .iter()
-                .for_each(|arrival| self.backlog.push(arrival));
-        }
     }
 
     /// Everything that the state allows now, whichever event made it possible.
@@ -145,19 +152,14 @@ impl Partition {
             return;
         }
         self.repeat_dead_letters(commands);
-        let retry = self.call(commands);
+        self.call(commands);
         if self.drain.is_none() {
+            let most = (self.policy.buffer_messages.get(), self.buffer_bytes);
             self.flow
-                .regulate(&self.policy, &self.backlog, self.halted, commands);
+                .regulate(most, &self.backlog, self.halted, commands);
         }
-        let watermark = self.backlog.watermark();
-        if let Some(next) = self
-            .commits
-            .begin(watermark, self.now, self.policy.commit_interval)
-        {
-            commands.push(Command::Commit { next });
-        }
-        self.set_timer(retry, commands);
+        self.commit(commands);
+        self.set_timer(commands);
     }
 
     fn release(&mut self, commands: &mut Vec<Command>) {
@@ -165,56 +167,83 @@ impl Partition {
         let below = self.backlog.watermark();
         if below > self.released {
             self.released = below;
+            self.commits.news();
             commands.push(Command::Release { below });
         }
     }
 
-    /// Begins the next call if there is one to begin, else returns when the next retry is due.
-    fn call(&mut self, commands: &mut Vec<Command>) -> Option<Duration> {
-        if self.active.is_some() || self.drain.is_some() || self.halted {
-            return None;
+    /// Begins the calls that can begin.
+    fn call(&mut self, commands: &mut Vec<Command>) {
+        let calls = self.pace.calls().saturating_sub(self.active.len());
+        if calls == 0 || self.drain.is_some() || self.halted {
+            return;
         }
-        let limits = Limits {
+        let most = usize::try_from(self.policy.in_flight.get()).unwrap_or(usize::MAX);
+        let room = Room {
+            calls,
             messages: self.pace.batch(),
             bytes: self.policy.batch_bytes,
+            begin: most.saturating_sub(self.in_flight()),
+            below: self.horizon(),
         };
-        match schedule::in_partition_order(&mut self.backlog, self.now, limits) {
-            Choice::Nothing => None,
-            Choice::Wait { due } => Some(due),
-            Choice::Call { messages, fresh } => {
-                let call = CallId(self.next_call);
-                self.next_call += 1;
-                let offsets = messages.iter().map(|attempt| attempt.offset).collect();
-                self.active = Some(Active {
-                    call,
-                    offsets,
-                    fresh,
-                    curtailed: false,
-                });
-                commands.push(Command::Call {
-                    call,
-                    messages,
-                    fresh,
-                });
-                None
-            }
+        let chosen = schedule::choose(&mut self.backlog, self.policy.order, self.now, room);
+        for Chosen {
+            messages, fresh, ..
+        } in chosen
+        {
+            let call = CallId(self.next_call);
+            self.next_call += 1;
+            self.active.push(Active {
+                call,
+                offsets: messages.iter().map(|attempt| attempt.offset).collect(),
+                fresh,
+                curtailed: false,
+            });
+            commands.push(Command::Call {
+                call,
+                messages,
+                fresh,
+            });
+        }
+    }
+
+    /// Messages of the calls under way.
+    fn calling(&self) -> usize {
+        self.active.iter().map(|active| active.offsets.len()).sum()
+    }
+
+    /// Messages begun and not finished.
+    fn in_flight(&self) -> usize {
+        self.calling() + self.in_delivery + self.letters.len() + self.backlog.retrying()
+    }
+
+    fn commit(&mut self, commands: &mut Vec<Command>) {
+        let watermark = self.backlog.watermark();
+        if self
+            .commits
+            .begin(watermark, self.now, self.policy.commit_interval)
+        {
+            let (checkpoint, written) = self.checkpoint();
+            self.crowded = !written.complete;
+            commands.push(Command::Commit(checkpoint));
         }
     }
 
     /// Asks for the earliest time at which there is something to do. A wish that is no longer needed
     /// is left standing: one timer event too many costs less than a command for each change.
-    fn set_timer(&mut self, retry: Option<Duration>, commands: &mut Vec<Command>) {
-        let letter = self
-            .letters
-            .first()
-            .map(|(due, _)| *due)
-            .filter(|_| self.drain.is_none());
-        let commit = self.commits.due(self.backlog.watermark());
-        let Some(at) = [retry, letter, commit, self.drain]
-            .into_iter()
-            .flatten()
-            .min()
-        else {
+    fn set_timer(&mut self, commands: &mut Vec<Command>) {
+        let works = self.drain.is_none();
+        let letter = self.letters.first().map(|(due, _)| *due);
+        let retry = self.backlog.next_retry(self.now).filter(|_| !self.halted);
+        let Some(at) = [
+            letter.filter(|_| works),
+            retry.filter(|_| works),
+            self.commits.due(),
+            self.drain,
+        ]
+        .into_iter()
+        .flatten()
+        .min() else {
             return;
         };
         if self.timer.is_none_or(|timer| at < timer) {

@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use pelton_types::Offset;
 use serde::{Deserialize, Serialize};
 
-use crate::{Command, Event, Policy};
+use crate::{Checkpoint, Command, Event, Policy};
 
 /// The first line of a recording: which machine was driven.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,8 +15,8 @@ use crate::{Command, Event, Policy};
 pub struct RecordingHeader {
     /// How the machine was configured.
     pub policy: Policy,
-    /// Where it started.
-    pub start: Offset,
+    /// What was committed when it started.
+    pub start: Checkpoint,
     /// Whose messages it dispatched.
     pub handler: String,
     /// Their topic.

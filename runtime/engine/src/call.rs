@@ -1,8 +1,11 @@
 //! What goes into a call and what comes out.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
 };
 
 use pelton_types::{Failure, FailureKind, Message, Output, Verdict};
@@ -37,6 +40,25 @@ impl Curtail {
     /// Whether it was asked.
     pub fn is_curtailed(&self) -> bool {
         self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// An outcome for each message, in their order.
+    pub outcomes: Vec<Outcome>,
+    /// How long the guest waited for the host.
+    pub waited: Duration,
+}
+
+impl Answer {
+    /// Without anything having run.
+    pub(crate) fn at_once(outcomes: Vec<Outcome>) -> Self {
+        Self {
+            outcomes,
+            waited: Duration::ZERO,
+        }
     }
 }
 

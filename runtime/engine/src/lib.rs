@@ -32,7 +32,7 @@ mod slots;
 mod state;
 mod ticker;
 
-pub use call::{Call, Curtail, Outcome};
+pub use call::{Answer, Call, Curtail, Outcome};
 pub use engine::{Engine, EngineSettings};
 pub use env::{HandlerEnv, Limits};
 pub use error::{Error, LoadError, TrialError};

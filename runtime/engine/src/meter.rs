@@ -36,6 +36,8 @@ pub(crate) struct Meter {
     ticker: Arc<Ticker>,
     limit: u64,
     used: AtomicU64,
+    /// How long the guest waited for the host since this was last asked.
+    waited: AtomicU64,
     slice_began: AtomicU64,
     yielded: AtomicBool,
     over: AtomicBool,
@@ -56,6 +58,7 @@ impl Meter {
             ticker,
             limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             used: AtomicU64::new(0),
+            waited: AtomicU64::new(0),
             slice_began: AtomicU64::new(0),
             yielded: AtomicBool::new(false),
             over: AtomicBool::new(false),
@@ -67,6 +70,11 @@ impl Meter {
         self.used.store(0, Ordering::Relaxed);
         self.slice_began
             .fetch_max(self.ticker.coarse(), Ordering::Relaxed);
+    }
+
+    /// How long the guest waited for the host since this was last asked.
+    pub(crate) fn take_waited(&self) -> Duration {
+        Duration::from_nanos(self.waited.swap(0, Ordering::Relaxed))
     }
 
     /// Whether the limit was hit.
@@ -108,8 +116,9 @@ impl Meter {
         poll_fn(|context| {
             let now = self.ticker.now();
             if let Some(since) = waits_since.take() {
-                self.used
-                    .fetch_add(now.saturating_sub(since), Ordering::Relaxed);
+                let waited = now.saturating_sub(since);
+                self.used.fetch_add(waited, Ordering::Relaxed);
+                self.waited.fetch_add(waited, Ordering::Relaxed);
             }
             self.slice_began.store(now, Ordering::Relaxed);
             let polled = guest.as_mut().poll(context);

@@ -7,7 +7,7 @@ use wasmtime::component::InstancePre;
 
 use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
-    call::{Call, Outcome},
+    call::{Answer, Call, Outcome},
     engine::Engine,
     env::HandlerEnv,
     error::TrialError,
@@ -106,15 +106,16 @@ impl Revision {
     /// It brings an outcome for each message, in their order, whatever happens. Waits while all slots are in
     /// use. Dropping it midway is safe: the instance goes with it. Needs a tokio runtime with its timer;
     /// the guest runs on the thread that polls, and yields every millisecond or two.
-    pub async fn call(&self, call: Call<'_>) -> Vec<Outcome> {
+    pub async fn call(&self, call: Call<'_>) -> Answer {
         let count = call.messages.len();
         if count == 0 || call.curtail.is_curtailed() {
-            return vec![Outcome::not_attempted(); count];
+            return Answer::at_once(vec![Outcome::not_attempted(); count]);
         }
         let mut work = match self.take(call.fresh).await {
             Ok(work) => work,
-            Err(error) => return Outcome::only(failure(error), 0, count),
+            Err(error) => return Answer::at_once(Outcome::only(failure(error), 0, count)),
         };
+        work.instance.meter.take_waited();
         let limits = &self.inner.blueprint.env.limits;
         work.instance
             .store
@@ -128,11 +129,12 @@ impl Revision {
                 simple::call(&mut work.instance, &guest, call.messages, limits).await
             }
         };
+        let waited = work.instance.meter.take_waited();
         if intact {
             work.instance.store.data_mut().close();
             self.keep(work);
         }
-        outcomes
+        Answer { outcomes, waited }
     }
 
     async fn take(&self, fresh: bool) -> Result<AtWork, TrialError> {

@@ -24,7 +24,7 @@ use std::{
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
-use self::commands::Shared;
+use self::commands::{Shared, WantedCommit};
 use crate::{Error, TroubleClass};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
@@ -105,6 +105,20 @@ pub struct Assignment {
     pub epoch: Epoch,
     /// The position: the committed offset, or what `start` came to, which is committed by then.
     pub start: Offset,
+    /// The metadata committed together with that offset, as it was written: by whom is not known, nor whether it
+    /// is UTF-8. Empty where there is none.
+    pub metadata: Vec<u8>,
+}
+
+/// What is to be committed for a partition that is given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commit {
+    /// Which one.
+    pub partition: TopicPartition,
+    /// The next offset.
+    pub next: Offset,
+    /// What is kept beside it, opaque to this room. Brokers refuse more than 4,096 bytes, unless set up otherwise.
+    pub metadata: String,
 }
 
 /// What happens to a consumer, in order.
@@ -138,7 +152,7 @@ pub enum ConsumerEvent {
         /// Never empty.
         messages: Vec<Message>,
     },
-    /// A commit was answered. Follows also from the offsets of [`RevokeAck::finish`].
+    /// A commit was answered. Follows also from the commits of [`RevokeAck::finish`].
     Committed {
         /// Of which partition.
         partition: TopicPartition,
@@ -195,10 +209,10 @@ pub struct RevokeAck {
 }
 
 impl RevokeAck {
-    /// Everything under way has ended: commit these next offsets and give the partitions up.
-    /// Returns whether it was in time; otherwise nothing is committed.
-    pub fn finish(self, offsets: Vec<(TopicPartition, Offset)>) -> bool {
-        self.slot.answer(offsets)
+    /// Everything under way has ended: commit this and give the partitions up.
+    /// Returns whether it was in time; otherwise nothing of it is committed.
+    pub fn finish(self, commits: Vec<Commit>) -> bool {
+        self.slot.answer(commits)
     }
 }
 
@@ -225,24 +239,24 @@ struct AckSlot {
 enum AckState {
     #[default]
     Waiting,
-    Answered(Vec<(TopicPartition, Offset)>),
+    Answered(Vec<Commit>),
     /// The answer was taken, or came too late.
     Over,
 }
 
 impl AckSlot {
-    fn answer(&self, offsets: Vec<(TopicPartition, Offset)>) -> bool {
+    fn answer(&self, commits: Vec<Commit>) -> bool {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         if !matches!(*state, AckState::Waiting) {
             return false;
         }
-        *state = AckState::Answered(offsets);
+        *state = AckState::Answered(commits);
         self.changed.notify_all();
         true
     }
 
     /// The answer, or `None` when the time is up: from then on answers are refused.
-    fn wait(&self, until: Instant) -> Option<Vec<(TopicPartition, Offset)>> {
+    fn wait(&self, until: Instant) -> Option<Vec<Commit>> {
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let left = until.saturating_duration_since(Instant::now());
         let (mut state, _) = self
@@ -250,7 +264,7 @@ impl AckSlot {
             .wait_timeout_while(state, left, |state| matches!(state, AckState::Waiting))
             .unwrap_or_else(PoisonError::into_inner);
         match std::mem::replace(&mut *state, AckState::Over) {
-            AckState::Answered(offsets) => Some(offsets),
+            AckState::Answered(commits) => Some(commits),
             AckState::Waiting | AckState::Over => None,
         }
     }
@@ -276,11 +290,17 @@ impl Consumer {
         Ok((Self { shared }, events))
     }
 
-    /// Leaves word to commit this next offset; the highest of several counts. Dropped when the partition
+    /// Leaves word to commit this next offset, and this metadata beside it (see [`Commit::metadata`]). Of several
+    /// words the highest offset counts, and of several for one offset the latest. Dropped when the partition
     /// isn't owned under this epoch any more, else answered by [`ConsumerEvent::Committed`] for that offset
     /// or a higher one.
-    pub fn commit(&self, partition: &TopicPartition, epoch: Epoch, next: Offset) {
-        self.shared.commit(partition, epoch, next);
+    pub fn commit(&self, partition: &TopicPartition, epoch: Epoch, next: Offset, metadata: String) {
+        let wanted = WantedCommit {
+            epoch,
+            next,
+            metadata,
+        };
+        self.shared.commit(partition, wanted);
     }
 
     /// Leaves word to fetch no more of this partition. A few messages may still follow.

@@ -14,6 +14,9 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 /// How long the reason of an outage is waited for, so that one line says both.
 const REASON: Duration = Duration::from_secs(2);
+/// How long a broker that could not read its log must not say so again until that is over: it is asked for the
+/// same offset twice a second.
+const CALM: Duration = Duration::from_secs(3);
 
 /// What kind of trouble a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -61,6 +64,8 @@ pub(crate) struct Troubles {
     connection: Option<String>,
     /// Since when all brokers are down, while nothing was said of it.
     down: Option<Instant>,
+    /// When a broker last could not read its log.
+    corrupt: Option<Instant>,
     bootstrap: String,
 }
 
@@ -108,7 +113,10 @@ impl Troubles {
             | Code::InvalidGroupId
             | Code::InvalidSessionTimeout
             | Code::GroupMaxSizeReached => TroubleClass::Group,
-            Code::BadMessage | Code::InvalidMessage | Code::BadCompression => TroubleClass::Corrupt,
+            Code::BadMessage | Code::InvalidMessage | Code::BadCompression => {
+                self.corrupt = Some(now);
+                TroubleClass::Corrupt
+            }
             // The rest is routine: librdkafka retries it, and what it can't retry comes as a fatal error.
             _ => {
                 tracing::debug!(%code, reason, "librdkafka reports an error");
@@ -141,6 +149,17 @@ impl Troubles {
             .down
             .is_some_and(|down| now.saturating_duration_since(down) >= REASON);
         overdue.then(|| self.say_unreachable()).flatten()
+    }
+
+    /// What is well again because nobody has spoken of it for a while. To be asked now and then.
+    pub(crate) fn calm(&mut self, now: Instant) -> Vec<TroubleClass> {
+        match self.corrupt {
+            Some(last) if now.saturating_duration_since(last) >= CALM => {
+                self.corrupt = None;
+                self.close(&[TroubleClass::Corrupt])
+            }
+            Some(_) | None => Vec::new(),
+        }
     }
 
     fn say_unreachable(&mut self) -> Option<Report> {
@@ -275,6 +294,22 @@ mod tests {
             None
         );
         assert!(troubles.unreachable(now + REASON).is_none() && !troubles.is_disconnected());
+    }
+
+    #[test]
+    fn a_log_that_could_not_be_read_is_well_again_when_nobody_speaks_of_it() {
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        let said = troubles.error(Code::InvalidMessage, "CORRUPT_MESSAGE", now);
+        assert!(said.is_some_and(|(class, _)| class == TroubleClass::Corrupt));
+        assert!(troubles.calm(now).is_empty());
+        let again = now + CALM / 2;
+        assert_eq!(
+            troubles.error(Code::InvalidMessage, "CORRUPT_MESSAGE", again),
+            None
+        );
+        assert!(troubles.calm(now + CALM).is_empty());
+        assert_eq!(troubles.calm(again + CALM), [TroubleClass::Corrupt]);
+        assert!(troubles.calm(again + CALM).is_empty());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The tests' own client: plain librdkafka, none of Pelton's Kafka code.
 
 mod groups;
+mod probe;
 mod produce;
 mod read;
 
@@ -15,6 +16,7 @@ use rdkafka::{
 };
 
 pub use groups::{Group, Member};
+pub use probe::{Committed, Probe};
 
 /// How long a request may take; far more than a living broker needs.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use pelton_simulator::replay;
 
 use crate::{
@@ -26,6 +26,8 @@ pub struct DaemonOptions {
     admin: String,
     arguments: Vec<OsString>,
     environment: Vec<(String, String)>,
+    recorded: bool,
+    instead: Option<PathBuf>,
 }
 
 impl DaemonOptions {
@@ -41,6 +43,8 @@ impl DaemonOptions {
             admin: format!("127.0.0.1:{port}"),
             arguments: Vec::new(),
             environment: Vec::new(),
+            recorded: true,
+            instead: None,
         })
     }
 
@@ -92,6 +96,21 @@ impl DaemonOptions {
         self
     }
 
+    /// Does not record what dispatch does, and so replays nothing: for runs whose recordings would fill a disk.
+    #[must_use]
+    pub fn unrecorded(mut self) -> Self {
+        self.recorded = false;
+        self
+    }
+
+    /// Starts this program with the arguments alone instead of `pelton run`: a consumer that a checker is shown
+    /// beside the daemon. Nothing of it is recorded.
+    #[must_use]
+    pub fn instead(mut self, program: impl Into<PathBuf>) -> Self {
+        self.instead = Some(program.into());
+        self.unrecorded()
+    }
+
     /// Starts it. Does not wait for anything: see [`TestDaemon::wait_ready`].
     ///
     /// # Errors
@@ -102,17 +121,25 @@ impl DaemonOptions {
             options: self,
             process,
             lives: 1,
+            finished: false,
         })
     }
 
     /// Starts a life of it. What dispatch does in it is recorded, so that the simulator can replay it.
     fn spawn(&self, life: u32) -> Result<Process> {
-        let recordings = paths::recordings(&self.folder, life);
-        fs::create_dir_all(&recordings)?;
-        let mut command = Command::new(paths::pelton()?);
+        let mut command = match &self.instead {
+            Some(program) => Command::new(program),
+            None => Command::new(paths::pelton()?),
+        };
+        if self.instead.is_none() {
+            command.args(["run", "-c", "pelton.toml"]);
+        }
+        if self.recorded {
+            let recordings = paths::recordings(&self.folder, life);
+            fs::create_dir_all(&recordings)?;
+            command.arg("--record-dispatch").arg(&recordings);
+        }
         command
-            .args(["run", "-c", "pelton.toml", "--record-dispatch"])
-            .arg(&recordings)
             .args(&self.arguments)
             .envs(self.environment.iter().cloned())
             .current_dir(&self.folder);
@@ -130,6 +157,7 @@ pub struct TestDaemon {
     options: DaemonOptions,
     process: Process,
     lives: u32,
+    finished: bool,
 }
 
 impl TestDaemon {
@@ -268,6 +296,41 @@ impl TestDaemon {
     }
 }
 
+impl TestDaemon {
+    /// Ends it and replays what was recorded, without printing its log: for those who judge by themselves.
+    ///
+    /// # Errors
+    /// When a recording doesn't replay, or there is none although partitions were assigned.
+    pub fn finish(mut self) -> Result<()> {
+        self.finished = true;
+        self.process.kill();
+        self.replay()
+    }
+
+    /// Replays the recording of each life.
+    fn replay(&self) -> Result<()> {
+        if !self.options.recorded {
+            return Ok(());
+        }
+        let mut replayed = false;
+        for life in 1..=self.lives {
+            match replay::folder(&paths::recordings(self.folder(), life)) {
+                Ok(_) => replayed = true,
+                // A life without an assignment has nothing to replay.
+                Err(replay::Error::Nothing { .. }) => {}
+                Err(error) => {
+                    return Err(error).context("what dispatch did does not replay");
+                }
+            }
+        }
+        ensure!(
+            replayed || self.log_count("partitions assigned") == 0,
+            "partitions were assigned, and nothing of it is recorded"
+        );
+        Ok(())
+    }
+}
+
 impl Drop for TestDaemon {
     #[expect(
         clippy::panic,
@@ -275,6 +338,9 @@ impl Drop for TestDaemon {
     )]
     fn drop(&mut self) {
         self.process.kill();
+        if self.finished {
+            return;
+        }
         // The test's runner shows this only for a test that fails, whether by a panic or an error.
         eprintln!(
             "{}(all of it in {})",
@@ -284,20 +350,8 @@ impl Drop for TestDaemon {
         if std::thread::panicking() {
             return;
         }
-        let mut replayed = false;
-        for life in 1..=self.lives {
-            match replay::folder(&paths::recordings(self.folder(), life)) {
-                Ok(_) => replayed = true,
-                // A life without an assignment has nothing to replay.
-                Err(replay::Error::Nothing { .. }) => {}
-                Err(error) => panic!(
-                    "what dispatch did does not replay: {:#}",
-                    anyhow::Error::from(error)
-                ),
-            }
-        }
-        if !replayed && self.log_count("partitions assigned") > 0 {
-            panic!("partitions were assigned, and nothing of it is recorded");
+        if let Err(error) = self.replay() {
+            panic!("{error:#}");
         }
     }
 }

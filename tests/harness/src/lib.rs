@@ -4,16 +4,17 @@
 //! Nothing here pretends. [`TestCluster`] is Apache Kafka's own broker; [`TestDaemon`] is the program a user
 //! runs, watched from outside through its exit code, its log, its HTTP and what stands in the topics;
 //! [`Client`] speaks to the broker over plain librdkafka; [`foreign`] drives KafkaJS and kcat.
+//! Only [`FaultyCluster`] is no Kafka: it stands in where brokers have to fail in a way that none can be told to.
 //!
 //! Invariant: no process that a test started outlives the test's own process, however that ends.
 //!
 //! `cargo xtask setup` fetches what is needed; a missing part is an error that says so, never a skipped test.
-#![forbid(unsafe_code)]
 
 pub mod client;
 pub mod cluster;
 pub mod component;
 pub mod daemon;
+pub mod faulty;
 pub mod foreign;
 pub mod http;
 pub mod paths;
@@ -24,5 +25,6 @@ pub mod wait;
 pub use client::{Client, Draft, Message};
 pub use cluster::{TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};
+pub use faulty::FaultyCluster;
 pub use process::Signal;
 pub use stage::{Copies, Stage, orders};

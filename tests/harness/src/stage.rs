@@ -40,27 +40,30 @@ impl Stage {
         name: &str,
         partitions: i32,
     ) -> Result<Self> {
-        let handler = unique(name);
-        let stage = Self {
-            group: format!("{handler}-group"),
-            input: format!("{handler}-in"),
-            output: format!("{handler}-out"),
-            dead_letter: format!("{handler}.dead-letter"),
-            bootstrap: cluster.bootstrap().to_owned(),
-            handler,
-        };
+        let stage = Self::named(cluster.bootstrap(), name);
         cluster.create_topic_named(&stage.input, partitions, &[])?;
         cluster.create_topic_named(&stage.output, partitions, &[])?;
         Ok(stage)
     }
 
+    /// The names alone; whoever asks makes the topics.
+    pub fn named(bootstrap: &str, name: &str) -> Self {
+        let handler = unique(name);
+        Self {
+            group: format!("{handler}-group"),
+            input: format!("{handler}-in"),
+            output: format!("{handler}-out"),
+            dead_letter: format!("{handler}.dead-letter"),
+            bootstrap: bootstrap.to_owned(),
+            handler,
+        }
+    }
+
     /// The whole of `pelton.toml` for one handler. `more` are further lines of the handler's table.
     pub fn config(&self, component: &str, more: &str) -> String {
         let handler = self.handler_config(component, more);
-        format!(
-            "[clusters.default]\nbootstrap-servers = [\"{}\"]\n{handler}",
-            self.bootstrap
-        )
+        let servers = self.bootstrap.replace(',', "\", \"");
+        format!("[clusters.default]\nbootstrap-servers = [\"{servers}\"]\n{handler}")
     }
 
     /// The handler's part of `pelton.toml`.
@@ -172,6 +175,19 @@ impl Copies {
     /// Naming the first ten of each kind of fault.
     pub fn exactly_once(&self) -> Result<()> {
         self.at_least_once()?;
+        self.none_repeated()
+    }
+
+    /// Fails unless every draft came out exactly once, in whatever order.
+    ///
+    /// # Errors
+    /// Naming the first ten of each kind of fault.
+    pub fn exactly_once_in_any_order(&self) -> Result<()> {
+        self.none_missing()?;
+        self.none_repeated()
+    }
+
+    fn none_repeated(&self) -> Result<()> {
         let repeated = self.repeated();
         anyhow::ensure!(
             repeated.is_empty(),
@@ -187,19 +203,24 @@ impl Copies {
     /// # Errors
     /// Naming the first ten of each kind of fault.
     pub fn at_least_once(&self) -> Result<()> {
-        let missing = self.missing();
-        anyhow::ensure!(
-            missing.is_empty(),
-            "{} never came out: {}",
-            missing.len(),
-            some(&missing)
-        );
+        self.none_missing()?;
         let late = &self.disordered;
         anyhow::ensure!(
             late.is_empty(),
             "{} came out after a later one: {}",
             late.len(),
             some(late)
+        );
+        Ok(())
+    }
+
+    fn none_missing(&self) -> Result<()> {
+        let missing = self.missing();
+        anyhow::ensure!(
+            missing.is_empty(),
+            "{} never came out: {}",
+            missing.len(),
+            some(&missing)
         );
         anyhow::ensure!(
             self.strangers == 0,

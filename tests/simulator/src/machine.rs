@@ -5,13 +5,12 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::{Command, Event, Partition, Policy, Snapshot};
-use pelton_types::Offset;
+use pelton_dispatch::{Checkpoint, Command, Event, Partition, Policy, Snapshot};
 
 /// A machine of one assigned partition.
 pub trait Machine {
     /// As [`Partition::new`].
-    fn new(policy: Policy, start: Offset) -> Self;
+    fn new(policy: Policy, start: &Checkpoint) -> Self;
     /// As [`Partition::handle`].
     fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>);
     /// As [`Partition::snapshot`].
@@ -19,7 +18,7 @@ pub trait Machine {
 }
 
 impl Machine for Partition {
-    fn new(policy: Policy, start: Offset) -> Self {
+    fn new(policy: Policy, start: &Checkpoint) -> Self {
         Self::new(policy, start)
     }
 

@@ -6,13 +6,15 @@
 //! undone that could have been done (`settle`). The simulator and the replayer of recordings use the same
 //! model, so what a real broker does and what is simulated can't drift apart unnoticed.
 
+mod calls;
 mod commands;
 mod environment;
+mod progress;
 mod settle;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pelton_dispatch::{CallId, Command, Event, Policy, Snapshot};
+use pelton_dispatch::{CallId, Checkpoint, Command, Event, Order, Policy, Progress, Snapshot};
 use pelton_types::{Failure, Offset};
 
 /// Something that must not be, in words.
@@ -51,9 +53,19 @@ pub struct Model {
     commit: Option<Offset>,
     /// The earliest time of the next commit.
     commit_at: Duration,
-    call: Option<Called>,
-    /// A call that was cancelled may still answer, once.
-    cancelled: Option<(CallId, usize)>,
+    /// Something finished, failed or rose that no commit under way or acknowledged tells.
+    news: bool,
+    /// What an earlier owner told, from the position on.
+    inherited: Progress,
+    /// Above every message that was begun, by this owner or an earlier one.
+    begun: Offset,
+    crowded: Crowded,
+    calls: Vec<Called>,
+    /// Calls that were cancelled may still answer, once.
+    cancelled: Vec<(CallId, usize)>,
+    waiting: Waiting,
+    /// The byte limit for pausing.
+    buffer_bytes: u32,
     next_call: u64,
     timer: Option<Duration>,
     paused: bool,
@@ -72,7 +84,34 @@ enum End {
     Over,
 }
 
-/// The call under way.
+/// Whether the last commit could not tell everything, so that nothing beyond what was begun may be called.
+/// The machine looks at it again when it has a call free, which is not always certain from outside.
+#[derive(Clone, Copy, Debug, Default)]
+struct Crowded {
+    surely: bool,
+    perhaps: bool,
+    /// Below which offsets something may be called in this step, and below which it must be.
+    looked: Option<(Offset, Offset)>,
+}
+
+/// What is known of the handler: whether it spends its time waiting.
+#[derive(Clone, Copy, Debug, Default)]
+struct Waiting {
+    /// Some call waited for more than half of its time.
+    once: bool,
+    /// Some call clearly did not.
+    not_always: bool,
+}
+
+/// Messages that wait for one another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Lane {
+    All,
+    Key(u64),
+    Own(Offset),
+}
+
+/// A call under way.
 #[derive(Clone, Debug)]
 struct Called {
     call: CallId,
@@ -85,6 +124,7 @@ struct Called {
 #[derive(Clone, Debug)]
 struct Known {
     bytes: u32,
+    key: Option<u64>,
     attempts: u32,
     suspect: bool,
     passed_over: u32,
@@ -94,8 +134,10 @@ struct Known {
 /// Where a message stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Fate {
-    /// It may be called from this time on.
-    Open { due: Duration },
+    /// It may be called.
+    Queued,
+    /// An attempt failed, and the next one may be made from this time on.
+    Retrying { due: Duration },
     /// It is being called.
     Called,
     /// The handler succeeded; its outputs are to be produced in this step.
@@ -120,12 +162,28 @@ impl Known {
     fn is_undecided(&self) -> bool {
         matches!(
             self.fate,
-            Fate::Open { .. } | Fate::Called | Fate::OweRetry(_)
+            Fate::Queued | Fate::Retrying { .. } | Fate::Called | Fate::OweRetry(_)
         )
     }
 
-    fn is_begun(&self) -> bool {
-        self.attempts > 0 || self.suspect || !matches!(self.fate, Fate::Open { .. })
+    /// Begun, and neither finished nor back in the queue.
+    fn is_in_flight(&self) -> bool {
+        match self.fate {
+            Fate::Queued | Fate::Halted | Fate::Finished => false,
+            Fate::Retrying { .. }
+            | Fate::Called
+            | Fate::OweProduce
+            | Fate::OweRetry(_)
+            | Fate::OweEnd(_)
+            | Fate::Producing
+            | Fate::Lettering(_)
+            | Fate::LetterRefused { .. } => true,
+        }
+    }
+
+    /// What it or the broker did is not known: the next owner may repeat it.
+    fn is_in_doubt(&self) -> bool {
+        self.is_in_delivery() || self.fate == Fate::Called
     }
 
     fn is_in_delivery(&self) -> bool {
@@ -134,10 +192,19 @@ impl Known {
 }
 
 impl Model {
-    /// A partition that was assigned at `start`, where `start` is committed.
-    pub fn new(policy: Policy, start: Offset) -> Self {
+    /// A partition that was assigned at `start.next`, where `start` is committed.
+    /// Metadata that is another program's, or damaged, counts as none.
+    pub fn new(policy: Policy, start: &Checkpoint) -> Self {
+        let inherited = start.progress().unwrap_or_default();
+        let start = start.next;
         Self {
+            buffer_bytes: policy.buffer_bytes,
             policy,
+            news: false,
+            inherited,
+            begun: start,
+            crowded: Crowded::default(),
+            waiting: Waiting::default(),
             now: Duration::ZERO,
             messages: BTreeMap::new(),
             bytes: 0,
@@ -147,8 +214,8 @@ impl Model {
             committed: start,
             commit: None,
             commit_at: Duration::ZERO,
-            call: None,
-            cancelled: None,
+            calls: Vec::new(),
+            cancelled: Vec::new(),
             next_call: 0,
             timer: None,
             paused: false,
@@ -166,6 +233,7 @@ impl Model {
         commands: &[Command],
     ) -> Result<(), Violation> {
         self.allows(at, event)?;
+        self.crowded.looked = None;
         self.happened(at, event);
         commands
             .iter()
@@ -199,20 +267,50 @@ impl Model {
             snapshot.in_delivery,
             snapshot.oldest.map(|oldest| oldest.offset),
         );
-        let in_delivery = self
-            .messages
-            .values()
-            .filter(|known| known.is_in_delivery())
-            .count();
         let known = (
-            in_delivery,
+            self.count(Known::is_in_delivery),
             self.messages.first_key_value().map(|(offset, _)| *offset),
         );
         ensure!(
             told == known,
             "snapshot says in delivery, oldest {told:?}, but it is {known:?}"
         );
+        let told = (
+            snapshot.calling,
+            snapshot.retrying,
+            snapshot.dead_letters_waiting,
+        );
+        let known = (
+            self.count(|known| known.fate == Fate::Called),
+            self.count(|known| matches!(known.fate, Fate::Retrying { .. })),
+            self.count(|known| matches!(known.fate, Fate::LetterRefused { .. })),
+        );
+        ensure!(
+            told == known,
+            "snapshot says calling, retrying, dead letters waiting {told:?}, but it is {known:?}"
+        );
+        let crowded = snapshot.crowded;
+        ensure!(
+            crowded || !self.crowded.surely,
+            "snapshot says that everything fits into the metadata, which it doesn't"
+        );
+        ensure!(
+            !crowded || self.crowded.perhaps,
+            "snapshot says that not everything fits into the metadata, which it does"
+        );
         Ok(())
+    }
+
+    fn count(&self, of: impl Fn(&Known) -> bool) -> usize {
+        self.messages.values().filter(|known| of(known)).count()
+    }
+
+    fn lane(&self, offset: Offset, known: &Known) -> Lane {
+        match (self.policy.order, known.key) {
+            (Order::Partition, _) => Lane::All,
+            (Order::Key, Some(key)) => Lane::Key(key),
+            (Order::Key, None) | (Order::None, _) => Lane::Own(offset),
+        }
     }
 
     /// The lowest offset that is not finished.

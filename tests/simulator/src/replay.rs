@@ -144,8 +144,8 @@ pub fn recording(path: &Path, bytes: &[u8]) -> Result<Summary, Error> {
         return Ok(Summary::of_an_empty_recording());
     };
     let header: RecordingHeader = serde_json::from_slice(header).map_err(torn(line))?;
-    let mut machine = Partition::new(header.policy.clone(), header.start);
-    let mut model = Model::new(header.policy, header.start);
+    let mut machine = Partition::new(header.policy.clone(), &header.start);
+    let mut model = Model::new(header.policy, &header.start);
     let mut summary = Summary::of_a_recording();
     let mut commands = Vec::new();
     for (step, line) in lines {

@@ -108,11 +108,11 @@ fn other_commands_than_recorded_are_a_difference() {
     let step = recorded.1.iter_mut().find(|step| {
         step.commands
             .iter()
-            .any(|c| matches!(c, Command::Commit { .. }))
+            .any(|c| matches!(c, Command::Commit(_)))
     });
     step.unwrap()
         .commands
-        .retain(|command| !matches!(command, Command::Commit { .. }));
+        .retain(|command| !matches!(command, Command::Commit(_)));
     assert!(matches!(replay(&recorded), Err(Error::Differs { .. })));
 }
 
@@ -124,6 +124,7 @@ fn events_that_the_model_does_not_allow_fail_the_replay() {
             call: CallId(999),
             verdicts: vec![Verdict::NotAttempted],
             took: Duration::ZERO,
+            waited: Duration::ZERO,
         },
         Event::Delivered { offset: 999_999 },
         Event::Committed { next: 999_999 },

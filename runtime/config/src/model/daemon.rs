@@ -1,6 +1,10 @@
 //! What concerns the whole process.
 
-use std::{net::SocketAddr, num::NonZeroUsize, time::Duration};
+use std::{
+    net::SocketAddr,
+    num::{NonZeroU64, NonZeroUsize},
+    time::Duration,
+};
 
 /// `[admin]`: the HTTP listener for health and metrics.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +40,9 @@ pub struct Daemon {
     /// How long a stop may take in all: drain, flush, commit, leave the groups. Longer than any handler's
     /// [`drain_timeout`](crate::Handler::drain_timeout).
     pub shutdown_timeout: Duration,
+    /// Bound for the bytes of messages held in the whole process: fetched, prefetched, on their way out. At least
+    /// 16 MiB.
+    pub memory: NonZeroU64,
     /// Threads that run guests; `None` is one for each CPU.
     pub worker_threads: Option<NonZeroUsize>,
 }

@@ -29,8 +29,12 @@ pub struct Handler {
     pub guarantee: Guarantee,
     /// What is promised about order.
     pub order: Order,
+    /// Most messages of one partition that are begun and not finished; at most 100,000.
+    pub in_flight: NonZeroU32,
     /// The topics it may write to; the first is the default. May be empty: then it may write nothing.
     pub outputs: Vec<String>,
+    /// Whether its outputs may lead back to it: its code ends the loop.
+    pub allow_loops: bool,
     /// How failed messages are repeated.
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that was rejected.
@@ -45,6 +49,8 @@ pub struct Handler {
     pub commit_interval: Duration,
     /// How long a revoked partition, or a stop, waits for what is under way.
     pub drain_timeout: Duration,
+    /// How long a partition that has messages may stand still before it is reported as stalled; at least a second.
+    pub stall_after: Duration,
     /// How the group shares out partitions.
     pub group_protocol: GroupProtocol,
     /// Static membership: the `group.instance.id`.
@@ -113,11 +119,16 @@ pub enum Guarantee {
     AtLeastOnce,
 }
 
-/// What is promised about order. Grows by cases with key order and no order.
+/// What is promised about order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// Each partition's messages one after another.
     Partition,
+    /// Those of one key one after another, others beside them; one without a key waits for nobody, nor do others for
+    /// it.
+    Key,
+    /// Nothing: all of a partition beside each other.
+    None,
 }
 
 /// `[handlers.NAME.retry]`: how failed messages are repeated.
@@ -160,6 +171,8 @@ pub struct Limits {
     pub output_messages: NonZeroU32,
     /// Bytes of keys, values and headers of all outputs for one message.
     pub output_bytes: NonZeroU32,
+    /// Most instances at work at once, for all partitions together; at most 1,000.
+    pub instances: NonZeroU32,
 }
 
 /// `[handlers.NAME.buffer]`: how much of a partition is held, fetched and not finished, before fetching pauses.

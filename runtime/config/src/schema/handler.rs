@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, num::NonZeroU16};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Count, Percent, Scalar, Settings, Size, Time, Topics};
+use super::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time, Topics};
 
 /// A handler: a component, where its messages come from, and how they are treated.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -35,11 +35,18 @@ pub(crate) struct Handler {
     pub start: Start,
     /// "at-least-once": no loss, and after a crash a few repetitions. ("exactly-once" is not available in this version.)
     pub guarantee: Guarantee,
-    /// "partition": each partition's messages one after another. ("key" and "none" are not available in this version.)
+    /// "partition": each partition's messages one after another. "key": those of one key in order, others of the
+    /// partition beside them; a message without a key waits for nobody and nobody waits for it, and a message that is
+    /// tried again holds up only its own key. "none": all beside each other.
     pub order: Order,
+    /// Most messages of one partition that are begun and not finished: being called, waiting to be tried again, or with
+    /// outputs that are not acknowledged. A crash repeats at most so many of each partition, and what one
+    /// `commit-interval` finished.
+    pub in_flight: InFlight,
     /// The topics it may write to; the first is the default. Empty: it may write nothing.
     pub outputs: Vec<String>,
-    /// Allows an output that the handler itself reads. Without it such a loop is refused.
+    /// Allows outputs that lead back to the handler, because it reads them itself or over the outputs of others.
+    /// Without it such a loop is refused; one of dead letters always is.
     pub allow_loops: bool,
     /// The least time between two commits of a partition. A crash repeats at most this much, and what was in flight.
     pub commit_interval: Time,
@@ -47,8 +54,11 @@ pub(crate) struct Handler {
     /// that. Shorter than `daemon.shutdown-timeout` and than the consumer's `session.timeout.ms` and
     /// `max.poll.interval.ms`.
     pub drain_timeout: Time,
+    /// A partition that has messages and doesn't move for this long is reported as stalled. At least "1s".
+    pub stall_after: Time,
     /// How the group shares out partitions: "cooperative" touches only those that move, "eager" takes all away first,
-    /// "consumer" lets the broker decide (KIP-848, needs Kafka 4.0).
+    /// "consumer" lets the broker decide (KIP-848, needs Kafka 4.0; it then also decides `session.timeout.ms`,
+    /// `heartbeat.interval.ms` and `partition.assignment.strategy`).
     pub group_protocol: GroupProtocol,
     /// Static membership: Kafka's `group.instance.id`. Two running members must not share one.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -86,10 +96,12 @@ impl Default for Handler {
             start: Start::Earliest,
             guarantee: Guarantee::AtLeastOnce,
             order: Order::Partition,
+            in_flight: InFlight::new(1_000),
             outputs: Vec::new(),
             allow_loops: false,
             commit_interval: Time::seconds(1),
             drain_timeout: Time::seconds(10),
+            stall_after: Time::seconds(60),
             group_protocol: GroupProtocol::Cooperative,
             instance_id: None,
             retry: Retry::default(),
@@ -203,6 +215,9 @@ pub(crate) struct Limits {
     pub output_messages: Count,
     /// Keys, values and headers of all outputs for one message together, at most 1 GiB.
     pub output_bytes: Size,
+    /// Most instances of the component at work at once, for all partitions together. A handler that waits for
+    /// something else than the CPU is held back by it.
+    pub instances: Instances,
 }
 
 impl Default for Limits {
@@ -213,6 +228,7 @@ impl Default for Limits {
             time_per_message: Time::seconds(5),
             output_messages: Count::new(1_000),
             output_bytes: Size::mib(4),
+            instances: Instances::new(32),
         }
     }
 }

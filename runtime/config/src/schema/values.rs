@@ -189,13 +189,40 @@ whole_number! {
     Percent(u8), 0..=100, "Percent"
 }
 
+whole_number! {
+    /// Messages of one partition. What is finished out of order must fit into a commit's metadata.
+    InFlight(NonZeroU32), 1..=100_000, "InFlight"
+}
+whole_number! {
+    /// Instances of a component.
+    Instances(NonZeroU32), 1..=1_000, "Instances"
+}
+
 impl Count {
     /// For defaults; zero becomes one.
     pub const fn new(count: u32) -> Self {
-        match NonZeroU32::new(count) {
-            Some(count) => Self(count),
-            None => Self(NonZeroU32::MIN),
-        }
+        Self(at_least_one(count))
+    }
+}
+
+impl InFlight {
+    /// For defaults; zero becomes one.
+    pub const fn new(count: u32) -> Self {
+        Self(at_least_one(count))
+    }
+}
+
+impl Instances {
+    /// For defaults; zero becomes one.
+    pub const fn new(count: u32) -> Self {
+        Self(at_least_one(count))
+    }
+}
+
+const fn at_least_one(count: u32) -> NonZeroU32 {
+    match NonZeroU32::new(count) {
+        Some(count) => count,
+        None => NonZeroU32::MIN,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{
     num::{NonZeroU32, NonZeroU64},
     path::Path,
+    time::Duration,
 };
 
 use crate::{
@@ -10,7 +11,7 @@ use crate::{
     Start, TopicCreation,
     findings::{Finding, Findings},
     key::Key,
-    schema::{self, Size},
+    schema::{self, Size, Time},
     validate::{
         component, names,
         properties::{self, Client},
@@ -49,8 +50,14 @@ pub(super) fn validate(
             schema::Start::Error => Start::Error,
         },
         guarantee: guarantee(&at.join("guarantee"), raw.guarantee, findings),
-        order: order(&at.join("order"), raw.order, findings),
+        order: match raw.order {
+            schema::Order::Partition => Order::Partition,
+            schema::Order::Key => Order::Key,
+            schema::Order::None => Order::None,
+        },
+        in_flight: raw.in_flight.0,
         outputs,
+        allow_loops: raw.allow_loops,
         retry: Retry {
             attempts: raw.retry.attempts.0,
             backoff: raw.retry.backoff.0,
@@ -70,6 +77,7 @@ pub(super) fn validate(
         },
         commit_interval: raw.commit_interval.0,
         drain_timeout: raw.drain_timeout.0,
+        stall_after: stall_after(&at.join("stall-after"), raw.stall_after, findings),
         group_protocol: match raw.group_protocol {
             schema::GroupProtocol::Cooperative => GroupProtocol::Cooperative,
             schema::GroupProtocol::Eager => GroupProtocol::Eager,
@@ -120,21 +128,12 @@ fn guarantee(at: &Key, raw: schema::Guarantee, findings: &mut Findings<'_>) -> G
     Guarantee::AtLeastOnce
 }
 
-fn order(at: &Key, raw: schema::Order, findings: &mut Findings<'_>) -> Order {
-    let asked = match raw {
-        schema::Order::Partition => return Order::Partition,
-        schema::Order::Key => "key",
-        schema::Order::None => "none",
-    };
-    let finding = Finding::new(format!(
-        "`{at}` is \"{asked}\", which is not available in this version"
-    ));
-    findings.refuse(
-        finding
-            .value(at, "")
-            .help("use \"partition\"; for more at once give the topic more partitions"),
-    );
-    Order::Partition
+fn stall_after(at: &Key, raw: Time, findings: &mut Findings<'_>) -> Duration {
+    if raw < Time::seconds(1) {
+        let finding = Finding::new(format!("`{at}` must be at least 1s"));
+        findings.refuse(finding.value(at, format!("this is {raw}")));
+    }
+    raw.0
 }
 
 fn on_exhausted(
@@ -178,6 +177,7 @@ fn limits(at: &Key, raw: &schema::Limits, findings: &mut Findings<'_>) -> Limits
         time_per_message: raw.time_per_message.0,
         output_messages: raw.output_messages.0,
         output_bytes: bytes(&at.join("output-bytes"), raw.output_bytes, findings),
+        instances: raw.instances.0,
     }
 }
 

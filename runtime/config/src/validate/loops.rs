@@ -1,9 +1,10 @@
-//! Dead letters that come back to whom they came from.
+//! Ways that lead back to where they began: over dead letters, over outputs, or both.
 //!
 //! A poison message must end somewhere. If its dead-letter topic is read by its own handler, or leads back to it over
-//! the dead-letter topics of others, it never does.
+//! the dead-letter topics of others, it never does: that is always refused. Outputs that come round feed the handlers
+//! for ever, unless the code of one ends the loop; that it does is for the operator to say (`allow-loops`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::{
     Config, Handler, Topics,
@@ -14,8 +15,7 @@ use crate::{
 
 pub(super) fn validate(config: &Config, findings: &mut Findings<'_>) {
     for handler in config.handlers.values() {
-        let mut way = vec![handler];
-        if find(handler, config, &mut way, &mut BTreeSet::new()) {
+        if let Some(way) = circle(handler, config) {
             report(&way, findings);
         }
     }
@@ -24,62 +24,146 @@ pub(super) fn validate(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
-/// Follows dead letters from the last handler of the way until they are back at its first.
-fn find<'c>(
-    first: &Handler,
-    config: &'c Config,
-    way: &mut Vec<&'c Handler>,
-    passed: &mut BTreeSet<&'c str>,
-) -> bool {
-    let Some(last) = way.last().copied() else {
-        return false;
-    };
-    let Some(topic) = last.dead_letter_topic() else {
-        return false;
-    };
-    let readers = config
-        .handlers
-        .values()
-        .filter(|reader| reader.cluster == last.cluster && reads(&reader.topics, topic));
-    for reader in readers {
-        if reader.name == first.name {
-            return true;
-        }
-        // A loop is reported once: at the first of its handlers by name.
-        if reader.name < first.name || !passed.insert(&reader.name) {
-            continue;
-        }
-        way.push(reader);
-        if find(first, config, way, passed) {
-            return true;
-        }
-        way.pop();
-    }
-    false
+/// One step of a way: what a handler writes, for the next one to read.
+#[derive(Clone)]
+struct Step<'c> {
+    handler: &'c Handler,
+    topic: &'c str,
+    written: Written,
 }
 
-fn report(way: &[&Handler], findings: &mut Findings<'_>) {
-    let topic_key =
-        |handler: &Handler| Key::new(["handlers", &handler.name, "dead-letter", "topic"]);
-    let topics_key = |handler: &Handler| Key::new(["handlers", &handler.name, "topics"]);
-    let [handler] = way else {
-        let names = way
-            .iter()
-            .map(|handler| format!("`{}`", handler.name))
-            .collect::<Vec<_>>()
-            .join(", ");
-        let mut finding = Finding::new(format!(
-            "the dead letters of the handlers {names} go round in a circle"
-        ));
-        for handler in way {
-            let label = format!("`{}` writes its dead letters here", handler.name);
-            finding = finding.value(&topic_key(handler), label);
+/// What is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    DeadLetters,
+    /// The output of this position.
+    Output(usize),
+}
+
+impl Step<'_> {
+    /// Where it stands in the file.
+    fn key(&self) -> Key {
+        let at = Key::new(["handlers", &self.handler.name]);
+        match self.written {
+            Written::DeadLetters => at.join("dead-letter").join("topic"),
+            Written::Output(position) => at.join("outputs").join(position.to_string()),
         }
-        findings.refuse(finding.help("let one of them write to a topic that none of them reads"));
-        return;
+    }
+
+    fn told(&self) -> String {
+        let (name, topic) = (&self.handler.name, self.topic);
+        match self.written {
+            Written::DeadLetters => format!("`{name}` writes its dead letters to `{topic}`"),
+            Written::Output(_) => format!("`{name}` writes `{topic}`"),
+        }
+    }
+}
+
+/// The shortest way from a handler back to it. A way is found once: at the first of its handlers by name.
+fn circle<'c>(first: &'c Handler, config: &'c Config) -> Option<Vec<Step<'c>>> {
+    let mut passed = BTreeSet::new();
+    // Each with the way that leads to it, the nearest first.
+    let mut reached = VecDeque::from([(first, Vec::new())]);
+    while let Some((handler, way)) = reached.pop_front() {
+        for step in steps(handler) {
+            let readers = config.handlers.values().filter(|reader| {
+                reader.cluster == handler.cluster && reads(&reader.topics, step.topic)
+            });
+            for reader in readers.filter(|reader| reader.name >= first.name) {
+                let own_output =
+                    reader.name == handler.name && step.written != Written::DeadLetters;
+                // A handler that reads its own output was told so when it was judged alone.
+                if own_output {
+                    continue;
+                }
+                let mut way = way.clone();
+                way.push(step.clone());
+                if reader.name == first.name {
+                    return Some(way);
+                }
+                if passed.insert(&reader.name) {
+                    reached.push_back((reader, way));
+                }
+            }
+        }
+    }
+    None
+}
+
+/// What leads on from a handler: its dead letters, and its outputs unless it is said to end what they begin.
+fn steps(handler: &Handler) -> impl Iterator<Item = Step<'_>> {
+    let letters = handler
+        .dead_letter_topic()
+        .map(|topic| (topic, Written::DeadLetters));
+    let outputs = handler
+        .outputs
+        .iter()
+        .enumerate()
+        .filter(|_| !handler.allow_loops)
+        .map(|(position, topic)| (topic.as_str(), Written::Output(position)));
+    letters
+        .into_iter()
+        .chain(outputs)
+        .map(move |(topic, written)| Step {
+            handler,
+            topic,
+            written,
+        })
+}
+
+fn report(way: &[Step<'_>], findings: &mut Findings<'_>) {
+    match way {
+        [step] => own_letters(step, findings),
+        way => several(way, findings),
+    }
+}
+
+/// A way over several handlers.
+fn several(way: &[Step<'_>], findings: &mut Findings<'_>) {
+    let by_output = |step: &&Step<'_>| step.written != Written::DeadLetters;
+    let outputs = names(way.iter().filter(by_output));
+    let mut finding = if outputs.is_empty() {
+        Finding::new(format!(
+            "the dead letters of the handlers {} go round in a circle",
+            names(way.iter())
+        ))
+    } else {
+        let steps: Vec<_> = way.iter().map(Step::told).collect();
+        Finding::new(format!(
+            "handlers feed each other in a circle: {}",
+            steps.join(", ")
+        ))
     };
-    let topic = handler.dead_letter_topic().unwrap_or_default();
-    let (written_at, read_at) = (topic_key(handler), topics_key(handler));
+    for (step, next) in way.iter().zip(way.iter().cycle().skip(1)) {
+        let name = &step.handler.name;
+        let label = if outputs.is_empty() {
+            format!("`{name}` writes its dead letters here")
+        } else {
+            format!("`{name}` writes here, and `{}` reads it", next.handler.name)
+        };
+        finding = finding.value(&step.key(), label);
+    }
+    findings.refuse(finding.help(if outputs.is_empty() {
+        "let one of them write to a topic that none of them reads".to_owned()
+    } else {
+        format!(
+            "let one write to another topic; if the code of one ends the circle, set `allow-loops = true` for it (out of: {outputs})"
+        )
+    }));
+}
+
+fn names<'s>(steps: impl Iterator<Item = &'s Step<'s>>) -> String {
+    let names: Vec<_> = steps
+        .map(|step| format!("`{}`", step.handler.name))
+        .collect();
+    names.join(", ")
+}
+
+/// Dead letters that their own handler reads.
+fn own_letters(step: &Step<'_>, findings: &mut Findings<'_>) {
+    let handler = step.handler;
+    let (written_at, read_at) = (step.key(), Key::new(["handlers", &handler.name, "topics"]));
+    let topic = step.topic;
     let how = match handler.topics {
         Topics::List(_) => "which it reads",
         Topics::Pattern(_) => "which its own expression matches",

@@ -15,7 +15,11 @@ use crate::{
 const MAX_POLL_INTERVAL: (&str, u64) = ("max.poll.interval.ms", 300_000);
 const SESSION_TIMEOUT: (&str, u64) = ("session.timeout.ms", 45_000);
 /// What librdkafka refuses beside `group.protocol=consumer`, because the broker decides it.
-const DECIDED_BY_BROKER: [&str; 2] = ["session.timeout.ms", "heartbeat.interval.ms"];
+const DECIDED_BY_BROKER: [&str; 3] = [
+    "session.timeout.ms",
+    "heartbeat.interval.ms",
+    "group.protocol.type",
+];
 
 pub(super) fn validate(handler: &Handler, config: &Config, findings: &mut Findings<'_>) {
     let at = Key::new(["handlers", &handler.name]);

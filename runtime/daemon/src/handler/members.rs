@@ -6,8 +6,8 @@ use std::{
     time::Instant,
 };
 
-use pelton_dispatch::{Oldest, Snapshot, Stage};
-use pelton_kafka::{Assignment, Consumer, Epoch, Producer};
+use pelton_dispatch::{Checkpoint, Oldest, Snapshot, Stage};
+use pelton_kafka::{Assignment, Commit, Consumer, Epoch, Producer};
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::{
     sync::mpsc,
@@ -87,8 +87,14 @@ impl Members {
             partition,
             epoch,
             start,
+            metadata,
         } in assignments
         {
+            let start = Checkpoint {
+                next: start,
+                // What isn't text was written by someone else.
+                metadata: String::from_utf8(metadata).unwrap_or_default(),
+            };
             let report = Arc::default();
             let (inbox, receiver) = mpsc::channel(INBOX);
             let task = PartitionTask {
@@ -120,7 +126,7 @@ impl Members {
         &mut self,
         partitions: Vec<(TopicPartition, Epoch)>,
         deadline: Instant,
-    ) -> Vec<(TopicPartition, Offset)> {
+    ) -> Vec<Commit> {
         self.shared.metrics.rebalanced();
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
         let ended = self.give_up(partitions, || Inbox::Drain { deadline }).await;
@@ -133,7 +139,14 @@ impl Members {
         }
         ended
             .into_iter()
-            .filter_map(|(partition, ended)| Some((partition, ended.next?)))
+            .filter_map(|(partition, ended)| {
+                let Checkpoint { next, metadata } = ended.last?;
+                Some(Commit {
+                    partition,
+                    next,
+                    metadata,
+                })
+            })
             .collect()
     }
 

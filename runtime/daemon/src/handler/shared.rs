@@ -9,10 +9,10 @@ use std::{
 };
 
 use pelton_config as config;
-use pelton_dispatch::{OnExhausted, Policy, Retry};
+use pelton_dispatch::{Checkpoint, OnExhausted, Order, Policy, Retry};
 use pelton_kafka::{ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
-use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition};
-use tokio::sync::Notify;
+use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
+use tokio::sync::{Notify, Semaphore};
 use tracing::warn;
 
 use super::Connection;
@@ -27,6 +27,8 @@ pub(crate) struct Shared {
     pub dead_letter_topic: Option<Arc<str>>,
     pub metrics: HandlerMetrics,
     pub clock: Clock,
+    /// One permit for each instance that may be at work.
+    pub instances: Arc<Semaphore>,
     record_to: Option<PathBuf>,
     recordings: AtomicU64,
 }
@@ -50,13 +52,18 @@ impl Shared {
             dead_letter_topic: handler.dead_letter_topic().map(Arc::from),
             metrics,
             clock,
+            instances: Arc::new(Semaphore::new(handler.limits.instances.get() as usize)),
             record_to,
             recordings: AtomicU64::new(0),
         }
     }
 
     /// Begins the recording of a partition, where recordings are asked for.
-    pub(crate) fn record(&self, partition: &TopicPartition, start: Offset) -> Option<Recording> {
+    pub(crate) fn record(
+        &self,
+        partition: &TopicPartition,
+        start: &Checkpoint,
+    ) -> Option<Recording> {
         let nth = self.recordings.fetch_add(1, Ordering::Relaxed);
         Recording::begin(
             self.record_to.as_ref()?,
@@ -156,6 +163,9 @@ fn client_id(handler: &config::Handler) -> String {
     format!("pelton-{}", handler.name)
 }
 
+/// What a broker takes as the metadata of a commit (`offset.metadata.max.bytes`), by default.
+const METADATA_BYTES: u32 = 4096;
+
 fn policy(handler: &config::Handler) -> Policy {
     Policy {
         retry: Retry {
@@ -170,12 +180,20 @@ fn policy(handler: &config::Handler) -> Policy {
             config::OnExhausted::Skip => OnExhausted::Skip,
             config::OnExhausted::Stop => OnExhausted::Stop,
         },
+        order: match handler.order {
+            config::Order::Partition => Order::Partition,
+            config::Order::Key => Order::Key,
+            config::Order::None => Order::None,
+        },
+        in_flight: handler.in_flight,
+        calls: handler.limits.instances,
         batch_messages: handler.batch.messages,
         batch_bytes: handler.batch.bytes.get(),
         batch_target: handler.batch.target_time,
         buffer_messages: handler.buffer.messages,
         buffer_bytes: handler.buffer.bytes.get(),
         commit_interval: handler.commit_interval,
+        metadata_bytes: METADATA_BYTES,
     }
 }
 

@@ -1,7 +1,7 @@
-//! The calls of a partition: one that waits to begin, and those under way.
+//! The calls of a partition: those that wait to begin, and those under way.
 //!
 //! A call begins only when the producer has taken the outputs of those before: that is how a full producer
-//! holds back the handler. Dropping a call's future is how it is cancelled; its instance is thrown away.
+//! holds back the handler. Then it waits until the handler may have one more instance at work. Dropping a call's future is how it is cancelled; its instance is thrown away.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -9,7 +9,7 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use pelton_dispatch::{Attempt, CallId};
 use pelton_engine::{Call, Curtail, Outcome, Revision};
 use pelton_types::{Message, RevisionId};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::held::Held;
@@ -22,6 +22,7 @@ pub(super) struct Returned {
     pub attempts: Vec<Attempt>,
     pub outcomes: Vec<Outcome>,
     pub took: Duration,
+    pub waited: Duration,
 }
 
 struct Deferred {
@@ -32,6 +33,8 @@ struct Deferred {
 
 struct UnderWay {
     curtail: Curtail,
+    /// Ends the wait for an instance.
+    curtailed: CancellationToken,
     cancel: CancellationToken,
 }
 
@@ -42,17 +45,24 @@ pub(super) struct NotHeld;
 pub(super) struct Calls {
     revision: watch::Receiver<Option<Revision>>,
     clock: Clock,
-    deferred: Option<Deferred>,
+    /// One for each instance that the handler may have at work.
+    instances: Arc<Semaphore>,
+    deferred: Vec<Deferred>,
     under_way: HashMap<CallId, UnderWay>,
     running: FuturesUnordered<BoxFuture<'static, Option<Returned>>>,
 }
 
 impl Calls {
-    pub(super) fn new(revision: watch::Receiver<Option<Revision>>, clock: Clock) -> Self {
+    pub(super) fn new(
+        revision: watch::Receiver<Option<Revision>>,
+        clock: Clock,
+        instances: Arc<Semaphore>,
+    ) -> Self {
         Self {
             revision,
             clock,
-            deferred: None,
+            instances,
+            deferred: Vec::new(),
             under_way: HashMap::new(),
             running: FuturesUnordered::new(),
         }
@@ -60,36 +70,43 @@ impl Calls {
 
     /// Takes a call, to be begun by [`begin`](Self::begin).
     pub(super) fn defer(&mut self, call: CallId, attempts: Vec<Attempt>, fresh: bool) {
-        self.deferred = Some(Deferred {
+        self.deferred.push(Deferred {
             call,
             attempts,
             fresh,
         });
     }
 
-    /// Begins the call that waits, if one does.
+    /// Begins the calls that wait.
     pub(super) fn begin(&mut self, held: &Held) -> Result<(), NotHeld> {
-        let Some(Deferred {
+        std::mem::take(&mut self.deferred)
+            .into_iter()
+            .try_for_each(|deferred| self.begin_one(deferred, held))
+    }
+
+    fn begin_one(&mut self, deferred: Deferred, held: &Held) -> Result<(), NotHeld> {
+        let Deferred {
             call,
             attempts,
             fresh,
-        }) = self.deferred.take()
-        else {
-            return Ok(());
-        };
+        } = deferred;
         let messages: Option<Vec<(Arc<Message>, u32)>> = attempts
             .iter()
             .map(|a| Some((held.message(a.offset)?, a.attempt)))
             .collect();
         let messages = messages.ok_or(NotHeld)?;
-        let (curtail, cancel) = (Curtail::new(), CancellationToken::new());
+        let (curtail, curtailed) = (Curtail::new(), CancellationToken::new());
+        let cancel = CancellationToken::new();
         let under_way = UnderWay {
             curtail: curtail.clone(),
+            curtailed: curtailed.clone(),
             cancel: cancel.clone(),
         };
         self.under_way.insert(call, under_way);
         let (mut revision, clock) = (self.revision.clone(), self.clock);
+        let instances = self.instances.clone();
         let run = async move {
+            let _instance = curtailed.run_until_cancelled(instances.acquire()).await;
             // The swap happens here: each call takes the revision that is current when it begins.
             let revision = revision.wait_for(Option::is_some).await.ok()?.clone()?;
             let begun = clock.now();
@@ -97,7 +114,7 @@ impl Calls {
                 .iter()
                 .map(|(message, attempt)| (&**message, *attempt))
                 .collect();
-            let outcomes = revision
+            let answer = revision
                 .call(Call {
                     messages: &borrowed,
                     fresh,
@@ -108,8 +125,9 @@ impl Calls {
                 call,
                 revision: revision.id(),
                 attempts,
-                outcomes,
+                outcomes: answer.outcomes,
                 took: clock.now().saturating_sub(begun),
+                waited: answer.waited,
             })
         };
         let run = async move { cancel.run_until_cancelled(run).await.flatten() };
@@ -121,12 +139,13 @@ impl Calls {
     pub(super) fn curtail(&self, call: CallId) {
         if let Some(under_way) = self.under_way.get(&call) {
             under_way.curtail.curtail();
+            under_way.curtailed.cancel();
         }
     }
 
     /// Gives up on a call; it does not come back.
     pub(super) fn cancel(&mut self, call: CallId) {
-        self.deferred.take_if(|deferred| deferred.call == call);
+        self.deferred.retain(|deferred| deferred.call != call);
         if let Some(under_way) = self.under_way.remove(&call) {
             under_way.cancel.cancel();
         }

@@ -4,12 +4,14 @@
 //! transaction markers), so the watermark is the lowest message that is there and not finished,
 //! never "the last one plus one" while something is held (delivery rule 1).
 
-use std::collections::VecDeque;
+use std::{
+    collections::{BTreeSet, VecDeque},
+    time::Duration,
+};
 
 use pelton_types::Offset;
 
 use super::entry::{Entry, State};
-use crate::Arrival;
 
 /// The messages that are fetched and not yet released.
 #[derive(Debug)]
@@ -18,9 +20,11 @@ pub(super) struct Backlog {
     /// Every entry before this index is decided. It only makes finding the first undecided one cheap.
     decided: usize,
     bytes: u64,
-    /// Entries that wait for their next attempt.
-    retrying: usize,
+    /// Messages that wait for their next attempt, by when it is due.
+    retries: BTreeSet<(Duration, Offset)>,
     position: Offset,
+    /// Above every message that was begun.
+    begun: Offset,
 }
 
 impl Backlog {
@@ -29,19 +33,23 @@ impl Backlog {
             entries: VecDeque::new(),
             decided: 0,
             bytes: 0,
-            retrying: 0,
+            retries: BTreeSet::new(),
             position: start,
+            begun: start,
         }
     }
 
-    /// Appends a message; one that is not above everything fetched so far is known already.
-    pub fn push(&mut self, arrival: &Arrival) {
-        if arrival.offset < self.position {
-            return;
+    /// Appends a message that stands at the position or above.
+    pub fn push(&mut self, entry: Entry) {
+        self.position = entry.offset.saturating_add(1);
+        self.bytes += u64::from(entry.bytes);
+        if let State::Retrying { due } = entry.state {
+            self.retries.insert((due, entry.offset));
         }
-        self.position = arrival.offset.saturating_add(1);
-        self.bytes += u64::from(arrival.bytes);
-        self.entries.push_back(Entry::new(arrival));
+        if !matches!(entry.state, State::Queued) {
+            self.begun = self.position;
+        }
+        self.entries.push_back(entry);
     }
 
     pub fn get_mut(&mut self, offset: Offset) -> Option<&mut Entry> {
@@ -61,6 +69,22 @@ impl Backlog {
             .take_while(|entry| entry.is_decided())
             .count();
         self.entries.range_mut(self.decided..)
+    }
+
+    /// A message waits for its next attempt from now on.
+    pub fn wait_for_retry(&mut self, offset: Offset, due: Duration) {
+        if let Some(entry) = self.get_mut(offset) {
+            entry.state = State::Retrying { due };
+            self.retries.insert((due, offset));
+        }
+    }
+
+    /// Messages were taken for calls, those among them that waited for a retry as told.
+    pub fn began(&mut self, highest: Offset, retries: &[(Duration, Offset)]) {
+        self.begun = self.begun.max(highest.saturating_add(1));
+        for retry in retries {
+            self.retries.remove(retry);
+        }
     }
 
     /// Forgets the finished messages that nothing unfinished precedes.
@@ -90,13 +114,22 @@ impl Backlog {
         self.position
     }
 
-    /// Counts messages that wait for their next attempt, so that a snapshot need not look for them.
-    pub fn count_retrying(&mut self, began: usize, ended: usize) {
-        self.retrying = (self.retrying + began).saturating_sub(ended);
+    /// Above every message that was begun.
+    pub fn begun(&self) -> Offset {
+        self.begun
     }
 
+    /// How many messages wait for their next attempt.
     pub fn retrying(&self) -> usize {
-        self.retrying
+        self.retries.len()
+    }
+
+    /// When the next retry is due that isn't yet.
+    pub fn next_retry(&self, now: Duration) -> Option<Duration> {
+        self.retries
+            .range((now, Offset::MAX)..)
+            .map(|(due, _)| *due)
+            .next()
     }
 
     pub fn len(&self) -> usize {

@@ -1,4 +1,4 @@
-//! When the watermark is committed.
+//! When what is finished is committed.
 //!
 //! Invariant: at most one commit is under way, no two begin closer together than the interval,
 //! and none names an offset below one that was acknowledged (delivery rule 2).
@@ -16,6 +16,8 @@ pub(super) struct Commits {
     acknowledged: Offset,
     outstanding: Option<Offset>,
     not_before: Duration,
+    /// Something happened that no commit tells yet.
+    news: bool,
 }
 
 impl Commits {
@@ -24,6 +26,7 @@ impl Commits {
             acknowledged: start,
             outstanding: None,
             not_before: Duration::ZERO,
+            news: false,
         }
     }
 
@@ -32,22 +35,30 @@ impl Commits {
         self.acknowledged
     }
 
-    /// The offset to be committed now, if it is time and there is something to commit.
-    pub fn begin(
-        &mut self,
-        watermark: Offset,
-        now: Duration,
-        interval: Duration,
-    ) -> Option<Offset> {
-        self.due(watermark).filter(|due| *due <= now)?;
-        self.outstanding = Some(watermark);
-        self.not_before = now.saturating_add(interval);
-        Some(watermark)
+    /// There is something to be committed.
+    pub fn news(&mut self) {
+        self.news = true;
+    }
+
+    /// Whether everything is committed, as far as is known.
+    pub fn is_settled(&self) -> bool {
+        !self.news && self.outstanding.is_none()
+    }
+
+    /// Begins a commit of this watermark if it is time and there is something to commit.
+    pub fn begin(&mut self, watermark: Offset, now: Duration, interval: Duration) -> bool {
+        let begins = self.due().is_some_and(|due| due <= now);
+        if begins {
+            self.outstanding = Some(watermark);
+            self.not_before = now.saturating_add(interval);
+            self.news = false;
+        }
+        begins
     }
 
     /// When there is something to be committed next.
-    pub fn due(&self, watermark: Offset) -> Option<Duration> {
-        (self.outstanding.is_none() && watermark > self.acknowledged).then_some(self.not_before)
+    pub fn due(&self) -> Option<Duration> {
+        (self.outstanding.is_none() && self.news).then_some(self.not_before)
     }
 
     /// The commit under way is acknowledged. Answers to any other are late, and are ignored.
@@ -65,6 +76,7 @@ impl Commits {
             .is_some()
         {
             self.not_before = now.saturating_add(interval.max(RETRY_FLOOR));
+            self.news = true;
         }
     }
 }

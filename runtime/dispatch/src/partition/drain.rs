@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use super::Partition;
+use super::{
+    Partition,
+    entry::{Entry, State},
+};
 use crate::Command;
 
 impl Partition {
@@ -15,9 +18,9 @@ impl Partition {
         self.curtail(commands);
     }
 
-    /// Asks the call under way to stop at its next message boundary, once.
+    /// Asks each call under way to stop at its next message boundary, once.
     pub(super) fn curtail(&mut self, commands: &mut Vec<Command>) {
-        if let Some(active) = self.active.as_mut().filter(|active| !active.curtailed) {
+        for active in self.active.iter_mut().filter(|active| !active.curtailed) {
             active.curtailed = true;
             commands.push(Command::Curtail { call: active.call });
         }
@@ -29,15 +32,22 @@ impl Partition {
         let Some(deadline) = self.drain else {
             return false;
         };
-        let under_way = self.active.is_some() || self.in_delivery > 0;
+        let under_way = !self.active.is_empty() || self.in_delivery > 0;
         if under_way && self.now < deadline {
             return false;
         }
         self.cancel(commands);
-        let watermark = self.backlog.watermark();
-        let unfinished = self.backlog.iter().filter(|entry| entry.is_begun()).count();
+        let (last, written) = self.checkpoint();
+        let repeatable = |entry: &&Entry| {
+            let untold = written.cut.is_some_and(|cut| entry.offset >= cut);
+            entry.is_in_doubt() || untold && matches!(entry.state, State::Finished)
+        };
+        let held = self.backlog.iter().filter(repeatable).count() as u64;
+        // What an earlier owner finished and told, and this last commit can't tell any more, may be repeated too.
+        let untold = written.cut.map_or(0, |cut| self.inherited_from(cut));
+        let unfinished = held.saturating_add(untold);
         commands.push(Command::Drained {
-            next: (watermark > self.commits.acknowledged()).then_some(watermark),
+            last: (!self.commits.is_settled()).then_some(last),
             unfinished: u32::try_from(unfinished).unwrap_or(u32::MAX),
         });
         self.over = true;
@@ -51,7 +61,7 @@ impl Partition {
     }
 
     fn cancel(&mut self, commands: &mut Vec<Command>) {
-        if let Some(active) = self.active.take() {
+        for active in self.active.drain(..) {
             commands.push(Command::Cancel { call: active.call });
         }
     }

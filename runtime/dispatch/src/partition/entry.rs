@@ -8,7 +8,7 @@ use std::time::Duration;
 use pelton_types::{Failure, Offset};
 use serde::{Deserialize, Serialize};
 
-use crate::Arrival;
+use crate::{Arrival, Tried};
 
 /// How far a message has come, as people are shown it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +16,7 @@ use crate::Arrival;
 pub enum Stage {
     /// It waits to be called.
     Queued,
-    /// It is part of the call under way.
+    /// It is part of a call under way.
     Calling,
     /// An attempt failed; the next one waits for its time.
     Retrying {
@@ -36,6 +36,8 @@ pub enum Stage {
 pub(super) struct Entry {
     pub offset: Offset,
     pub bytes: u32,
+    /// A hash of its key; `None` for a null key.
+    pub key: Option<u64>,
     /// Attempts that count.
     pub attempts: u32,
     /// It may have broken an instance: it is called alone, on a fresh one, from now on (rule 40).
@@ -70,6 +72,7 @@ impl Entry {
         Self {
             offset: arrival.offset,
             bytes: arrival.bytes,
+            key: arrival.key,
             attempts: 0,
             suspect: false,
             passed_over: 0,
@@ -89,9 +92,34 @@ impl Entry {
         }
     }
 
-    /// Whether the handler has met this message, so that a next owner would repeat something.
-    pub fn is_begun(&self) -> bool {
-        self.attempts > 0 || self.suspect || !matches!(self.state, State::Queued)
+    /// Whether its handler, or the broker, may have done something that isn't known yet.
+    pub fn is_in_doubt(&self) -> bool {
+        matches!(
+            self.state,
+            State::Calling | State::Producing | State::DeadLettering(_)
+        )
+    }
+
+    /// What the next owner should know of its failed attempts.
+    pub fn tried(&self) -> Option<Tried> {
+        let due = match self.state {
+            State::Retrying { due } => due,
+            State::Queued
+            | State::Calling
+            | State::DeadLettering(_)
+            | State::LetterWaiting(_)
+            | State::Halted => Duration::ZERO,
+            State::Producing | State::Finished => return None,
+        };
+        // Rounded up: a retry is never early.
+        let due = Duration::from_millis(
+            u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+        );
+        (self.attempts > 0).then_some(Tried {
+            offset: self.offset,
+            attempts: self.attempts,
+            due,
+        })
     }
 
     /// What people are shown; `None` once finished.

@@ -3,7 +3,7 @@
 //! Invariant: pause and resume alternate, and a halted partition stays paused.
 
 use super::backlog::Backlog;
-use crate::{Command, Policy};
+use crate::Command;
 
 /// Whether fetching is paused.
 #[derive(Debug, Default)]
@@ -16,20 +16,17 @@ impl Flow {
         self.paused
     }
 
-    /// Pauses when what is held reaches a limit, resumes at half of it, so that it doesn't flutter.
+    /// Pauses when what is held reaches a limit (messages, bytes), resumes at half of it, so that it doesn't flutter.
     /// Finished messages that wait behind an unfinished one are held too: the driver keeps their bytes.
     pub fn regulate(
         &mut self,
-        policy: &Policy,
+        most: (u32, u32),
         backlog: &Backlog,
         halted: bool,
         commands: &mut Vec<Command>,
     ) {
         let held = (backlog.len() as u64, backlog.bytes());
-        let most = (
-            u64::from(policy.buffer_messages.get()),
-            u64::from(policy.buffer_bytes),
-        );
+        let most = (u64::from(most.0), u64::from(most.1));
         if self.paused {
             if !halted && held.0 <= most.0 / 2 && held.1 <= most.1 / 2 {
                 self.paused = false;

@@ -3,13 +3,13 @@
 //! Invariant: a message leaves this file decided in exactly one way (its outputs are produced, it is
 //! dead-lettered, skipped or halts the partition), or waits for another attempt.
 
-use std::time::Duration;
-
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
 use super::{
     Active, Partition, backoff,
     entry::{Letter, State},
+    lane::{Closed, Lane},
+    pace::CallTime,
 };
 use crate::{CallId, Command, OnExhausted};
 
@@ -18,54 +18,65 @@ use crate::{CallId, Command, OnExhausted};
 const PASSED_OVER_LIMIT: u32 = 16;
 
 impl Partition {
-    /// Settles the messages of a call. In partition order a result counts only if everything before it in
-    /// the call is done; the rest goes back into the queue (rule 39). Only the fault of an instance is
-    /// believed behind messages that were not attempted: their results died with the instance.
+    /// Settles the messages of a call. A result counts only if everything before it in its lane and in the
+    /// call is done; the rest goes back into the queue (rule 39). Only the fault of an instance is believed
+    /// behind messages that were not attempted: their results died with the instance.
     pub(super) fn called(
         &mut self,
         call: CallId,
         verdicts: Vec<Verdict>,
-        took: Duration,
+        time: CallTime,
         commands: &mut Vec<Command>,
     ) {
-        let Some(active) = self.active.take_if(|active| active.call == call) else {
+        let Some(index) = self.active.iter().position(|active| active.call == call) else {
             return;
         };
-        self.learn(&active, &verdicts, took);
-        let mut in_order = true;
+        let active = self.active.remove(index);
+        self.learn(&active, &verdicts, time);
+        let mut closed = Closed::default();
         let mut failed = false;
         let answers = verdicts
             .into_iter()
             .chain(std::iter::repeat(Verdict::NotAttempted));
         for (offset, verdict) in active.offsets.iter().copied().zip(answers) {
+            let lane = self.lane(offset);
+            let counts = !closed.contains(lane);
             match verdict {
-                Verdict::Done { outputs } if in_order => self.succeeded(offset, outputs, commands),
+                Verdict::Done { outputs } if counts => {
+                    self.succeeded(offset, outputs, commands);
+                    continue;
+                }
                 Verdict::Failed(failure)
-                    if in_order
-                        || (!failed && failure.kind.is_instance_fault() && !active.fresh) =>
+                    if counts || (!failed && failure.kind.is_instance_fault() && !active.fresh) =>
                 {
                     self.failed(offset, failure, active.fresh, commands);
-                    in_order = false;
                     failed = true;
                 }
                 Verdict::Done { .. } | Verdict::Failed(_) | Verdict::NotAttempted => {
                     self.requeue(offset);
-                    in_order = false;
                 }
             }
+            closed.close(lane);
         }
         if !failed && !active.curtailed {
             self.count_passed_over(&active, commands);
         }
     }
 
+    fn lane(&mut self, offset: Offset) -> Lane {
+        let order = self.policy.order;
+        self.backlog
+            .get_mut(offset)
+            .map_or(Lane::Own, |entry| Lane::of(order, entry))
+    }
+
     /// A fresh instance costs its making, which says nothing about the messages to come.
-    fn learn(&mut self, active: &Active, verdicts: &[Verdict], took: Duration) {
+    fn learn(&mut self, active: &Active, verdicts: &[Verdict], time: CallTime) {
         let last = verdicts
             .iter()
             .rposition(|verdict| !matches!(verdict, Verdict::NotAttempted));
         if let Some(last) = last.filter(|_| !active.fresh) {
-            self.pace.learn(active.offsets.len().min(last + 1), took);
+            self.pace.learn(active.offsets.len().min(last + 1), time);
         }
     }
 
@@ -76,6 +87,7 @@ impl Partition {
         entry.attempts = entry.attempts.saturating_add(1);
         if outputs == 0 {
             entry.state = State::Finished;
+            self.commits.news();
         } else {
             entry.state = State::Producing;
             self.in_delivery += 1;
@@ -105,15 +117,13 @@ impl Partition {
         let retry = &self.policy.retry;
         if failure.kind.is_permanent() || attempt >= retry.attempts.get() {
             self.give_up(offset, failure, commands);
-        } else if self.drain.is_some() || self.halted {
-            // No attempt follows here: the next owner begins anew. That is not the end of the message (rule 23).
-            entry.state = State::Queued;
         } else {
+            // Where a drain has begun it is the next owner who makes it, from what is committed (rule 23).
             let due = self
                 .now
                 .saturating_add(backoff::after_failure(retry, offset, attempt, &failure));
-            entry.state = State::Retrying { due };
-            self.backlog.count_retrying(1, 0);
+            self.backlog.wait_for_retry(offset, due);
+            self.commits.news();
             commands.push(Command::Retry {
                 offset,
                 attempt,
@@ -150,6 +160,7 @@ impl Partition {
             }
             OnExhausted::Skip => {
                 entry.state = State::Finished;
+                self.commits.news();
                 commands.push(Command::Skip {
                     offset,
                     attempts,
@@ -203,6 +214,7 @@ impl Partition {
         if matches!(entry.state, State::Producing | State::DeadLettering(_)) {
             entry.state = State::Finished;
             self.in_delivery -= 1;
+            self.commits.news();
         }
     }
 

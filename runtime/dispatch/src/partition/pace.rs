@@ -1,11 +1,21 @@
-//! How many messages fit into a call, by how long they took so far.
+//! How many messages fit into a call, and how many calls are worth while, by how long messages took so far.
 //!
 //! Invariant: at least one, at most what the policy allows; never more than double of what was tried.
 
 use std::{num::NonZeroU32, time::Duration};
 
+use crate::{Order, Policy};
+
 /// Messages in the first call, when nothing is known of the handler.
 const FIRST_BATCH: u32 = 16;
+
+/// How long a call ran.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CallTime {
+    pub took: Duration,
+    /// The part of it in which it waited for something else than the CPU.
+    pub waited: Duration,
+}
 
 /// Follows the handler's speed and derives the size of the next batch.
 #[derive(Debug)]
@@ -13,39 +23,69 @@ pub(super) struct Pace {
     target: u128,
     most: u32,
     batch: u32,
+    /// Calls at once, where the handler waits and the order lets messages overtake one another.
+    calls: u32,
     /// Nanoseconds a message takes, smoothed.
     message: Option<u128>,
+    /// The part of them in which it waits.
+    wait: u128,
 }
 
 impl Pace {
-    pub fn new(target: Duration, most: NonZeroU32) -> Self {
-        let most = most.get();
+    pub fn new(policy: &Policy) -> Self {
+        let most = policy.batch_messages.get();
+        let calls = match policy.order {
+            Order::Partition => NonZeroU32::MIN,
+            Order::Key | Order::None => policy.calls,
+        };
         Self {
-            target: target.as_nanos(),
+            target: policy.batch_target.as_nanos(),
             most,
             batch: FIRST_BATCH.min(most),
+            calls: calls.get(),
             message: None,
+            wait: 0,
         }
     }
 
-    /// Messages in the next call.
+    /// Messages in the next call. Messages that wait side by side are better off in calls of their own.
     pub fn batch(&self) -> usize {
-        usize::try_from(self.batch).unwrap_or(usize::MAX)
+        let batch = if self.overlaps() { 1 } else { self.batch };
+        usize::try_from(batch).unwrap_or(usize::MAX)
     }
 
-    /// Learns that `messages` messages took this long. A slower handler is believed sooner than a faster
+    /// Calls at once. A handler that computes gains nothing by a second one.
+    pub fn calls(&self) -> usize {
+        let calls = if self.overlaps() { self.calls } else { 1 };
+        usize::try_from(calls).unwrap_or(usize::MAX)
+    }
+
+    /// Whether the handler spends most of its time waiting, and others may be called meanwhile.
+    fn overlaps(&self) -> bool {
+        self.calls > 1 && self.message.is_some_and(|message| 2 * self.wait > message)
+    }
+
+    /// Learns how long `messages` messages took. A slower handler is believed sooner than a faster
     /// one: a batch that is too long holds up a drain, one that is too short costs microseconds.
-    pub fn learn(&mut self, messages: usize, took: Duration) {
+    pub fn learn(&mut self, messages: usize, time: CallTime) {
         if messages == 0 {
             return;
         }
-        let sample = took.as_nanos() / messages as u128;
-        let message = match self.message {
-            None => sample,
-            Some(known) if sample > known => (known + sample) / 2,
-            Some(known) => (known * 3 + sample) / 4,
+        let sample = time.took.as_nanos() / messages as u128;
+        let wait = time.waited.min(time.took).as_nanos() / messages as u128;
+        // Both follow alike, so that their ratio never leaves that of the calls.
+        let followed = |known: u128, sample: u128, slower| match slower {
+            true => (known + sample) / 2,
+            false => (known * 3 + sample) / 4,
         };
-        self.message = Some(message);
+        let (message, wait) = match self.message {
+            None => (sample, wait),
+            Some(known) => (
+                followed(known, sample, sample > known),
+                followed(self.wait, wait, sample > known),
+            ),
+        };
+        (self.message, self.wait) = (Some(message), wait);
         let fitting = u32::try_from(self.target / message.max(1)).unwrap_or(u32::MAX);
         self.batch = fitting
             .min(self.batch.saturating_mul(2))
@@ -58,7 +98,22 @@ mod tests {
     use super::*;
 
     fn pace(most: u32) -> Pace {
-        Pace::new(Duration::from_millis(1), NonZeroU32::new(most).unwrap())
+        in_order(most, Order::Partition)
+    }
+
+    fn in_order(most: u32, order: Order) -> Pace {
+        Pace::new(&Policy {
+            order,
+            batch_messages: NonZeroU32::new(most).unwrap(),
+            ..crate::policy::example()
+        })
+    }
+
+    fn ran(took: Duration) -> CallTime {
+        CallTime {
+            took,
+            waited: Duration::ZERO,
+        }
     }
 
     #[test]
@@ -72,7 +127,7 @@ mod tests {
         let mut pace = pace(100);
         let mut sizes = Vec::new();
         for _ in 0..4 {
-            pace.learn(pace.batch(), Duration::from_nanos(1));
+            pace.learn(pace.batch(), ran(Duration::from_nanos(1)));
             sizes.push(pace.batch());
         }
         assert_eq!(sizes, [32, 64, 100, 100]);
@@ -81,7 +136,7 @@ mod tests {
     #[test]
     fn a_slow_handler_gets_one_message_a_call() {
         let mut pace = pace(1000);
-        pace.learn(16, Duration::from_millis(160));
+        pace.learn(16, ran(Duration::from_millis(160)));
         assert_eq!(pace.batch(), 1);
     }
 
@@ -92,7 +147,7 @@ mod tests {
             let batch = pace.batch();
             pace.learn(
                 batch,
-                Duration::from_micros(10) * u32::try_from(batch).unwrap(),
+                ran(Duration::from_micros(10) * u32::try_from(batch).unwrap()),
             );
         }
         assert_eq!(pace.batch(), 100);
@@ -101,7 +156,41 @@ mod tests {
     #[test]
     fn nothing_attempted_teaches_nothing() {
         let mut pace = pace(1000);
-        pace.learn(0, Duration::from_secs(1));
+        pace.learn(0, ran(Duration::from_secs(1)));
         assert_eq!(pace.batch(), 16);
+    }
+    #[test]
+    fn a_handler_that_waits_gets_one_message_a_call_and_many_calls() {
+        let waits = CallTime {
+            took: Duration::from_micros(100),
+            waited: Duration::from_micros(90),
+        };
+        for (order, calls) in [(Order::Partition, 1), (Order::Key, 8), (Order::None, 8)] {
+            let mut pace = in_order(100, order);
+            assert_eq!(pace.calls(), 1, "nothing is known yet");
+            pace.learn(1, waits);
+            assert_eq!(pace.calls(), calls, "{order:?}");
+            assert_eq!(pace.batch() == 1, calls > 1, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn one_long_wait_does_not_make_a_waiting_handler_look_busy() {
+        let mut pace = in_order(100, Order::Key);
+        for took in [10, 1000, 10, 10] {
+            let (took, waited) = (
+                Duration::from_millis(took),
+                Duration::from_millis(took * 9 / 10),
+            );
+            pace.learn(1, CallTime { took, waited });
+            assert_eq!(pace.calls(), 8);
+        }
+    }
+
+    #[test]
+    fn a_handler_that_computes_gets_one_call_at_a_time() {
+        let mut pace = in_order(100, Order::Key);
+        pace.learn(1, ran(Duration::from_secs(1)));
+        assert_eq!(pace.calls(), 1);
     }
 }

@@ -1,74 +1,162 @@
 //! Which messages are called next.
 //!
-//! Invariant, in partition order: the messages of a call follow one another without a gap, and every
-//! message before them is decided. Another order is another function here; the rest of the machine
-//! keeps its state for each message and does not care which of them were chosen.
+//! Invariant: a message is called only when every message of its lane before it is decided, or stands before
+//! it in the same call. What can't be called holds up its own lane and no other.
 
 use std::time::Duration;
 
-use super::{backlog::Backlog, entry::State};
-use crate::Attempt;
+use pelton_types::Offset;
 
-/// How much fits into one call.
+use super::{
+    backlog::Backlog,
+    entry::{Entry, State},
+    lane::{Closed, Lane},
+};
+use crate::{Attempt, Order};
+
+/// What there is room for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct Room {
+    /// Calls that may begin.
+    pub calls: usize,
+    /// Messages in one call.
     pub messages: usize,
+    /// Bytes in one call of more than one message.
     pub bytes: u32,
+    /// Messages that may be begun, besides retries. The lowest unfinished one may be in any case.
+    pub begin: usize,
+    /// Only messages below this offset may be called.
+    pub below: Offset,
 }
 
-/// What to do about calling.
-#[derive(Debug)]
-pub(super) enum Choice {
-    /// There is no message to be called.
-    Nothing,
-    /// The next message to be called waits for its retry.
-    Wait { due: Duration },
-    /// Call these; they are marked as being called.
-    Call { messages: Vec<Attempt>, fresh: bool },
+/// A call to begin; its messages are marked as being called.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    pub messages: Vec<Attempt>,
+    /// On a fresh instance: a message under suspicion is called alone on one (rule 40).
+    pub fresh: bool,
+    bytes: u64,
+    lanes: Vec<Lane>,
 }
 
-/// The first undecided message and those that follow it, as far as limits and suspicion allow.
-/// A message under suspicion is called alone, on a fresh instance (rule 40); one that waits for its
-/// retry holds up everything behind it.
-pub(super) fn in_partition_order(backlog: &mut Backlog, now: Duration, limits: Limits) -> Choice {
-    let mut messages = Vec::new();
-    let mut bytes = 0_u64;
-    let mut fresh = false;
-    let mut repeated = 0;
+/// Goes through the undecided messages once, in the order of their offsets.
+struct Choice {
+    order: Order,
+    now: Duration,
+    room: Room,
+    watermark: Offset,
+    closed: Closed,
+    calls: Vec<Chosen>,
+    current: Chosen,
+    retries: Vec<(Duration, Offset)>,
+}
+
+/// The calls that can begin now.
+pub(super) fn choose(
+    backlog: &mut Backlog,
+    order: Order,
+    now: Duration,
+    room: Room,
+) -> Vec<Chosen> {
+    let mut choice = Choice {
+        order,
+        now,
+        room,
+        watermark: backlog.watermark(),
+        closed: Closed::default(),
+        calls: Vec::new(),
+        current: Chosen::default(),
+        retries: Vec::new(),
+    };
     for entry in backlog.undecided() {
-        match entry.state {
-            State::Retrying { due } if due > now && messages.is_empty() => {
-                return Choice::Wait { due };
+        if entry.offset >= room.below || choice.is_full() || choice.closed.all() {
+            break;
+        }
+        choice.consider(entry);
+    }
+    choice.begin_call();
+    let highest = choice
+        .calls
+        .iter()
+        .flat_map(|call| &call.messages)
+        .map(|attempt| attempt.offset)
+        .max();
+    if let Some(highest) = highest {
+        backlog.began(highest, &choice.retries);
+    }
+    choice.calls
+}
+
+impl Choice {
+    fn is_full(&self) -> bool {
+        self.calls.len() >= self.room.calls
+    }
+
+    fn consider(&mut self, entry: &mut Entry) {
+        if entry.is_decided() {
+            return;
+        }
+        let lane = Lane::of(self.order, entry);
+        if self.closed.contains(lane) {
+            return;
+        }
+        if !self.may_begin(entry) {
+            self.closed.close(lane);
+            return;
+        }
+        if !self.current.messages.is_empty() && !self.fits(entry) {
+            self.begin_call();
+            if self.is_full() || self.closed.contains(lane) {
+                return;
             }
-            State::Retrying { due } if due > now => break,
-            State::Queued | State::Retrying { .. } => {}
+        }
+        self.take(entry, lane);
+        if entry.suspect {
+            self.begin_call();
+        }
+    }
+
+    /// Whether its time has come, and there is room for a further message in flight.
+    fn may_begin(&self, entry: &Entry) -> bool {
+        match entry.state {
+            State::Queued => self.room.begin > 0 || entry.offset == self.watermark,
+            State::Retrying { due } => due <= self.now,
             State::Calling
             | State::Producing
             | State::DeadLettering(_)
             | State::LetterWaiting(_)
             | State::Halted
-            | State::Finished => break,
+            | State::Finished => false,
         }
-        bytes += u64::from(entry.bytes);
-        let full = messages.len() >= limits.messages || bytes > u64::from(limits.bytes);
-        if !messages.is_empty() && (full || entry.suspect) {
-            break;
+    }
+
+    fn fits(&self, entry: &Entry) -> bool {
+        self.current.messages.len() < self.room.messages
+            && self.current.bytes + u64::from(entry.bytes) <= u64::from(self.room.bytes)
+            && !entry.suspect
+    }
+
+    fn take(&mut self, entry: &mut Entry, lane: Lane) {
+        match entry.state {
+            State::Retrying { due } => self.retries.push((due, entry.offset)),
+            _ => self.room.begin = self.room.begin.saturating_sub(1),
         }
-        repeated += usize::from(matches!(entry.state, State::Retrying { .. }));
         entry.state = State::Calling;
-        messages.push(Attempt {
+        self.current.messages.push(Attempt {
             offset: entry.offset,
             attempt: entry.attempts + 1,
         });
-        if entry.suspect {
-            fresh = true;
-            break;
-        }
+        self.current.bytes += u64::from(entry.bytes);
+        self.current.fresh = entry.suspect;
+        self.current.lanes.push(lane);
     }
-    backlog.count_retrying(0, repeated);
-    if messages.is_empty() {
-        Choice::Nothing
-    } else {
-        Choice::Call { messages, fresh }
+
+    /// The messages taken so far make a call; what follows in their lanes waits for it.
+    fn begin_call(&mut self) {
+        let call = std::mem::take(&mut self.current);
+        if !call.messages.is_empty() {
+            call.lanes.iter().for_each(|lane| self.closed.close(*lane));
+            self.calls.push(call);
+        }
     }
 }

@@ -18,7 +18,7 @@ pub struct Snapshot {
     pub messages: usize,
     /// Their bytes.
     pub bytes: u64,
-    /// Messages of the call under way.
+    /// Messages of the calls under way.
     pub calling: usize,
     /// Messages whose outputs or dead letter are being written.
     pub in_delivery: usize,
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub oldest: Option<Oldest>,
     /// Fetching is paused.
     pub paused: bool,
+    /// Nothing further is begun: what is finished doesn't fit into the commit's metadata.
+    pub crowded: bool,
     /// A message ended the partition's work.
     pub halted: bool,
     /// A drain has begun.
@@ -56,10 +58,7 @@ impl Partition {
             committed: self.commits.acknowledged(),
             messages: self.backlog.len(),
             bytes: self.backlog.bytes(),
-            calling: self
-                .active
-                .as_ref()
-                .map_or(0, |active| active.offsets.len()),
+            calling: self.calling(),
             in_delivery: self.in_delivery,
             retrying: self.backlog.retrying(),
             dead_letters_waiting: self.letters.len(),
@@ -72,6 +71,7 @@ impl Partition {
                 })
             }),
             paused: self.flow.is_paused(),
+            crowded: self.crowded,
             halted: self.halted,
             draining: self.drain.is_some(),
         }

@@ -72,6 +72,7 @@ fn batches_grow_for_a_fast_handler_and_shrink_to_one_for_a_slow_one() {
         call: CallId(1),
         verdicts: vec![done(0); 32],
         took: ms(320),
+        waited: Duration::ZERO,
     };
     assert_eq!(called_offsets(&bench.event(slow)).len(), 1);
 }
@@ -234,7 +235,7 @@ fn a_curtailed_call_passes_nothing_over() {
     assert_eq!(
         bench.called(0, [NOT_ATTEMPTED]),
         [Command::Drained {
-            next: None,
+            last: None,
             unfinished: 0
         }]
     );

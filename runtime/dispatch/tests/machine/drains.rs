@@ -1,15 +1,15 @@
 //! Revoke, shutdown, and lost partitions.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
-use pelton_dispatch::{CallId, Command, Event, OnExhausted, Policy, Retry};
+use pelton_dispatch::{CallId, Checkpoint, Command, Event, OnExhausted, Policy, Retry};
 use pelton_types::FailureKind;
 
 use crate::support::*;
 
 fn drained(next: impl Into<Option<i64>>, unfinished: u32) -> Command {
     Command::Drained {
-        next: next.into(),
+        last: next.into().map(Checkpoint::at),
         unfinished,
     }
 }
@@ -35,7 +35,7 @@ fn a_drain_waits_for_the_call_and_its_outputs() {
             Command::Produce { offset: 1 }
         ]
     );
-    assert_eq!(bench.delivered(1), []);
+    assert_eq!(commits(&bench.delivered(1)), [0]);
     assert_eq!(
         bench.delivered(0),
         [Command::Release { below: 2 }, drained(2, 0)]
@@ -76,11 +76,15 @@ fn a_drain_at_its_deadline_counts_outputs_that_are_not_acknowledged() {
     let (mut bench, _) = Bench::with(policy(), 0..3);
     bench.called(0, [done(0), done(1), done(0)]);
     bench.drain(1000);
+    let commands = bench.at(1000);
     assert_eq!(
-        bench.at(1000),
-        [drained(1, 2)],
-        "the finished one behind is repeated too"
+        (commits(&commands), finished(&commands)),
+        (vec![1], vec![2])
     );
+    assert!(matches!(
+        commands[..],
+        [Command::Drained { unfinished: 1, .. }]
+    ));
 }
 
 #[test]
@@ -112,7 +116,8 @@ fn a_later_second_deadline_is_not_waited_for() {
 fn a_waiting_retry_does_not_hold_up_a_drain() {
     let (mut bench, _) = Bench::with(policy(), 0..1);
     bench.called(0, [failed(FailureKind::Other)]);
-    assert_eq!(bench.drain(60_000), [drained(None, 1)]);
+    bench.event(Event::Committed { next: 0 });
+    assert_eq!(bench.drain(60_000), [drained(None, 0)]);
 }
 
 #[test]
@@ -120,14 +125,14 @@ fn a_refused_dead_letter_does_not_hold_up_a_drain() {
     let (mut bench, _) = Bench::with(policy(), 0..1);
     bench.called(0, [failed(FailureKind::Reject)]);
     bench.refused(0);
-    assert_eq!(bench.drain(60_000), [drained(None, 1)]);
+    assert_eq!(bench.drain(60_000), [drained(None, 0)]);
 
     let (mut bench, _) = Bench::with(policy(), 0..1);
     bench.called(0, [failed(FailureKind::Reject)]);
     bench.drain(60_000);
     assert_eq!(
         bench.refused(0),
-        [drained(None, 1)],
+        [drained(None, 0)],
         "refused while draining"
     );
 }
@@ -139,24 +144,41 @@ fn a_refused_dead_letter_is_not_written_again_while_draining() {
     bench.refused(0);
     bench.drain(60_000);
     assert_eq!(essence(&bench.at(30_000)), []);
-    assert_eq!(bench.called(1, [done(0)]), [drained(None, 2)]);
+    let commands = bench.called(1, [done(0)]);
+    assert_eq!(finished(&commands), [1]);
+    assert!(matches!(
+        commands.last(),
+        Some(Command::Drained { unfinished: 0, .. })
+    ));
 }
 
 /// Rule 23: a failure while draining is not the end of the message.
 #[test]
-fn a_failure_while_draining_is_neither_retried_nor_exhausted() {
+fn a_failure_while_draining_is_left_to_the_next_owner() {
     let (mut bench, _) = Bench::with(policy(), 0..1);
     bench.drain(60_000);
+    let commands = bench.called(0, [failed(FailureKind::Other)]);
+    assert!(
+        matches!(
+            commands[..],
+            [
+                Command::Retry { attempt: 1, .. },
+                Command::Drained { unfinished: 0, .. }
+            ]
+        ),
+        "{commands:?}"
+    );
     assert_eq!(
-        bench.called(0, [failed(FailureKind::Other)]),
-        [drained(None, 1)]
+        progress(&commands).tried[0].attempts,
+        1,
+        "the next owner goes on"
     );
 
     let (mut bench, _) = Bench::with(policy(), 0..1);
     bench.drain(60_000);
     assert_eq!(
         bench.called(0, [failed(FailureKind::Trap)]),
-        [drained(None, 1)]
+        [drained(None, 0)]
     );
 }
 
@@ -211,10 +233,15 @@ fn a_halted_partition_drains() {
     );
     bench.called(0, [done(1), failed(FailureKind::Other)]);
     assert_eq!(bench.drain(1000), [Command::SetTimer { at: ms(1000) }]);
-    assert_eq!(
-        bench.delivered(0),
-        [Command::Release { below: 1 }, drained(1, 1)]
-    );
+    let commands = bench.delivered(0);
+    assert_eq!(commits(&commands), [1]);
+    assert!(matches!(
+        commands[..],
+        [
+            Command::Release { below: 1 },
+            Command::Drained { unfinished: 0, .. }
+        ]
+    ));
 }
 
 #[test]
@@ -226,6 +253,7 @@ fn nothing_is_commanded_after_the_drain() {
             call: CallId(0),
             verdicts: vec![done(1); 2],
             took: ms(1),
+            waited: Duration::ZERO,
         },
         Event::Fetched(Vec::new()),
         Event::Timer,

@@ -4,6 +4,8 @@
 mod calls;
 mod drains;
 mod failures;
+mod lanes;
 mod naive;
 mod offsets;
+mod progress;
 mod support;

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use pelton_dispatch::{Arrival, Command, Event, Policy};
+use pelton_dispatch::{Arrival, Checkpoint, Command, Event, Policy};
 use pelton_types::FailureKind;
 
 use crate::support::*;
@@ -25,9 +25,11 @@ fn gaps_in_offsets_do_not_stop_the_watermark() {
         "nothing is there from 5 to 8"
     );
     bench.event(Event::Committed { next: 9 });
-    assert_eq!(commits(&bench.called(0, [done(1), done(0), done(1)])), []);
-    assert_eq!(commits(&bench.delivered(21)), []);
+    assert_eq!(commits(&bench.called(0, [done(1), done(0), done(1)])), [9]);
+    bench.delivered(21);
     assert_eq!(bench.snapshot().watermark, 9);
+    bench.event(Event::Committed { next: 9 });
+    bench.event(Event::Committed { next: 9 });
     assert_eq!(commits(&bench.delivered(9)), [22]);
 }
 
@@ -35,11 +37,16 @@ fn gaps_in_offsets_do_not_stop_the_watermark() {
 fn the_committed_offset_never_passes_an_unfinished_message() {
     let (mut bench, _) = Bench::with(policy(), 0..3);
     bench.called(0, vec![done(1); 3]);
-    assert_eq!(bench.delivered(2), []);
+    assert_eq!(commits(&bench.delivered(2)), [0]);
     assert_eq!(bench.delivered(1), []);
+    assert_eq!(commits(&bench.event(Event::Committed { next: 0 })), [0]);
+    bench.event(Event::Committed { next: 0 });
     assert_eq!(
         bench.delivered(0),
-        [Command::Release { below: 3 }, Command::Commit { next: 3 }]
+        [
+            Command::Release { below: 3 },
+            Command::Commit(Checkpoint::at(3))
+        ]
     );
 }
 
@@ -200,7 +207,7 @@ fn finished_messages_behind_an_unfinished_one_count_for_the_buffer() {
 fn bytes_are_released_up_to_the_watermark() {
     let (mut bench, _) = Bench::with(policy(), 0..3);
     bench.called(0, vec![done(1); 3]);
-    assert_eq!(bench.delivered(1), []);
+    assert_eq!(commits(&bench.delivered(1)), [0]);
     assert_eq!(bench.delivered(0)[0], Command::Release { below: 2 });
     assert_eq!(bench.snapshot().bytes, 10);
 }
@@ -220,6 +227,7 @@ fn deliveries_for_messages_that_wait_for_none_are_ignored() {
     assert_eq!(bench.refused(1), []);
     assert_eq!(bench.delivered(99), []);
     bench.called(0, [done(1), done(0)]);
+    bench.event(Event::Committed { next: 0 });
     assert_eq!(commits(&bench.delivered(0)), [2]);
     assert_eq!(bench.refused(0), []);
 }

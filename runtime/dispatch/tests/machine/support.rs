@@ -3,7 +3,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use pelton_dispatch::{
-    Arrival, Attempt, CallId, Command, Event, OnExhausted, Partition, Policy, Retry, Snapshot,
+    Arrival, Attempt, CallId, Checkpoint, Command, Event, OnExhausted, Order, Partition, Policy,
+    Progress, Retry, Snapshot,
 };
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
@@ -22,12 +23,16 @@ pub fn policy() -> Policy {
             jitter_seed: 0,
         },
         on_exhausted: OnExhausted::DeadLetter,
+        order: Order::Partition,
+        in_flight: NonZeroU32::new(100).unwrap(),
+        calls: NonZeroU32::new(4).unwrap(),
         batch_messages: NonZeroU32::new(100).unwrap(),
         batch_bytes: 1000,
         batch_target: ms(1),
         buffer_messages: NonZeroU32::new(100).unwrap(),
         buffer_bytes: 10_000,
         commit_interval: Duration::ZERO,
+        metadata_bytes: 4096,
     }
 }
 
@@ -58,7 +63,15 @@ impl Bench {
 
     pub fn starting_at(policy: Policy, start: Offset) -> Self {
         Self {
-            machine: Partition::new(policy, start),
+            machine: Partition::new(policy, &Checkpoint::at(start)),
+            now: ms(0),
+        }
+    }
+
+    /// A machine that goes on where an earlier owner has committed.
+    pub fn after(policy: Policy, checkpoint: &Checkpoint) -> Self {
+        Self {
+            machine: Partition::new(policy, checkpoint),
             now: ms(0),
         }
     }
@@ -74,6 +87,19 @@ impl Bench {
         let mut commands = Vec::new();
         self.machine.handle(self.now, event, &mut commands);
         commands
+    }
+
+    /// Fetches messages with keys, ten bytes each; 0 is no key.
+    pub fn fetch_keyed(
+        &mut self,
+        messages: impl IntoIterator<Item = (Offset, u64)>,
+    ) -> Vec<Command> {
+        let arrivals = messages.into_iter().map(|(offset, key)| Arrival {
+            offset,
+            bytes: 10,
+            key: (key > 0).then_some(key),
+        });
+        self.event(Event::Fetched(arrivals.collect()))
     }
 
     pub fn fetch(&mut self, offsets: impl IntoIterator<Item = Offset>) -> Vec<Command> {
@@ -93,6 +119,17 @@ impl Bench {
             call: CallId(call),
             verdicts: verdicts.into(),
             took: Duration::from_nanos(1),
+            waited: Duration::ZERO,
+        })
+    }
+
+    /// The answer of a call that waited all the time.
+    pub fn waited(&mut self, call: u64, verdicts: impl Into<Vec<Verdict>>) -> Vec<Command> {
+        self.event(Event::Called {
+            call: CallId(call),
+            verdicts: verdicts.into(),
+            took: ms(3),
+            waited: ms(3),
         })
     }
 
@@ -155,16 +192,31 @@ pub fn called_offsets(commands: &[Command]) -> Vec<Offset> {
 }
 
 pub fn commits(commands: &[Command]) -> Vec<Offset> {
+    checkpoints(commands).iter().map(|c| c.next).collect()
+}
+
+/// What is committed, now or as the last of a drain.
+pub fn checkpoints(commands: &[Command]) -> Vec<Checkpoint> {
     commands
         .iter()
-        .filter_map(|c| {
-            if let Command::Commit { next } = c {
-                Some(*next)
-            } else {
-                None
-            }
+        .filter_map(|command| match command {
+            Command::Commit(checkpoint) => Some(checkpoint.clone()),
+            Command::Drained { last, .. } => last.clone(),
+            _ => None,
         })
         .collect()
+}
+
+/// What the last of the checkpoints says is finished beyond its offset.
+pub fn finished(commands: &[Command]) -> Vec<Offset> {
+    let progress = progress(commands);
+    progress.finished.into_iter().flatten().collect()
+}
+
+/// What the last of the checkpoints says.
+pub fn progress(commands: &[Command]) -> Progress {
+    let last = checkpoints(commands).pop().expect("nothing is committed");
+    last.progress().expect("our own metadata can be read")
 }
 
 pub fn timers(commands: &[Command]) -> Vec<Duration> {
@@ -187,7 +239,7 @@ pub fn essence(commands: &[Command]) -> Vec<Command> {
             command,
             Command::Release { .. }
                 | Command::SetTimer { .. }
-                | Command::Commit { .. }
+                | Command::Commit(_)
                 | Command::PauseFetch
                 | Command::ResumeFetch
         )

@@ -99,6 +99,7 @@ pub async fn give(revision: &Revision, messages: &[Message], fresh: bool) -> Vec
             curtail: &curtail,
         })
         .await
+        .outcomes
 }
 
 /// Calls with these values and returns the verdicts as short words: `done 2`, `trap`, `-`.

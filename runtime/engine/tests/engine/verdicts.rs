@@ -118,7 +118,7 @@ async fn the_guest_is_told_of_the_delivery() {
         fresh: false,
         curtail: &curtail,
     };
-    let outcomes = revision.call(call).await;
+    let outcomes = revision.call(call).await.outcomes;
     assert_eq!(outcomes[0].outputs[0].value.as_deref(), Some(&b"4"[..]));
     assert_eq!(answer(&revision, "id", false).await, "orders");
     assert_eq!(answer(&revision, "quarters left", false).await, "3");
@@ -141,6 +141,7 @@ async fn a_call_that_is_curtailed_before_it_begins_attempts_nothing() {
             revision
                 .call(call)
                 .await
+                .outcomes
                 .iter()
                 .all(|outcome| word(outcome) == "-")
         );
@@ -167,7 +168,7 @@ async fn a_call_that_is_curtailed_midway_answers_for_what_it_did() {
             fresh: false,
             curtail: &curtail,
         };
-        let outcomes = revision.call(call).await;
+        let outcomes = revision.call(call).await.outcomes;
         thread.join().unwrap();
         let done = outcomes
             .iter()

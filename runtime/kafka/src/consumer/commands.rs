@@ -13,10 +13,18 @@ use tokio::sync::watch;
 use super::Epoch;
 use crate::native::Queue;
 
+/// What is to be committed for a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct WantedCommit {
+    pub(super) epoch: Epoch,
+    pub(super) next: Offset,
+    pub(super) metadata: String,
+}
+
 /// What is to be done on the next round.
 #[derive(Default)]
 pub(super) struct Commands {
-    pub(super) commits: HashMap<TopicPartition, (Epoch, Offset)>,
+    pub(super) commits: HashMap<TopicPartition, WantedCommit>,
     pub(super) pauses: HashMap<TopicPartition, (Epoch, bool)>,
     pub(super) seeks: HashMap<TopicPartition, (Epoch, Offset)>,
 }
@@ -53,8 +61,8 @@ impl Shared {
         }
     }
 
-    pub(super) fn commit(&self, partition: &TopicPartition, epoch: Epoch, next: Offset) {
-        self.leave(|commands| merge(&mut commands.commits, partition, epoch, next));
+    pub(super) fn commit(&self, partition: &TopicPartition, wanted: WantedCommit) {
+        self.leave(|commands| merge(&mut commands.commits, partition, wanted));
     }
 
     pub(super) fn pause(&self, partition: &TopicPartition, epoch: Epoch, paused: bool) {
@@ -86,7 +94,7 @@ impl Shared {
     }
 
     /// The commits left since last time; other words stay.
-    pub(super) fn take_commits(&self) -> HashMap<TopicPartition, (Epoch, Offset)> {
+    pub(super) fn take_commits(&self) -> HashMap<TopicPartition, WantedCommit> {
         std::mem::take(&mut self.lock().commands.commits)
     }
 
@@ -126,29 +134,51 @@ impl State {
     }
 }
 
-/// Keeps the highest offset of the newest epoch: epochs only rise.
+/// Keeps the highest offset of the newest epoch (epochs only rise), and of several words for it the latest: what is
+/// finished behind one watermark only grows.
 pub(super) fn merge(
-    commits: &mut HashMap<TopicPartition, (Epoch, Offset)>,
+    commits: &mut HashMap<TopicPartition, WantedCommit>,
     partition: &TopicPartition,
-    epoch: Epoch,
-    next: Offset,
+    wanted: WantedCommit,
 ) {
-    let entry = commits.entry(partition.clone()).or_insert((epoch, next));
-    *entry = (*entry).max((epoch, next));
+    match commits.get_mut(partition) {
+        Some(held) if (held.epoch, held.next) > (wanted.epoch, wanted.next) => {}
+        Some(held) => *held = wanted,
+        None => {
+            commits.insert(partition.clone(), wanted);
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_highest_offset_of_the_newest_epoch_is_committed() {
+    /// What waits after these words: epoch, next offset, metadata.
+    fn merged(words: &[(u64, Offset, &str)]) -> (u64, Offset, String) {
         let partition = TopicPartition::new("orders", 0);
         let mut commits = HashMap::new();
-        merge(&mut commits, &partition, Epoch(1), 90);
-        merge(&mut commits, &partition, Epoch(2), 40);
-        merge(&mut commits, &partition, Epoch(2), 30);
-        merge(&mut commits, &partition, Epoch(1), 95);
-        assert_eq!(commits[&partition], (Epoch(2), 40));
+        for (epoch, next, metadata) in words {
+            let wanted = WantedCommit {
+                epoch: Epoch(*epoch),
+                next: *next,
+                metadata: (*metadata).to_owned(),
+            };
+            merge(&mut commits, &partition, wanted);
+        }
+        let held = &commits[&partition];
+        (held.epoch.0, held.next, held.metadata.clone())
+    }
+
+    #[test]
+    fn the_highest_offset_of_the_newest_epoch_is_committed() {
+        let words = [(1, 90, "a"), (2, 40, "b"), (2, 30, "c"), (1, 95, "d")];
+        assert_eq!(merged(&words), (2, 40, "b".to_owned()));
+    }
+
+    #[test]
+    fn the_latest_metadata_of_one_offset_is_committed() {
+        let words = [(1, 40, "a"), (1, 40, "b"), (1, 39, "c")];
+        assert_eq!(merged(&words), (1, 40, "b".to_owned()));
     }
 }

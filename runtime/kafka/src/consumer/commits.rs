@@ -11,7 +11,7 @@ use std::{
 use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
-use super::{CommitError, ConsumerEvent, Epoch, thread::Poll};
+use super::{CommitError, ConsumerEvent, Epoch, commands::WantedCommit, thread::Poll};
 use crate::native::{Event, List};
 
 /// When a commit that was not answered no longer holds back the next one.
@@ -22,13 +22,19 @@ const LAST_COMMIT: Duration = Duration::from_secs(10);
 /// A commit that was not answered yet.
 pub(super) struct SentCommit {
     pub(super) at: Instant,
-    offsets: Vec<(TopicPartition, Epoch, Offset)>,
+    answers: Vec<Answer>,
 }
+
+/// Whom the answer to a commit is for.
+type Answer = (TopicPartition, Epoch, Offset);
 
 impl Poll {
     /// Sends the commits that wait, unless others are under way: those that come meanwhile go together.
+    /// What is lost already is not committed any more.
     pub(super) fn send_commits(&mut self) {
         if self.commits.is_empty()
+            // The group may be empty meanwhile, and would take a commit from anyone.
+            || self.is_lost()
             || self
                 .sent_commits
                 .values()
@@ -36,42 +42,24 @@ impl Poll {
         {
             return;
         }
-        let commits = std::mem::take(&mut self.commits);
-        let offsets: Vec<(TopicPartition, Epoch, Offset)> = commits
-            .into_iter()
-            .filter(|(partition, (epoch, _))| self.owns(partition, *epoch))
-            .map(|(partition, (epoch, next))| (partition, epoch, next))
-            .collect();
-        if offsets.is_empty() {
+        let mut commits: Vec<_> = std::mem::take(&mut self.commits).into_iter().collect();
+        commits.retain(|(partition, wanted)| self.owns(partition, wanted.epoch));
+        if commits.is_empty() {
             return;
         }
         self.commit_number += 1;
-        let list = List::of_offsets(
-            offsets
-                .iter()
-                .map(|(partition, _, next)| (partition, *next)),
-        );
+        let (list, answers) = request(commits);
         match self.client.commit(&list, &self.queue, self.commit_number) {
             Ok(()) => {
                 self.sent_commits.insert(
                     self.commit_number,
                     SentCommit {
                         at: Instant::now(),
-                        offsets,
+                        answers,
                     },
                 );
             }
-            Err(code) => {
-                for (partition, epoch, next) in offsets {
-                    let result = Err(commit_error(code));
-                    self.emit(ConsumerEvent::Committed {
-                        partition,
-                        epoch,
-                        next,
-                        result,
-                    });
-                }
-            }
+            Err(code) => self.refuse_commits(answers, &commit_error(code)),
         }
     }
 
@@ -80,12 +68,12 @@ impl Poll {
         let Some(sent) = self.sent_commits.remove(&event.commit_number()) else {
             return;
         };
-        self.answer_commits(event, sent.offsets);
+        self.answer_commits(event, sent.answers);
         self.send_commits();
     }
 
     /// Tells what became of each offset of a commit.
-    fn answer_commits(&mut self, event: &Event<'_>, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
+    fn answer_commits(&mut self, event: &Event<'_>, answers: Vec<Answer>) {
         let errors: HashMap<(String, i32), Code> = event
             .partitions()
             .iter()
@@ -97,19 +85,28 @@ impl Poll {
             let recovered = self.troubles.connected();
             self.recovered(recovered);
         }
-        for (partition, epoch, next) in offsets {
+        for (partition, epoch, next) in answers {
             let own = errors
                 .get(&(partition.topic.to_string(), partition.partition))
                 .copied();
-            let result = match own.or(general) {
-                None | Some(Code::NoOffset) => Ok(()),
-                Some(code) => Err(commit_error(code)),
-            };
+            let result = outcome(own.or(general));
             self.emit(ConsumerEvent::Committed {
                 partition,
                 epoch,
                 next,
                 result,
+            });
+        }
+    }
+
+    /// Tells that a commit didn't even begin, or was not answered.
+    fn refuse_commits(&self, answers: Vec<Answer>, error: &CommitError) {
+        for (partition, epoch, next) in answers {
+            self.emit(ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result: Err(error.clone()),
             });
         }
     }
@@ -121,37 +118,26 @@ impl Poll {
     }
 
     /// Commits what is given up, and tells the receiver what became of it.
-    pub(super) fn commit_and_wait(&mut self, offsets: Vec<(TopicPartition, Epoch, Offset)>) {
-        if offsets.is_empty() {
+    pub(super) fn commit_and_wait(&mut self, commits: Vec<(TopicPartition, WantedCommit)>) {
+        if commits.is_empty() {
             return;
         }
-        let list = List::of_offsets(
-            offsets
-                .iter()
-                .map(|(partition, _, next)| (partition, *next)),
-        );
+        let (list, answers) = request(commits);
         let failed = |text: String| CommitError { text, stale: false };
         let error = match self.client.new_queue() {
             None => failed("librdkafka makes no queue for the answer".to_owned()),
-            Some(answers) => match self.client.commit(&list, &answers, 0) {
+            Some(queue) => match self.client.commit(&list, &queue, 0) {
                 Err(code) => commit_error(code),
-                Ok(()) => match answers.poll(LAST_COMMIT) {
-                    Some(event) => return self.answer_commits(&event, offsets),
+                Ok(()) => match queue.poll(LAST_COMMIT) {
+                    Some(event) => return self.answer_commits(&event, answers),
                     None => failed(format!("no answer within {} s", LAST_COMMIT.as_secs())),
                 },
             },
         };
-        for (partition, epoch, next) in offsets {
-            self.emit(ConsumerEvent::Committed {
-                partition,
-                epoch,
-                next,
-                result: Err(error.clone()),
-            });
-        }
+        self.refuse_commits(answers, &error);
     }
 
-    /// Commits offsets and says whether they are committed, without telling the receiver.
+    /// Commits offsets without metadata and says whether they are committed, without telling the receiver.
     pub(super) fn commit_quietly(
         &self,
         offsets: &HashMap<TopicPartition, Offset>,
@@ -178,10 +164,29 @@ impl Poll {
         let own = event
             .partitions()
             .and_then(|list| list.iter().find_map(|entry| entry.error));
-        match own.or_else(|| event.error()) {
-            None | Some(Code::NoOffset) => Ok(()),
-            Some(code) => Err(commit_error(code)),
-        }
+        outcome(own.or_else(|| event.error()))
+    }
+}
+
+/// What is sent, and whom its answer is for.
+fn request(commits: Vec<(TopicPartition, WantedCommit)>) -> (List, Vec<Answer>) {
+    let list = List::of_commits(
+        commits
+            .iter()
+            .map(|(partition, wanted)| (partition, wanted.next, wanted.metadata.as_bytes())),
+    );
+    let answers = commits
+        .into_iter()
+        .map(|(partition, wanted)| (partition, wanted.epoch, wanted.next))
+        .collect();
+    (list, answers)
+}
+
+/// What an answer comes to. Where there was nothing to commit, nothing failed (delivery rule 5).
+fn outcome(code: Option<Code>) -> Result<(), CommitError> {
+    match code {
+        None | Some(Code::NoOffset) => Ok(()),
+        Some(code) => Err(commit_error(code)),
     }
 }
 
@@ -200,5 +205,41 @@ fn commit_error(code: Code) -> CommitError {
     CommitError {
         text: code.to_string(),
         stale,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_to_commit_is_no_failure() {
+        assert_eq!(outcome(None), Ok(()));
+        assert_eq!(outcome(Some(Code::NoOffset)), Ok(()));
+    }
+
+    #[test]
+    fn an_answer_of_a_group_that_has_moved_on_is_told_from_an_outage() {
+        for code in [
+            Code::IllegalGeneration,
+            Code::UnknownMemberId,
+            Code::RebalanceInProgress,
+            Code::StaleMemberEpoch,
+        ] {
+            assert!(
+                outcome(Some(code)).is_err_and(|error| error.stale),
+                "{code}"
+            );
+        }
+        for code in [
+            Code::RequestTimedOut,
+            Code::NotCoordinator,
+            Code::BrokerTransportFailure,
+        ] {
+            assert!(
+                outcome(Some(code)).is_err_and(|error| !error.stale),
+                "{code}"
+            );
+        }
     }
 }

@@ -11,13 +11,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_types::{Offset, TopicPartition};
+use pelton_types::TopicPartition;
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{
-    AckSlot, Assignment, ConsumerEvent, Epoch, RevokeAck, commands,
+    AckSlot, Assignment, ConsumerEvent, Epoch, RevokeAck,
+    commands::{self, WantedCommit},
     positions::told,
-    start::Halt,
+    start::{Halt, Place},
     thread::{Owned, Poll},
 };
 use crate::{
@@ -27,6 +28,7 @@ use crate::{
 
 /// How much longer than announced an answer to a revocation is waited for.
 const GRACE: Duration = Duration::from_millis(500);
+
 fn next_epoch() -> Epoch {
     static LAST: AtomicU64 = AtomicU64::new(0);
     Epoch(LAST.fetch_add(1, Ordering::Relaxed) + 1)
@@ -55,12 +57,13 @@ impl Poll {
                 .iter()
                 .any(|topic| **topic == *partition.topic)
         });
+        self.expelled = false;
         let begun = self.places(&partitions);
         let offsets = match &begun {
             Ok(places) => List::of_offsets(
                 places
                     .iter()
-                    .map(|(partition, offset)| (partition, *offset)),
+                    .map(|(partition, place)| (partition, place.offset)),
             ),
             Err(_) => List::of_partitions(&partitions),
         };
@@ -84,18 +87,19 @@ impl Poll {
         }
     }
 
-    fn begin(&mut self, places: Vec<(TopicPartition, Offset)>) {
+    fn begin(&mut self, places: Vec<(TopicPartition, Place)>) {
         let mut recovered = self.troubles.consuming();
         recovered.extend(self.troubles.close(&[TroubleClass::OutOfRange]));
         self.recovered(recovered);
-        let assignments = places.into_iter().map(|(partition, start)| {
+        let assignments = places.into_iter().map(|(partition, place)| {
             let epoch = next_epoch();
             self.owned
-                .insert(partition.clone(), Owned::new(epoch, start));
+                .insert(partition.clone(), Owned::new(epoch, place.offset));
             Assignment {
                 partition,
                 epoch,
-                start,
+                start: place.offset,
+                metadata: place.metadata,
             }
         });
         let assignments = assignments.collect();
@@ -114,7 +118,7 @@ impl Poll {
             .map(|(partition, _)| partition.clone())
             .collect();
         if !owned.is_empty() {
-            if self.client.assignment_lost() {
+            if self.is_lost() {
                 self.lose(owned);
             } else {
                 self.drain(owned);
@@ -137,6 +141,7 @@ impl Poll {
         for partition in &partitions {
             self.placed.remove(partition);
         }
+        self.expelled &= !self.owned.is_empty();
         if let Err(text) = unassigned {
             tracing::warn!(error = text, "librdkafka doesn't give up the assignment");
         }
@@ -160,24 +165,35 @@ impl Poll {
             );
         }
         // Commits that were asked for before count too, whether the drain ended or not.
-        for (partition, (epoch, next)) in self.shared.take_commits() {
-            commands::merge(&mut self.commits, &partition, epoch, next);
+        for (partition, wanted) in self.shared.take_commits() {
+            commands::merge(&mut self.commits, &partition, wanted);
         }
-        for (partition, next) in answer.unwrap_or_default() {
-            if let Some((_, epoch)) = owned.iter().find(|(owned, _)| *owned == partition) {
-                commands::merge(&mut self.commits, &partition, *epoch, next);
+        for commit in answer.unwrap_or_default() {
+            if let Some((partition, epoch)) = owned.iter().find(|(p, _)| *p == commit.partition) {
+                let wanted = WantedCommit {
+                    epoch: *epoch,
+                    next: commit.next,
+                    metadata: commit.metadata,
+                };
+                commands::merge(&mut self.commits, partition, wanted);
             }
         }
-        let mut offsets = Vec::new();
-        for (partition, epoch) in &owned {
-            if let Some((commit_epoch, next)) = self.commits.remove(partition)
-                && commit_epoch == *epoch
+        let mut commits = Vec::new();
+        for (partition, epoch) in owned {
+            self.owned.remove(&partition);
+            if let Some(wanted) = self.commits.remove(&partition)
+                && wanted.epoch == epoch
             {
-                offsets.push((partition.clone(), *epoch, next));
+                commits.push((partition, wanted));
             }
-            self.owned.remove(partition);
         }
-        self.commit_and_wait(offsets);
+        self.commit_and_wait(commits);
+    }
+
+    /// Whether what is owned may belong to someone else already. librdkafka's own flag is not set when polling
+    /// stood still for too long while the group was being shared out.
+    pub(super) fn is_lost(&self) -> bool {
+        self.expelled || self.client.assignment_lost()
     }
 
     /// Lets the receiver cancel what is under way. Nothing is committed.

@@ -37,8 +37,16 @@ pub(super) enum Halt {
     Refused(Error),
 }
 
-/// Committed offsets; `None` where there is none.
-type Committed = HashMap<TopicPartition, Option<Offset>>;
+/// Where a partition is begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) offset: Offset,
+    /// What is committed beside the offset. Both come from one answer: together they say what is finished.
+    pub(super) metadata: Vec<u8>,
+}
+
+/// What is committed; `None` where nothing is.
+type Committed = HashMap<TopicPartition, Option<Place>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -51,11 +59,11 @@ impl Poll {
     pub(super) fn places(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Offset)>, Halt> {
+    ) -> Result<Vec<(TopicPartition, Place)>, Halt> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        let mut committed = self.committed_offsets(partitions)?;
+        let mut committed = self.committed_places(partitions)?;
         let missing: Vec<&TopicPartition> = partitions
             .iter()
             .filter(|p| committed[*p].is_none())
@@ -64,12 +72,14 @@ impl Poll {
             let resolved = self.resolve(&missing, &committed)?;
             self.commit_starts(&resolved)?;
             for (partition, offset) in resolved {
-                committed.insert(partition, Some(offset));
+                let metadata = Vec::new();
+                committed.insert(partition, Some(Place { offset, metadata }));
             }
         }
         Ok(partitions
             .iter()
-            .filter_map(|p| Some((p.clone(), committed[p]?)))
+            .filter_map(|p| committed.remove_entry(p))
+            .filter_map(|(partition, place)| Some((partition, place?)))
             .collect())
     }
 
@@ -140,18 +150,15 @@ impl Poll {
         let read = if unread.is_empty() {
             HashMap::new()
         } else {
-            self.committed_offsets(&unread)?
+            self.committed_places(&unread)?
         };
-        let offset = |zero: &TopicPartition| {
-            committed
-                .get(zero)
-                .or_else(|| read.get(zero))
-                .copied()
-                .flatten()
+        let begun = |zero: &TopicPartition| {
+            let place = committed.get(zero).or_else(|| read.get(zero));
+            place.is_some_and(Option::is_some)
         };
         Ok(zeros
             .iter()
-            .filter(|zero| offset(zero).is_some())
+            .filter(|zero| begun(zero))
             .map(|zero| zero.topic.to_string())
             .collect())
     }
@@ -181,7 +188,7 @@ impl Poll {
         if siblings.is_empty() {
             return Ok(());
         }
-        let committed = self.committed_offsets(&siblings)?;
+        let committed = self.committed_places(&siblings)?;
         ends.extend(
             siblings
                 .into_iter()
@@ -201,7 +208,7 @@ impl Poll {
         Ok(())
     }
 
-    fn committed_offsets(&mut self, partitions: &[TopicPartition]) -> Result<Committed, Halt> {
+    fn committed_places(&mut self, partitions: &[TopicPartition]) -> Result<Committed, Halt> {
         self.ask("the group's committed offsets", |poll| {
             let list = List::of_partitions(partitions);
             poll.client
@@ -211,10 +218,13 @@ impl Poll {
                 return Err(code.to_string());
             }
             // The list keeps its order.
-            let offsets = list
-                .iter()
-                .map(|entry| (entry.offset != NO_OFFSET).then_some(entry.offset));
-            Ok(partitions.iter().cloned().zip(offsets).collect())
+            let places = list.iter().map(|entry| {
+                (entry.offset != NO_OFFSET).then(|| Place {
+                    offset: entry.offset,
+                    metadata: entry.metadata.to_vec(),
+                })
+            });
+            Ok(partitions.iter().cloned().zip(places).collect())
         })
     }
 

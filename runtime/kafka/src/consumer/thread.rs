@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 
 use super::{
     ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
-    commands::{self, Shared},
+    commands::{self, Shared, WantedCommit},
     commits::SentCommit,
     convert::Round,
 };
@@ -69,10 +69,12 @@ pub(super) fn start(
         owned: HashMap::new(),
         placed: HashSet::new(),
         known_topics: None,
+        expelled: false,
         round: Round::default(),
         commits: HashMap::new(),
         sent_commits: HashMap::new(),
         commit_number: 0,
+        returning: HashMap::new(),
         over: None,
         client,
     };
@@ -107,13 +109,18 @@ pub(super) struct Poll {
     pub(super) placed: HashSet<TopicPartition>,
     /// The topics that were there when the group began; read where `start` makes a difference.
     pub(super) known_topics: Option<HashSet<String>>,
+    /// Whether the group goes on without this member, because polling stood still: until the next assignment.
+    pub(super) expelled: bool,
     pub(super) round: Round,
     pub(super) troubles: Troubles,
     /// Commits to be sent.
-    pub(super) commits: HashMap<TopicPartition, (Epoch, Offset)>,
+    pub(super) commits: HashMap<TopicPartition, WantedCommit>,
     /// Commits not answered yet, by their number.
     pub(super) sent_commits: HashMap<usize, SentCommit>,
     pub(super) commit_number: usize,
+    /// Where to go on at the next tick: positions that a broker called out of range though they are there,
+    /// as one does whose log is not yet what it was before it failed.
+    returning: HashMap<TopicPartition, (Epoch, Offset)>,
     /// Why the consumer must end.
     pub(super) over: Option<Error>,
     pub(super) queue: Arc<Queue>,
@@ -224,8 +231,8 @@ impl Poll {
                 }
             }
             self.pause_and_resume(commands.pauses);
-            for (partition, (epoch, next)) in commands.commits {
-                commands::merge(&mut self.commits, &partition, epoch, next);
+            for (partition, wanted) in commands.commits {
+                commands::merge(&mut self.commits, &partition, wanted);
             }
         }
         self.send_commits();
@@ -246,10 +253,12 @@ impl Poll {
             Some(Code::AutoOffsetReset) => self.out_of_range(event),
             Some(Code::PollExceeded) => {
                 // What follows is that the partitions are lost, which is told as such.
+                self.expelled = true;
                 tracing::warn!(reason = %event.reason(), "polling stood still for too long, the group goes on without");
             }
-            // librdkafka goes on behind what it can't read, and the watermark would pass it.
-            Some(Code::BadMessage | Code::InvalidMessage) => {
+            // librdkafka goes on behind what it can't read, and the watermark would pass it. Where it is the broker
+            // that can't read its log (`InvalidMessage`), the same offset is fetched again.
+            Some(Code::BadMessage) => {
                 let reason = event.reason();
                 self.over = Some(Error::Fatal {
                     text: format!(
@@ -284,6 +293,17 @@ impl Poll {
         };
         self.hand_on();
         let range = self.client.query_range(&partition, TICK).ok();
+        if let Some((oldest, end)) = range
+            && (oldest..=end).contains(&wanted)
+        {
+            let text = format!(
+                "a broker calls offset {wanted} of {partition} out of range, which holds {oldest} to {end}; asking again"
+            );
+            let report = self.troubles.report(TroubleClass::OutOfRange, text);
+            self.report(report);
+            self.returning.insert(partition, (epoch, wanted));
+            return;
+        }
         self.emit(ConsumerEvent::OutOfRange {
             partition,
             epoch,
@@ -320,6 +340,13 @@ impl Poll {
         }
         let report = self.troubles.unreachable(Instant::now());
         self.report(report);
+        let recovered = self.troubles.calm(Instant::now());
+        self.recovered(recovered);
+        for (partition, (epoch, offset)) in std::mem::take(&mut self.returning) {
+            if self.owns(&partition, epoch) {
+                self.seek(partition, offset);
+            }
+        }
         if self.troubles.is_disconnected() && self.client.is_reachable(PROBE) {
             let recovered = self.troubles.connected();
             self.recovered(recovered);

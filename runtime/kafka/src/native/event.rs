@@ -231,17 +231,7 @@ impl RawMessage<'_> {
         let mut kind = TimestampType::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive.
         let millis = unsafe { sys::rd_kafka_message_timestamp(self.ptr, &mut kind) };
-        match kind {
-            TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME if millis >= 0 => {
-                Timestamp::CreateTime(millis)
-            }
-            TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME if millis >= 0 => {
-                Timestamp::LogAppendTime(millis)
-            }
-            TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME
-            | TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME
-            | TimestampType::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::None,
-        }
+        told_apart(kind, millis)
     }
 
     /// How many headers it has.
@@ -288,4 +278,37 @@ impl RawMessage<'_> {
 unsafe fn bytes<'a>(ptr: *const c_void, len: usize) -> Option<&'a [u8]> {
     // SAFETY: not null, and the caller vouches for the rest.
     (!ptr.is_null()).then(|| unsafe { slice::from_raw_parts(ptr.cast(), len) })
+}
+
+/// A timestamp by its kind; Kafka writes -1 for none.
+fn told_apart(kind: TimestampType, millis: i64) -> Timestamp {
+    match kind {
+        TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME if millis >= 0 => {
+            Timestamp::CreateTime(millis)
+        }
+        TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME if millis >= 0 => {
+            Timestamp::LogAppendTime(millis)
+        }
+        TimestampType::RD_KAFKA_TIMESTAMP_CREATE_TIME
+        | TimestampType::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME
+        | TimestampType::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE => Timestamp::None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_of_timestamps_are_told_apart_and_none_from_the_epoch() {
+        use TimestampType as Kind;
+        let create = Kind::RD_KAFKA_TIMESTAMP_CREATE_TIME;
+        let append = Kind::RD_KAFKA_TIMESTAMP_LOG_APPEND_TIME;
+        assert_eq!(told_apart(create, 0), Timestamp::CreateTime(0));
+        assert_eq!(told_apart(append, 0), Timestamp::LogAppendTime(0));
+        assert_eq!(told_apart(create, -1), Timestamp::None);
+        assert_eq!(told_apart(append, -1), Timestamp::None);
+        let absent = Kind::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        assert_eq!(told_apart(absent, 5), Timestamp::None);
+    }
 }

@@ -6,6 +6,7 @@ use std::{
     ffi::{CStr, CString},
     marker::PhantomData,
     ops::Deref,
+    ptr, slice,
 };
 
 use pelton_types::{Offset, TopicPartition};
@@ -32,6 +33,8 @@ pub(crate) struct Element<'a> {
     pub(crate) partition: i32,
     /// An offset, where the list carries them.
     pub(crate) offset: Offset,
+    /// The metadata beside a committed offset, as it was written: by anyone, and perhaps not in UTF-8.
+    pub(crate) metadata: &'a [u8],
     /// An error, where the list carries them.
     pub(crate) error: Option<Code>,
 }
@@ -78,17 +81,35 @@ impl List {
         list
     }
 
-    fn add(&mut self, topic: &str, partition: i32, offset: Offset) {
-        // A name with a NUL can't come from a broker, and none is subscribed to that isn't there.
-        let Ok(topic) = CString::new(topic) else {
-            return;
-        };
-        // SAFETY: the list is alive and the name is copied; the entry returned is valid until the next addition.
-        unsafe {
-            let entry =
-                sys::rd_kafka_topic_partition_list_add(self.0.ptr, topic.as_ptr(), partition);
-            (*entry).offset = offset;
+    /// Partitions with offsets and the metadata to be kept beside them.
+    pub(crate) fn of_commits<'a>(
+        commits: impl IntoIterator<Item = (&'a TopicPartition, Offset, &'a [u8])>,
+    ) -> Self {
+        let mut list = Self::new();
+        for (partition, offset, metadata) in commits {
+            let entry = list.add(&partition.topic, partition.partition, offset);
+            if let Some(entry) = entry.filter(|_| !metadata.is_empty()) {
+                describe(entry, metadata);
+            }
         }
+        list
+    }
+
+    /// Adds an entry, which is valid until the next one is added.
+    fn add(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        offset: Offset,
+    ) -> Option<&mut sys::rd_kafka_topic_partition_t> {
+        // A name with a NUL can't come from a broker, and none is subscribed to that isn't there.
+        let topic = CString::new(topic).ok()?;
+        // SAFETY: the list is alive and the name is copied; the borrow of `self` ends before the next addition.
+        let entry = unsafe {
+            &mut *sys::rd_kafka_topic_partition_list_add(self.0.ptr, topic.as_ptr(), partition)
+        };
+        entry.offset = offset;
+        Some(entry)
     }
 }
 
@@ -139,12 +160,49 @@ impl ListRef<'_> {
                 let entry = &*(*self.ptr).elems.add(index);
                 (entry, CStr::from_ptr(entry.topic))
             };
+            let metadata: &[u8] = if entry.metadata.is_null() {
+                &[]
+            } else {
+                // SAFETY: it has that many bytes, and lives as long as the entry.
+                unsafe { slice::from_raw_parts(entry.metadata.cast(), entry.metadata_size) }
+            };
             Element {
                 topic: topic.to_string_lossy(),
                 partition: entry.partition,
                 offset: entry.offset,
+                metadata,
                 error: super::event::code(entry.err),
             }
         })
+    }
+}
+
+/// Gives an entry that has none its metadata. librdkafka frees it with the list, so it comes from its allocator.
+fn describe(entry: &mut sys::rd_kafka_topic_partition_t, metadata: &[u8]) {
+    // SAFETY: the allocation has as many bytes as are copied; it can't be null, librdkafka aborts instead.
+    unsafe {
+        let copy = sys::rd_kafka_mem_malloc(ptr::null_mut(), metadata.len());
+        ptr::copy_nonoverlapping(metadata.as_ptr(), copy.cast(), metadata.len());
+        entry.metadata = copy;
+    }
+    entry.metadata_size = metadata.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_is_kept_byte_for_byte_beside_its_own_entry() {
+        let partitions = [0, 1, 2].map(|partition| TopicPartition::new("orders", partition));
+        let metadata: [&[u8]; 3] = [b"\xff\0\xfe", b"", &[b'x'; 4096]];
+        let commits = partitions
+            .iter()
+            .zip(metadata)
+            .map(|(partition, metadata)| (partition, 7, metadata));
+        let list = List::of_commits(commits);
+        let read: Vec<&[u8]> = list.iter().map(|entry| entry.metadata).collect();
+        assert_eq!(read, metadata);
+        assert!(list.iter().all(|entry| entry.offset == 7));
     }
 }

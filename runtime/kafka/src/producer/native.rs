@@ -288,6 +288,12 @@ impl Reports {
                 Err(delivery_error(code, &message.delivery_reason()))
             });
             acknowledged |= result.is_ok();
+            if let Err(error) = &result
+                && !error.permanent
+                && !error.purged
+            {
+                self.give_up(&error.text);
+            }
             answered += 1;
             if let Some(Receipt { mailbox, ticket }) = raw::receipt(&message) {
                 mailbox.put(Delivery { ticket, result });
@@ -296,6 +302,19 @@ impl Reports {
         self.shared.settle(answered);
         if acknowledged && !self.troubles.consuming().is_empty() {
             self.publish();
+        }
+    }
+
+    /// A message could not be written, and it is not the message's fault. librdkafka goes on behind it under a
+    /// new epoch, which would put what follows in front of it: so nothing more is taken, and all that waits is
+    /// purged before that epoch is there.
+    fn give_up(&mut self, why: &str) {
+        let open = &self.shared.open;
+        let closed = open.write().unwrap_or_else(PoisonError::into_inner).take();
+        if closed.is_some() {
+            self.client.purge();
+            let why = why.to_owned();
+            self.health.send_modify(|health| health.fatal = Some(why));
         }
     }
 

@@ -2,7 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pelton_kafka::{Consumer, ConsumerEvent, ConsumerSettings, Error, Start, Topics, TroubleClass};
+use pelton_kafka::{
+    Commit, Consumer, ConsumerEvent, ConsumerSettings, Error, Start, Topics, TroubleClass,
+};
 use pelton_types::TopicPartition;
 
 use crate::support::{Member, broker, fill, map, producer, settings};
@@ -21,8 +23,8 @@ async fn a_restart_resumes_at_the_committed_offset() {
     let mut first = Member::start(settings(&broker, "t"));
     first.until_messages(10).await;
     let (epoch, _) = first.owned[&partition];
-    first.consumer.commit(&partition, epoch, 3);
-    first.consumer.commit(&partition, epoch, 7);
+    first.consumer.commit(&partition, epoch, 3, String::new());
+    first.consumer.commit(&partition, epoch, 7, String::new());
     first
         .until(|member, _| member.commits.iter().any(|(_, next, ok)| *ok && *next == 7))
         .await;
@@ -98,7 +100,9 @@ async fn words_reach_a_consumer_that_waits_for_messages() {
     let (epoch, _) = member.owned[&partition];
     let began = Instant::now();
     for next in 1..=10 {
-        member.consumer.commit(&partition, epoch, next);
+        member
+            .consumer
+            .commit(&partition, epoch, next, String::new());
         member
             .until(|member, _| {
                 member
@@ -125,7 +129,9 @@ async fn a_position_that_is_gone_is_told_and_can_be_left() {
     let mut first = Member::start(settings(&broker, "t"));
     first.until_messages(10).await;
     let (epoch, _) = first.owned[&partition];
-    first.consumer.commit(&partition, epoch, 1_000);
+    first
+        .consumer
+        .commit(&partition, epoch, 1_000, String::new());
     first.until(|member, _| !member.commits.is_empty()).await;
     drop(first);
     let mut second = Member::start(settings(&broker, "t"));
@@ -170,7 +176,7 @@ async fn a_drain_that_is_late_commits_only_what_was_asked_for() {
     while let Some(event) = member.events.recv().await {
         match event {
             ConsumerEvent::Revoked { done, .. } => {
-                member.consumer.commit(&partition, epoch, 4);
+                member.consumer.commit(&partition, epoch, 4, String::new());
                 late = Some(done);
             }
             ConsumerEvent::Committed { next, result, .. } => commits.push((next, result)),
@@ -179,7 +185,11 @@ async fn a_drain_that_is_late_commits_only_what_was_asked_for() {
     }
     assert_eq!(commits, [(4, Ok(()))]);
     assert!(
-        !late.expect("a revocation").finish(vec![(partition, 10)]),
+        !late.expect("a revocation").finish(vec![Commit {
+            partition,
+            next: 10,
+            metadata: String::new()
+        }]),
         "too late is said to be too late"
     );
 }
@@ -225,7 +235,7 @@ async fn words_of_a_past_epoch_are_dropped() {
     first.close().await;
     let mut second = Member::start(settings(&broker, "t"));
     second.until_owned(1).await;
-    second.consumer.commit(&partition, past, 2);
+    second.consumer.commit(&partition, past, 2, String::new());
     second.consumer.pause(&partition, past);
     second
         .until(|_, event| matches!(event, ConsumerEvent::Watermarks(_)))

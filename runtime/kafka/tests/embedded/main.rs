@@ -3,5 +3,7 @@
 mod built_in;
 mod group;
 mod messages;
+mod metadata;
 mod outage;
+mod rebalance;
 mod support;

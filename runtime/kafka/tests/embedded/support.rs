@@ -8,7 +8,7 @@ use std::{
 };
 
 use pelton_kafka::{
-    Assignment, Consumer, ConsumerEvent, ConsumerSettings, Delivery, EmbeddedBroker, Epoch,
+    Assignment, Commit, Consumer, ConsumerEvent, ConsumerSettings, Delivery, EmbeddedBroker, Epoch,
     Mailbox, Outgoing, Producer, ProducerSettings, Protocol, Start, Topics,
 };
 use pelton_types::{Message, Offset, TopicPartition};
@@ -116,6 +116,10 @@ pub struct Member {
     pub owned: BTreeMap<TopicPartition, (Epoch, Offset)>,
     pub messages: Vec<Message>,
     pub commits: Vec<(TopicPartition, Offset, bool)>,
+    /// The metadata each assignment came with.
+    pub metadata: BTreeMap<TopicPartition, Vec<u8>>,
+    /// How many assignments without a partition were told.
+    pub empty_assignments: usize,
 }
 
 impl Member {
@@ -127,6 +131,8 @@ impl Member {
             owned: BTreeMap::new(),
             messages: Vec::new(),
             commits: Vec::new(),
+            metadata: BTreeMap::new(),
+            empty_assignments: 0,
         }
     }
 
@@ -150,14 +156,17 @@ impl Member {
     fn keep(&mut self, event: &ConsumerEvent) {
         match event {
             ConsumerEvent::Assigned(assignments) => {
+                self.empty_assignments += usize::from(assignments.is_empty());
                 for Assignment {
                     partition,
                     epoch,
                     start,
+                    metadata,
                 } in assignments
                 {
                     let before = self.owned.insert(partition.clone(), (*epoch, *start));
                     assert!(before.is_none(), "{partition} is assigned twice");
+                    self.metadata.insert(partition.clone(), metadata.clone());
                 }
             }
             ConsumerEvent::Messages {
@@ -192,13 +201,18 @@ impl Member {
             ConsumerEvent::Revoked {
                 partitions, done, ..
             } => {
-                let positions = partitions.into_iter().map(|(partition, epoch)| {
+                let commits = partitions.into_iter().map(|(partition, epoch)| {
                     let (owned, position) =
                         self.owned.remove(&partition).expect("an owned partition");
                     assert_eq!(owned, epoch);
-                    (partition, position)
+                    let metadata = format!("drained at {position}");
+                    Commit {
+                        partition,
+                        next: position,
+                        metadata,
+                    }
                 });
-                assert!(done.finish(positions.collect()), "the answer is in time");
+                assert!(done.finish(commits.collect()), "the answer is in time");
             }
             ConsumerEvent::Lost { partitions, .. } => {
                 for (partition, _) in partitions {

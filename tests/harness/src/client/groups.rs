@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use rdkafka::{Offset, TopicPartitionList, consumer::Consumer};
+use rdkafka::{
+    Offset, TopicPartitionList,
+    consumer::{CommitMode, Consumer},
+};
 
 use super::{Client, REQUEST_LIMIT};
 use crate::wait;
@@ -108,6 +111,19 @@ impl Client {
         }
         offsets.sort_unstable();
         Ok(offsets.into_iter().map(|(_, offset)| offset).collect())
+    }
+
+    /// Commits next offsets, one for each partition of a topic, for a group that has no members.
+    ///
+    /// # Errors
+    /// When the broker refuses.
+    pub fn commit(&self, group: &str, topic: &str, offsets: &[i64]) -> Result<()> {
+        let consumer = self.consumer(group)?;
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in (0..).zip(offsets) {
+            list.add_partition_offset(topic, partition, Offset::Offset(*offset))?;
+        }
+        Ok(consumer.commit(&list, CommitMode::Sync)?)
     }
 
     /// Waits until the group has committed everything that stands in the topic now.

@@ -47,6 +47,11 @@ pub(super) fn write_all(folder: &Path, data: &Path, port: u16, controller: u16) 
         // Tests are short: a member that was killed is given up on after its own session time-out only.
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
         ("group.min.session.timeout.ms", "1000".to_owned()),
+        // With KIP-848 the broker decides these, not the member: the same times as stage::MISSED_SOON asks for.
+        ("group.consumer.min.session.timeout.ms", "1000".to_owned()),
+        ("group.consumer.session.timeout.ms", "6000".to_owned()),
+        ("group.consumer.min.heartbeat.interval.ms", "500".to_owned()),
+        ("group.consumer.heartbeat.interval.ms", "500".to_owned()),
         // Nobody is denied anything until a test denies it.
         (
             "authorizer.class.name",

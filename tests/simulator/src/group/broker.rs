@@ -1,6 +1,6 @@
 //! The broker's side: writes that land, and commits that are accepted or not.
 
-use pelton_dispatch::Event;
+use pelton_dispatch::{Checkpoint, Event};
 use pelton_types::Offset;
 
 use super::{
@@ -18,7 +18,7 @@ impl<M: Machine> World<M> {
         offset: Offset,
         letter: bool,
     ) -> Result<(), Violation> {
-        let purged = self.chance(0.5);
+        let mut purged = self.chance(0.5);
         let Some(assignment) = self.assignments.get(id) else {
             return Ok(());
         };
@@ -28,6 +28,9 @@ impl<M: Machine> World<M> {
             .get(assignment.member)
             .is_none_or(|member| member.life == Life::Dead);
         let ended = assignment.phase != Phase::Working || dead;
+        if let Some(assignment) = self.assignments.get_mut(id).filter(|_| ended) {
+            purged = *assignment.purges.get_or_insert(purged);
+        }
         if ended && purged {
             self.saw(Seen::Purged);
             return Ok(());
@@ -50,7 +53,7 @@ impl<M: Machine> World<M> {
     }
 
     /// A member sends a commit. Commits of one member arrive in their order.
-    pub fn commit(&mut self, id: AssignmentId, next: Offset, last: bool) {
+    pub fn commit(&mut self, id: AssignmentId, checkpoint: Checkpoint, last: bool) {
         let at = self.now + self.latency();
         let Some(assignment) = self.assignments.get_mut(id) else {
             return;
@@ -60,7 +63,8 @@ impl<M: Machine> World<M> {
             assignment.commits_arrive,
             Item::CommitArrives {
                 assignment: id,
-                next,
+                next: checkpoint.next,
+                metadata: checkpoint.metadata,
                 last,
             },
         );
@@ -70,9 +74,10 @@ impl<M: Machine> World<M> {
     pub fn commit_arrives(
         &mut self,
         id: AssignmentId,
-        next: Offset,
+        checkpoint: Checkpoint,
         last: bool,
     ) -> Result<(), Violation> {
+        let next = checkpoint.next;
         let fails = self.chance(if self.calm {
             0.0
         } else {
@@ -83,6 +88,7 @@ impl<M: Machine> World<M> {
             return Ok(());
         };
         let partition = assignment.partition;
+        let limit = self.plan.policy_of(assignment.member).metadata_bytes;
         let owned = self
             .group
             .owners
@@ -92,9 +98,9 @@ impl<M: Machine> World<M> {
         let succeeded = owned && !fails;
         if takes_effect {
             self.saw(Seen::Committed);
-            self.say(|_| format!("committed: partition {partition} next {next} by #{id}"));
+            self.say(|_| format!("committed: partition {partition} {checkpoint:?} by #{id}"));
             if let Some(ledger) = self.ledgers.get_mut(partition) {
-                ledger.commit(next)?;
+                ledger.commit(checkpoint, id, limit, &mut self.coverage)?;
             }
         }
         match (owned, succeeded) {

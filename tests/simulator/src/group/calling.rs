@@ -1,6 +1,8 @@
 //! Calls: the engine and the guest behind the machine of one assignment.
 
-use pelton_dispatch::{Attempt, CallId, Event};
+use std::collections::BTreeSet;
+
+use pelton_dispatch::{Attempt, CallId, Event, Order};
 use pelton_types::{Offset, Verdict};
 use rand::Rng;
 
@@ -33,6 +35,8 @@ impl<M: Machine> World<M> {
             fresh,
             packed: self.plan.packed,
             cut,
+            order: self.plan.policy.order,
+            goes_on: self.plan.goes_on,
         };
         if cut.is_some() {
             self.saw(Seen::CutShort);
@@ -43,19 +47,18 @@ impl<M: Machine> World<M> {
         if fresh {
             self.saw(Seen::Fresh);
         }
+        self.may_attempt(id, messages)?;
         let Some(assignment) = self.assignments.get_mut(id) else {
             return Ok(());
         };
         let Some(log) = self.logs.get(assignment.partition) else {
             return Ok(());
         };
-        for Attempt { offset, .. } in messages {
-            assignment.holds(*offset)?;
-            assignment.first_attempt(log, *offset)?;
-        }
-        let run = Run::begin(log, assignment.instance, call, messages, how);
-        let ends = run.answer(assignment.instance).ends;
-        assignment.run = Some(run);
+        // A fresh instance takes the place of one that is kept.
+        let kept = assignment.idle.pop().unwrap_or_default();
+        let run = Run::begin(log, kept, call, messages, how);
+        let ends = run.answer().ends;
+        assignment.runs.push(run);
         let at = ends + self.latency();
         self.queue.push(
             at,
@@ -74,12 +77,11 @@ impl<M: Machine> World<M> {
         let Some(assignment) = self.assignments.get_mut(id) else {
             return;
         };
-        let instance = assignment.instance;
-        let Some(run) = assignment.run.as_mut().filter(|run| run.call == call) else {
+        let Some(run) = assignment.runs.iter_mut().find(|run| run.call == call) else {
             return;
         };
         run.curtail(now);
-        let (version, ends) = (run.version, run.answer(instance).ends.max(now));
+        let (version, ends) = (run.version, run.answer().ends.max(now));
         let at = ends + self.latency();
         self.queue.push(
             at,
@@ -99,7 +101,7 @@ impl<M: Machine> World<M> {
             return;
         };
         if !answers {
-            assignment.run.take_if(|run| run.call == call);
+            assignment.runs.retain(|run| run.call != call);
         }
     }
 
@@ -112,14 +114,13 @@ impl<M: Machine> World<M> {
         let Some(assignment) = self.living(id) else {
             return Ok(());
         };
-        let Some(run) = assignment
-            .run
-            .take_if(|run| run.call == call && run.version == version)
-        else {
+        let returns = |run: &Run| run.call == call && run.version == version;
+        let Some(index) = assignment.runs.iter().position(returns) else {
             return Ok(());
         };
-        let answer = run.answer(assignment.instance);
-        assignment.instance = answer.instance;
+        let run = assignment.runs.remove(index);
+        let answer = run.answer();
+        assignment.idle.push(answer.instance);
         let (over, partition) = (assignment.phase != Phase::Working, assignment.partition);
         self.note_verdicts(partition, &run, &answer, over)?;
         if answer.died {
@@ -135,6 +136,7 @@ impl<M: Machine> World<M> {
                 call,
                 verdicts: answer.verdicts,
                 took: answer.took,
+                waited: answer.waited,
             },
         )
     }
@@ -147,22 +149,27 @@ impl<M: Machine> World<M> {
         answer: &Answer,
         over: bool,
     ) -> Result<(), Violation> {
-        let Some(ledger) = self.ledgers.get_mut(partition) else {
+        let (Some(ledger), Some(log)) = (self.ledgers.get_mut(partition), self.logs.get(partition))
+        else {
             return Ok(());
         };
-        let not_done = |verdict| !matches!(verdict, &Verdict::Done { .. });
-        let kept = answer
-            .verdicts
-            .iter()
-            .position(not_done)
-            .unwrap_or(run.offsets.len());
-        for (index, (offset, verdict)) in run.offsets.iter().zip(&answer.verdicts).enumerate() {
+        let order = self.plan.policy.order;
+        let mut failed = BTreeSet::new();
+        for (offset, verdict) in run.offsets.iter().zip(&answer.verdicts) {
+            let row = log.get(*offset).map(|message| message.row(order));
+            let kept = !failed.contains(&row);
+            if kept && !failed.is_empty() && matches!(verdict, Verdict::Done { .. }) {
+                self.coverage.saw(Seen::WentOn);
+            }
+            if !matches!(verdict, Verdict::Done { .. }) {
+                failed.insert(row);
+            }
             match verdict {
-                Verdict::Done { outputs: 0 } if index < kept && !over => {
+                Verdict::Done { outputs: 0 } if kept && !over => {
                     ledger.filtered(*offset)?;
                     self.coverage.saw(Seen::Filtered);
                 }
-                Verdict::Done { .. } if index > kept => self.coverage.saw(Seen::Forbidden),
+                Verdict::Done { .. } if !kept => self.coverage.saw(Seen::Forbidden),
                 Verdict::Done { .. } if run.fresh && !ledger.is_guilty(*offset) => {
                     self.coverage.saw(Seen::Innocent);
                 }
@@ -175,17 +182,73 @@ impl<M: Machine> World<M> {
     }
 }
 
-impl<M> Assignment<M> {
-    /// First attempts come in the order of the log, and none is left out.
-    fn first_attempt(&mut self, log: &Log, offset: Offset) -> Result<(), Violation> {
-        let expected = log.index_from(self.first_calls);
-        if offset >= self.first_calls {
-            ensure!(
-                log.index_from(offset) == expected,
-                "offset {offset} was called before an earlier message had its first attempt"
-            );
-            self.first_calls = offset + 1;
+impl<M: Machine> World<M> {
+    /// Whether the ledger and the log have nothing against these attempts.
+    fn may_attempt(&mut self, id: AssignmentId, messages: &[Attempt]) -> Result<(), Violation> {
+        let order = self.plan.policy.order;
+        let Some(assignment) = self.assignments.get_mut(id) else {
+            return Ok(());
+        };
+        let partition = assignment.partition;
+        let (Some(log), Some(ledger)) = (self.logs.get(partition), self.ledgers.get_mut(partition))
+        else {
+            return Ok(());
+        };
+        if !assignment.runs.is_empty() {
+            self.coverage.saw(Seen::SeveralCalls);
+        }
+        let under_way = assignment.runs.iter().flat_map(|run| &run.offsets).min();
+        let lowest_called = under_way.copied().unwrap_or(Offset::MAX);
+        for Attempt { offset, attempt } in messages {
+            assignment.holds(*offset)?;
+            assignment.retrying.remove(offset);
+            if assignment.called.contains(offset) {
+                ledger.called(*offset, assignment.unclean)?;
+            } else {
+                let inherited = assignment.inherited_attempts(*offset);
+                ledger.called(*offset, assignment.unclean)?;
+                ensure!(
+                    *attempt > inherited.min(self.plan.policy.retry.attempts.get() - 1),
+                    "attempt {attempt} of offset {offset}, after {inherited} by earlier owners"
+                );
+                if inherited > 0 {
+                    self.coverage.saw(Seen::AttemptsContinued);
+                }
+                assignment.first_attempt(log, *offset, order)?;
+            }
+            if lowest_called < *offset {
+                self.coverage.saw(Seen::OvertookCall);
+            }
+            if assignment
+                .retrying
+                .first()
+                .is_some_and(|retrying| retrying < offset)
+            {
+                self.coverage.saw(Seen::OvertookRetry);
+            }
         }
         Ok(())
+    }
+}
+
+impl<M> Assignment<M> {
+    /// First attempts come in the order of their row, and none is left out.
+    fn first_attempt(&mut self, log: &Log, offset: Offset, order: Order) -> Result<(), Violation> {
+        if let Some(before) = log.before(offset, order).map(|message| message.offset) {
+            let known = before < self.start
+                || self.told.is_finished(before)
+                || self.called.contains(&before);
+            ensure!(
+                known,
+                "offset {offset} was called before the earlier {before} had its first attempt"
+            );
+        }
+        self.called.insert(offset);
+        Ok(())
+    }
+
+    fn inherited_attempts(&self, offset: Offset) -> u32 {
+        let tried = self.told.tried.iter().find(|tried| tried.offset == offset);
+        tried.map_or(0, |tried| tried.attempts)
     }
 }

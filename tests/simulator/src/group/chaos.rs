@@ -18,8 +18,12 @@ impl<M: Machine> World<M> {
     /// A process starts and joins.
     pub fn start(&mut self) -> Result<(), Violation> {
         let member = self.members.len();
+        let skew = self
+            .rng
+            .random_range(std::time::Duration::ZERO..=self.plan.most_skew);
         self.members.push(Member {
             life: Life::Running,
+            skew,
             assignments: Vec::new(),
         });
         self.say(|_| format!("member {member} starts"));

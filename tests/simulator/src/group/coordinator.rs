@@ -3,12 +3,16 @@
 //! Cooperative: a rebalance takes only the partitions that move, and a partition is given to its next
 //! owner only after the last one gave it back, or was given up.
 
-use pelton_dispatch::RecordingHeader;
-use rand::seq::SliceRandom;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use pelton_dispatch::{Checkpoint, RecordingHeader};
+use rand::{Rng, seq::SliceRandom};
 
 use super::{
     coverage::Seen,
-    guest::Instance,
     queue::{AssignmentId, Item, MemberId},
     world::{Assignment, Life, Phase, World},
 };
@@ -126,40 +130,68 @@ impl<M: Machine> World<M> {
     }
 
     /// A partition is given to its target.
-    pub fn assign(&mut self, partition: usize) {
+    pub fn assign(&mut self, partition: usize) -> Result<(), Violation> {
         let free = self.group.owners.get(partition) == Some(&Owner::Nobody);
         let target = self.group.targets.get(partition).copied().flatten();
         let Some(member) = target.filter(|member| free && self.group.members.contains(member))
         else {
-            return;
+            return Ok(());
         };
         let life = self.members.get(member).map(|member| member.life);
         let owner = match life {
-            Some(Life::Running) => Owner::Held(self.take_on(member, partition)),
+            Some(Life::Running) => Owner::Held(self.take_on(member, partition)?),
             Some(Life::Dead) => Owner::Ghost(member),
-            Some(Life::Stopping | Life::Zombie) | None => return,
+            Some(Life::Stopping | Life::Zombie) | None => return Ok(()),
         };
         self.say(|_| format!("assigned: partition {partition} to member {member}: {owner:?}"));
         if let Some(slot) = self.group.owners.get_mut(partition) {
             *slot = owner;
         }
+        Ok(())
     }
 
-    fn take_on(&mut self, member: MemberId, partition: usize) -> AssignmentId {
+    /// What stands committed: now and then another program's word, with the same offset.
+    fn committed(&mut self, partition: usize) -> Checkpoint {
+        let foreign = self.chance(self.plan.foreign);
+        let damaged = self.chance(0.3);
+        let Some(ledger) = self.ledgers.get_mut(partition) else {
+            return Checkpoint::at(0);
+        };
+        if foreign {
+            let text = if damaged {
+                "pelton:1:?"
+            } else {
+                "restored by the operator"
+            };
+            ledger.overwritten(text);
+            self.coverage.saw(if damaged {
+                Seen::DamagedMetadata
+            } else {
+                Seen::ForeignMetadata
+            });
+        }
+        ledger.committed().clone()
+    }
+
+    fn take_on(&mut self, member: MemberId, partition: usize) -> Result<AssignmentId, Violation> {
         self.saw(Seen::Assigned);
         let id = self.assignments.len();
-        let start = self
-            .ledgers
-            .get(partition)
-            .map_or(0, super::ledger::Ledger::committed);
-        let policy = self.plan.policy.clone();
+        let start = self.committed(partition);
+        let told = start.progress().unwrap_or_default();
+        if !told.finished.is_empty() {
+            self.saw(Seen::InheritedFinished);
+        }
+        if !told.tried.is_empty() {
+            self.saw(Seen::InheritedAttempts);
+        }
+        let policy = self.plan.policy_of(member);
         let recording = self.options.record.then(|| {
             let (handler, topic) = ("simulated".to_owned(), "simulated".to_owned());
             let partition = i32::try_from(partition).unwrap_or(i32::MAX);
             (
                 RecordingHeader {
                     policy: policy.clone(),
-                    start,
+                    start: start.clone(),
                     handler,
                     topic,
                     partition,
@@ -182,19 +214,25 @@ impl<M: Machine> World<M> {
         self.assignments.push(Assignment {
             member,
             partition,
-            machine: M::new(policy.clone(), start),
-            model: Model::new(policy, start),
+            machine: M::new(policy.clone(), &start),
+            model: Model::new(policy, &start),
             phase: Phase::Working,
             unclean: false,
-            position: start,
+            position: start.next,
             fetching: true,
             paused: false,
-            instance: Instance::default(),
-            run: None,
+            idle: Vec::new(),
+            runs: Vec::new(),
             timer: 0,
             commits_arrive: self.now,
-            first_calls: start,
-            released: start,
+            start: start.next,
+            told,
+            called: BTreeSet::new(),
+            retrying: BTreeSet::new(),
+            lands: BTreeMap::new(),
+            purges: None,
+            crowded: false,
+            released: start.next,
             refused_letters: Vec::new(),
             recording,
         });
@@ -202,7 +240,12 @@ impl<M: Machine> World<M> {
             member.assignments.push(id);
         }
         self.soon(Item::Fetch { assignment: id });
-        id
+        if self.chance(self.plan.buffer_changes) {
+            let after = Duration::from_millis(self.rng.random_range(0..3_000));
+            self.queue
+                .push(self.now + after, Item::Buffer { assignment: id });
+        }
+        Ok(id)
     }
 
     /// The coordinator gives a member up: its partitions are free at once.

@@ -76,6 +76,21 @@ seen! {
     FetchedDraining => "fetches that came while draining",
     OffsetGap => "gaps between offsets",
     SpuriousTimer => "timers without need",
+    SeveralCalls => "calls beside others",
+    OvertookCall => "messages called past one that is being called",
+    OvertookRetry => "messages called past one that waits for its retry",
+    WentOn => "results behind a failure of another row",
+    InFlightFull => "moments in which nothing further may be begun",
+    CommittedSame => "commits of the same offset with other metadata",
+    InheritedFinished => "assignments that inherited finished messages",
+    InheritedAttempts => "assignments that inherited attempts",
+    AttemptsContinued => "attempts counted on by a later owner",
+    Crowded => "commits that could not tell everything",
+    CrowdEnded => "times that everything fitted again",
+    Untold => "finished messages for which a later commit had no room",
+    ForeignMetadata => "metadata of another program",
+    DamagedMetadata => "metadata that was damaged",
+    BufferChanged => "changes of the buffer's limit",
 }
 
 /// How often each thing was met.

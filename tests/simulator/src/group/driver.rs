@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::{Command, Event, Step};
+use pelton_dispatch::{Command, Event, Snapshot, Step};
 use pelton_types::Offset;
 use rand::Rng;
 
@@ -23,7 +23,7 @@ const FETCH_MOST: usize = 25;
 impl<M: Machine> World<M> {
     /// Gives a machine an event, lets the model judge, and carries out what it commands.
     pub fn feed(&mut self, id: AssignmentId, event: Event) -> Result<(), Violation> {
-        let (now, judge) = (self.now, self.options.model);
+        let (now, judge) = (self.clock(id), self.options.model);
         let Some(assignment) = self.assignments.get_mut(id) else {
             return Ok(());
         };
@@ -36,6 +36,9 @@ impl<M: Machine> World<M> {
                 verdict = assignment.model.agrees(&assignment.machine.snapshot());
             }
         }
+        let snapshot = assignment.machine.snapshot();
+        let was_crowded = std::mem::replace(&mut assignment.crowded, snapshot.crowded);
+        self.note_snapshot(was_crowded, &snapshot);
         self.steps += 1;
         self.coverage.saw(Seen::Step);
         if self.trace.is_some() {
@@ -86,8 +89,14 @@ impl<M: Machine> World<M> {
                 self.saw(Seen::Halted);
                 self.gave_up(id, offset, GivenUp::Halted)?;
             }
-            Command::Retry { failure, .. } => {
+            Command::Retry {
+                offset,
+                attempt,
+                failure,
+                ..
+            } => {
                 self.saw(Seen::Retried);
+                self.note_retry(id, offset, attempt)?;
                 if failure.retry_after.is_some() {
                     self.saw(Seen::RetryWish);
                 }
@@ -97,7 +106,7 @@ impl<M: Machine> World<M> {
                     assignment.released = below;
                 }
             }
-            Command::Commit { next } => self.commit(id, next, false),
+            Command::Commit(checkpoint) => self.commit(id, checkpoint, false),
             Command::PauseFetch => {
                 self.saw(Seen::Paused);
                 if let Some(assignment) = self.assignments.get_mut(id) {
@@ -109,9 +118,59 @@ impl<M: Machine> World<M> {
                 self.resume(id);
             }
             Command::SetTimer { at } => self.set_timer(id, at),
-            Command::Drained { next, unfinished } => self.drained(id, next, unfinished)?,
+            Command::Drained { last, unfinished } => self.drained(id, last, unfinished)?,
         }
         Ok(())
+    }
+
+    /// The time that an assignment's member goes by.
+    pub fn clock(&self, id: AssignmentId) -> Duration {
+        let member = self
+            .assignments
+            .get(id)
+            .and_then(|assignment| self.members.get(assignment.member));
+        self.now + member.map_or(Duration::ZERO, |member| member.skew)
+    }
+
+    fn note_snapshot(&mut self, was_crowded: bool, snapshot: &Snapshot) {
+        match (was_crowded, snapshot.crowded) {
+            (false, true) => self.saw(Seen::Crowded),
+            (true, false) => self.saw(Seen::CrowdEnded),
+            _ => {}
+        }
+        let in_flight = snapshot.calling
+            + snapshot.in_delivery
+            + snapshot.retrying
+            + snapshot.dead_letters_waiting;
+        if in_flight >= self.plan.policy.in_flight.get() as usize && in_flight < snapshot.messages {
+            self.saw(Seen::InFlightFull);
+        }
+    }
+
+    fn note_retry(
+        &mut self,
+        id: AssignmentId,
+        offset: Offset,
+        attempt: u32,
+    ) -> Result<(), Violation> {
+        let Some(assignment) = self.assignments.get_mut(id) else {
+            return Ok(());
+        };
+        assignment.retrying.insert(offset);
+        let (partition, unclean) = (assignment.partition, assignment.unclean);
+        self.ledgers
+            .get_mut(partition)
+            .map_or(Ok(()), |ledger| ledger.failed(offset, id, attempt, unclean))
+    }
+
+    /// There is more or less memory for a partition from now on.
+    pub fn change_buffer(&mut self, id: AssignmentId) -> Result<(), Violation> {
+        let bytes = self.rng.random_range(0..=self.plan.policy.buffer_bytes * 2);
+        if self.working(id).is_none() {
+            return Ok(());
+        }
+        self.saw(Seen::BufferChanged);
+        self.feed(id, Event::Buffer { bytes })
     }
 
     fn resume(&mut self, id: AssignmentId) {
@@ -173,13 +232,14 @@ impl<M: Machine> World<M> {
 
     fn set_timer(&mut self, id: AssignmentId, at: Duration) {
         let late = Duration::from_micros(self.rng.random_range(0..2_000));
+        let ahead = self.clock(id) - self.now;
         let Some(assignment) = self.assignments.get_mut(id) else {
             return;
         };
         assignment.timer += 1;
         let token = assignment.timer;
         self.queue.push(
-            at.max(self.now) + late,
+            at.saturating_sub(ahead).max(self.now) + late,
             Item::Timer {
                 assignment: id,
                 token,

@@ -1,7 +1,6 @@
 //! How an assignment ends: drained and committed, lost, or with its process.
 
-use pelton_dispatch::Event;
-use pelton_types::Offset;
+use pelton_dispatch::{Checkpoint, Event};
 
 use super::{
     coverage::Seen,
@@ -16,7 +15,7 @@ use crate::{
 impl<M: Machine> World<M> {
     /// Asks an assignment to drain.
     pub fn drain(&mut self, id: AssignmentId) -> Result<(), Violation> {
-        let deadline = self.now + self.plan.drain_limit;
+        let deadline = self.clock(id) + self.plan.drain_limit;
         let Some(assignment) = self.working(id) else {
             return Ok(());
         };
@@ -32,7 +31,7 @@ impl<M: Machine> World<M> {
     pub fn drained(
         &mut self,
         id: AssignmentId,
-        next: Option<Offset>,
+        last: Option<Checkpoint>,
         unfinished: u32,
     ) -> Result<(), Violation> {
         self.saw(if unfinished == 0 {
@@ -49,11 +48,11 @@ impl<M: Machine> World<M> {
         );
         assignment.phase = Phase::Committing { unfinished };
         assignment.unclean |= unfinished > 0;
-        if assignment.run.is_some() || assignment.machine.snapshot().in_delivery > 0 {
+        if !assignment.runs.is_empty() || assignment.machine.snapshot().in_delivery > 0 {
             self.saw(Seen::DrainedLate);
         }
-        match next {
-            Some(next) => self.commit(id, next, true),
+        match last {
+            Some(last) => self.commit(id, last, true),
             None => self.last_commit_decided(id, true)?,
         }
         Ok(())

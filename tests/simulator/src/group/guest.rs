@@ -2,14 +2,14 @@
 //!
 //! Invariant: what a run answers depends only on what it began before it was curtailed.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use pelton_dispatch::{Attempt, CallId};
+use pelton_dispatch::{Attempt, CallId, Order};
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
 use super::{
     behaviour::Behaviour,
-    topic::{Log, Logged},
+    topic::{Log, Logged, Row},
 };
 
 /// An instance that is kept between calls.
@@ -28,6 +28,7 @@ pub(super) struct Run {
     pub offsets: Vec<Offset>,
     pub fresh: bool,
     began: Duration,
+    before: Instance,
     steps: Vec<Ran>,
     packed: bool,
 }
@@ -37,6 +38,7 @@ pub(super) struct Run {
 struct Ran {
     begins: Duration,
     ends: Duration,
+    waited: Duration,
     verdict: Verdict,
     after: Instance,
     /// The instance died on it.
@@ -48,6 +50,7 @@ struct Ran {
 pub(super) struct Answer {
     pub verdicts: Vec<Verdict>,
     pub took: Duration,
+    pub waited: Duration,
     pub ends: Duration,
     pub instance: Instance,
     /// Its instance died.
@@ -63,6 +66,9 @@ pub(super) struct Conditions {
     pub packed: bool,
     /// The position before which the call is cut short, as by a swap.
     pub cut: Option<usize>,
+    pub order: Order,
+    /// Behind a failure the guest goes on with other rows.
+    pub goes_on: bool,
 }
 
 impl Run {
@@ -78,16 +84,28 @@ impl Run {
         } else {
             instance
         };
+        let before = instance;
         let mut now = how.now;
+        let mut failed: BTreeSet<Row> = BTreeSet::new();
         let mut steps = Vec::with_capacity(messages.len());
         for attempt in messages.iter().take(how.cut.unwrap_or(messages.len())) {
             let Some(message) = log.get(attempt.offset) else {
                 break;
             };
-            let ran = handle(message, attempt.attempt, instance, now);
+            let row = message.row(how.order);
+            let ran = if failed.contains(&row) {
+                Ran::skipped(instance, now)
+            } else {
+                handle(message, attempt.attempt, instance, now)
+            };
             (instance, now) = (ran.after, ran.ends);
-            let goes_on = matches!(ran.verdict, Verdict::Done { .. } | Verdict::NotAttempted)
-                || message.behaviour == Behaviour::Forbidden && !ran.dies;
+            let fails = matches!(ran.verdict, Verdict::Failed(_));
+            let unnoticed = message.behaviour == Behaviour::Forbidden;
+            if fails && !unnoticed {
+                failed.insert(row);
+            }
+            let goes_on =
+                !fails || !ran.dies && (unnoticed || how.goes_on && how.order != Order::Partition);
             steps.push(ran);
             if !goes_on {
                 break;
@@ -100,6 +118,7 @@ impl Run {
             offsets,
             fresh: how.fresh,
             began: how.now,
+            before,
             steps,
             packed: how.packed,
         }
@@ -111,7 +130,7 @@ impl Run {
         self.steps.retain(|step| step.begins <= now);
     }
 
-    pub fn answer(&self, before: Instance) -> Answer {
+    pub fn answer(&self) -> Answer {
         let died = self.steps.last().is_some_and(|step| step.dies);
         let lost = if died && self.packed {
             self.steps.len().saturating_sub(1)
@@ -125,13 +144,28 @@ impl Run {
             .for_each(|verdict| *verdict = Verdict::NotAttempted);
         verdicts.resize(self.offsets.len(), Verdict::NotAttempted);
         let ends = self.steps.last().map_or(self.began, |step| step.ends);
-        let instance = self.steps.last().map_or(before, |step| step.after);
+        let instance = self.steps.last().map_or(self.before, |step| step.after);
         Answer {
             verdicts,
             took: ends.saturating_sub(self.began),
+            waited: self.steps.iter().map(|step| step.waited).sum(),
             ends,
             instance,
             died,
+        }
+    }
+}
+
+impl Ran {
+    /// Not attempted, because an earlier message of its row failed.
+    fn skipped(instance: Instance, now: Duration) -> Self {
+        Self {
+            begins: now,
+            ends: now,
+            waited: Duration::ZERO,
+            verdict: Verdict::NotAttempted,
+            after: instance,
+            dies: false,
         }
     }
 }
@@ -179,6 +213,11 @@ fn handle(message: &Logged, attempt: u32, before: Instance, now: Duration) -> Ra
     Ran {
         begins: now,
         ends,
+        waited: if message.waits {
+            (ends - now) * 9 / 10
+        } else {
+            Duration::ZERO
+        },
         verdict,
         after,
         dies,

@@ -4,14 +4,18 @@
 //! and the policy demand, by facts and not by anybody's word. And nothing is written a second time but
 //! what was begun and not committed when an assignment ended badly.
 
-use pelton_dispatch::OnExhausted;
+use std::collections::BTreeMap;
+
+use pelton_dispatch::{Checkpoint, OnExhausted, Order};
 use pelton_types::Offset;
+
+mod commits;
 
 use super::{
     behaviour::Expected,
     coverage::{Coverage, Seen},
     queue::AssignmentId,
-    topic::Log,
+    topic::{Log, Logged, Row},
 };
 use crate::model::{Violation, ensure};
 
@@ -20,8 +24,13 @@ use crate::model::{Violation, ensure};
 pub(super) struct Ledger {
     partition: usize,
     facts: Vec<Facts>,
-    committed: Offset,
+    committed: Checkpoint,
+    /// The last commit's metadata was full, or another program's: it need not tell everything.
+    excused: bool,
     on_exhausted: OnExhausted,
+    order: Order,
+    /// Attempts at a message that the policy allows.
+    attempts: u32,
 }
 
 /// The facts of one message.
@@ -37,6 +46,20 @@ struct Facts {
     written: Vec<AssignmentId>,
     /// It was begun and not committed when an assignment ended badly.
     repeatable: bool,
+    /// The message before it in its row that yields outputs.
+    before: Option<Offset>,
+    /// The last commit calls it finished.
+    told: bool,
+    /// Some commit called it finished, and the last one does not any more: whose that was.
+    untold: Option<AssignmentId>,
+    /// Failed attempts at it that the last commit tells.
+    told_attempts: u32,
+    /// The last of them that its present owner said.
+    made: Option<(AssignmentId, u32)>,
+    /// Failed attempts that another followed, over all owners.
+    failures: u32,
+    /// How many of them were forgotten for a reason.
+    forgotten: u32,
 }
 
 /// How a message was given up without anything being written.
@@ -48,6 +71,16 @@ pub(super) enum GivenUp {
 
 impl Ledger {
     pub fn new(partition: usize, log: &Log, policy: &pelton_dispatch::Policy) -> Self {
+        let order = policy.order;
+        let mut last: BTreeMap<Row, Offset> = BTreeMap::new();
+        let mut before = |message: &Logged, expected| {
+            let row = message.row(order);
+            let before = last.get(&row).copied();
+            if expected == Expected::Outputs {
+                last.insert(row, message.offset);
+            }
+            before
+        };
         let facts = log.0.iter().map(|message| Facts {
             offset: message.offset,
             expected: message.behaviour.expected(policy),
@@ -56,18 +89,28 @@ impl Ledger {
             halted: false,
             written: Vec::new(),
             repeatable: false,
+            before: before(message, message.behaviour.expected(policy)),
+            told: false,
+            untold: None,
+            told_attempts: 0,
+            made: None,
+            failures: 0,
+            forgotten: 0,
         });
         Self {
             partition,
             facts: facts.collect(),
-            committed: 0,
+            committed: Checkpoint::at(0),
+            excused: false,
             on_exhausted: policy.on_exhausted,
+            order,
+            attempts: policy.retry.attempts.get(),
         }
     }
 
-    /// The next offset that is committed.
-    pub fn committed(&self) -> Offset {
-        self.committed
+    /// What is committed.
+    pub fn committed(&self) -> &Checkpoint {
+        &self.committed
     }
 
     fn facts(&mut self, offset: Offset) -> Result<&mut Facts, Violation> {
@@ -129,7 +172,8 @@ impl Ledger {
             !facts.written.contains(&by),
             "{partition}@{offset} got {what} twice by assignment {by}"
         );
-        if !facts.written.is_empty() {
+        let (first, before) = (facts.written.is_empty(), facts.before);
+        if !first {
             ensure!(
                 facts.repeatable || unclean,
                 "{partition}@{offset} got {what} again, without need"
@@ -137,58 +181,37 @@ impl Ledger {
             coverage.saw(Seen::Repeated);
         }
         facts.written.push(by);
-        facts.repeatable |= unclean;
-        Ok(())
-    }
-
-    /// A commit takes effect.
-    pub fn commit(&mut self, next: Offset) -> Result<(), Violation> {
-        let (partition, committed) = (self.partition, self.committed);
+        facts.repeatable |= unclean && !facts.told;
+        let before = before.filter(|_| first && !letter);
+        let missing = before.filter(|before| {
+            self.facts(*before)
+                .is_ok_and(|facts| facts.written.is_empty())
+        });
         ensure!(
-            next >= committed,
-            "{partition}: committed {next} after {committed}"
+            missing.is_none(),
+            "{partition}@{offset} got {what} before the earlier {missing:?} of its row"
         );
-        let range = |facts: &&Facts| facts.offset >= committed && facts.offset < next;
-        if let Some(facts) = self
-            .facts
-            .iter()
-            .filter(range)
-            .find(|facts| !facts.is_finished())
-        {
-            return Err(Violation(format!(
-                "{partition}: committed {next} past the unfinished {facts:?}"
-            )));
-        }
-        self.committed = next;
-        Ok(())
-    }
-
-    /// An assignment is over, and its last commit is decided.
-    pub fn ended(&mut self, by: AssignmentId, clean: bool) -> Result<(), Violation> {
-        let (partition, committed) = (self.partition, self.committed);
-        let left = self
-            .facts
-            .iter_mut()
-            .filter(|f| f.offset >= committed && f.written.contains(&by));
-        for facts in left {
-            ensure!(
-                !clean,
-                "{partition}: a clean end of assignment {by} leaves {facts:?} uncommitted"
-            );
-            facts.repeatable = true;
-        }
         Ok(())
     }
 
     /// At rest: everything ended as it must, and is committed.
     pub fn at_rest(&self, end: Offset) -> Result<(), Violation> {
-        let (partition, committed) = (self.partition, self.committed);
+        let (partition, committed) = (self.partition, self.committed.next);
         let stop = self.on_exhausted == OnExhausted::Stop;
-        let halting = self
-            .facts
-            .iter()
-            .find(|facts| stop && facts.expected == Expected::GivenUp);
-        let end = halting.map_or(end, |facts| facts.offset);
+        let guilty = |facts: &&Facts| stop && facts.expected == Expected::GivenUp;
+        let end = match self.facts.iter().find(guilty) {
+            None => end,
+            // What stands before it in other rows may still wait when a message halts the partition.
+            Some(_) if self.order != Order::Partition => {
+                let halted = self.facts.iter().any(|facts| facts.halted);
+                ensure!(halted, "{partition}: nothing halted it");
+                committed
+            }
+            Some(first) => {
+                ensure!(first.halted, "{partition}: {first:?} did not halt");
+                first.offset
+            }
+        };
         // Where nothing is left of a gap's far side, the commit may stand on its near side.
         let reached = self
             .facts
@@ -198,10 +221,6 @@ impl Ledger {
         ensure!(
             reached >= end,
             "{partition}: at rest with {committed} committed of {end}"
-        );
-        ensure!(
-            halting.is_none_or(|facts| facts.halted),
-            "{partition}: {halting:?} did not halt"
         );
         let unfinished = self
             .facts

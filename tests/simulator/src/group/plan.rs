@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use pelton_dispatch::{OnExhausted, Policy, Retry};
+use pelton_dispatch::{OnExhausted, Order, Policy, Retry};
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 
 /// When the first disturbance may come.
@@ -20,6 +20,20 @@ pub(super) struct Plan {
     pub gaps: f64,
     /// The share of messages that aren't simply handled.
     pub trouble: f64,
+    /// Different keys; none, if there is none.
+    pub keys: u64,
+    /// The share of messages that the handler spends waiting.
+    pub waits: f64,
+    /// The guest goes on with other rows behind a failure (rule 39).
+    pub goes_on: bool,
+    /// Most bytes of metadata, for members with an even and with an odd number: a configuration is being changed.
+    pub metadata_bytes: [u32; 2],
+    /// The chance that another program's metadata stands where a partition is assigned.
+    pub foreign: f64,
+    /// How far members' clocks are apart.
+    pub most_skew: Duration,
+    /// The chance that a machine's byte limit changes.
+    pub buffer_changes: f64,
     /// The share of messages that take very long.
     pub slow: f64,
     /// An instance that dies takes the results of its call with it.
@@ -80,6 +94,13 @@ impl Plan {
             most_bytes: 400,
             gaps: one_of(rng, &[0.0, 0.05, 0.5]),
             trouble: one_of(rng, &[0.0, 0.05, 0.2, 0.5]),
+            keys: one_of(rng, &[0, 1, 3, 3, 20]),
+            waits: one_of(rng, &[0.0, 0.5, 1.0, 1.0]),
+            goes_on: rng.random_bool(0.7),
+            metadata_bytes: Self::draw_metadata_bytes(rng),
+            foreign: one_of(rng, &[0.0, 0.0, 0.1]),
+            most_skew: Duration::from_millis(one_of(rng, &[0, 300, 60_000])),
+            buffer_changes: one_of(rng, &[0.0, 0.3]),
             slow: one_of(rng, &[0.0, 0.02, 0.1]),
             packed: rng.random_bool(0.7),
             swap: one_of(rng, &[0.0, 0.05]),
@@ -106,6 +127,17 @@ impl Plan {
         one_of(rng, &all)
     }
 
+    fn draw_metadata_bytes(rng: &mut SmallRng) -> [u32; 2] {
+        let sizes = [0, 20, 35, 60, 4096, 4096, 4096];
+        let size = one_of(rng, &sizes);
+        let other = one_of(rng, &sizes);
+        if rng.random_bool(0.8) {
+            [size, size]
+        } else {
+            [size, other]
+        }
+    }
+
     fn draw_policy(rng: &mut SmallRng) -> Policy {
         let backoff = rng.random_range(0..1_000);
         let number =
@@ -128,12 +160,19 @@ impl Plan {
                     OnExhausted::Stop,
                 ],
             ),
+            order: one_of(
+                rng,
+                &[Order::Partition, Order::Key, Order::Key, Order::None],
+            ),
+            in_flight: NonZeroU32::MIN.saturating_add(one_of(rng, &[0, 1, 4, 20, 999, 999])),
+            calls: number(rng, 8),
             batch_messages: number(rng, 40),
             batch_bytes: rng.random_range(100..5_000),
             batch_target: Duration::from_millis(rng.random_range(1..50)),
             buffer_messages: number(rng, 60),
             buffer_bytes: rng.random_range(100..20_000),
             commit_interval: Duration::from_millis(one_of(rng, &[0, 10, 200, 1_000])),
+            metadata_bytes: 0,
         }
     }
 
@@ -143,6 +182,21 @@ impl Plan {
             Duration::from_millis(rng.random_range(100..5_000))
         } else {
             Duration::from_micros(rng.random_range(1..20_000))
+        }
+    }
+
+    /// A message's key; many have none.
+    pub fn draw_key(&self, rng: &mut SmallRng) -> Option<u64> {
+        let has_one = self.keys > 0 && rng.random_bool(0.9);
+        has_one.then(|| rng.random_range(0..self.keys))
+    }
+
+    /// How a member is configured.
+    pub fn policy_of(&self, member: usize) -> Policy {
+        let [even, odd] = self.metadata_bytes;
+        Policy {
+            metadata_bytes: if member.is_multiple_of(2) { even } else { odd },
+            ..self.policy.clone()
         }
     }
 

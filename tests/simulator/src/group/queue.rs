@@ -39,6 +39,7 @@ pub(super) enum Item {
     CommitArrives {
         assignment: AssignmentId,
         next: Offset,
+        metadata: String,
         last: bool,
     },
     /// Its answer reaches the driver.
@@ -52,6 +53,8 @@ pub(super) enum Item {
         assignment: AssignmentId,
         token: u64,
     },
+    /// There is more or less memory for a partition from now on.
+    Buffer { assignment: AssignmentId },
     /// A partition that nobody owns is given to its target.
     Assign { partition: usize },
     /// The coordinator gives a dead member up.

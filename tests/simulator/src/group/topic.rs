@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::Arrival;
+use pelton_dispatch::{Arrival, Order};
 use pelton_types::Offset;
 use rand::{Rng, rngs::SmallRng};
 
@@ -22,6 +22,28 @@ pub(super) struct Logged {
     pub behaviour: Behaviour,
     /// How long the handler takes for it.
     pub takes: Duration,
+    /// It takes that long waiting for something else than the CPU.
+    pub waits: bool,
+    pub key: Option<u64>,
+}
+
+/// Messages whose order counts among themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Row {
+    Partition,
+    Key(u64),
+    Alone(Offset),
+}
+
+impl Logged {
+    /// The row in which this message stands.
+    pub fn row(&self, order: Order) -> Row {
+        match (order, self.key) {
+            (Order::Partition, _) => Row::Partition,
+            (Order::Key, Some(key)) => Row::Key(key),
+            (Order::Key, None) | (Order::None, _) => Row::Alone(self.offset),
+        }
+    }
 }
 
 /// One partition.
@@ -47,6 +69,8 @@ impl Log {
                 at,
                 behaviour: Behaviour::draw(rng, plan.trouble),
                 takes: plan.draw_handling(rng),
+                waits: rng.random_bool(plan.waits),
+                key: plan.draw_key(rng),
             }
         });
         Self(log.collect())
@@ -66,6 +90,17 @@ impl Log {
 
     pub fn get(&self, offset: Offset) -> Option<&Logged> {
         self.index_of(offset).and_then(|index| self.0.get(index))
+    }
+
+    /// The nearest message before this one in its row.
+    pub fn before(&self, offset: Offset, order: Order) -> Option<&Logged> {
+        let index = self.index_of(offset)?;
+        let row = self.0.get(index)?.row(order);
+        let earlier = self.0.get(..index).unwrap_or_default();
+        earlier
+            .iter()
+            .rev()
+            .find(|message| message.row(order) == row)
     }
 
     /// The next offset after the last message.
@@ -89,7 +124,7 @@ impl Log {
             .map(|message| Arrival {
                 offset: message.offset,
                 bytes: message.bytes,
-                key: None,
+                key: message.key,
             })
             .collect();
         if arrivals.is_empty() {

@@ -1,8 +1,11 @@
 //! The world of one run: who is there, what is under way, and the loop that lets it happen.
 
-use std::time::Duration;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use pelton_dispatch::{RecordingHeader, Step};
+use pelton_dispatch::{Checkpoint, Progress, RecordingHeader, Step};
 use pelton_types::Offset;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
@@ -14,7 +17,7 @@ use super::{
     plan::Plan,
     queue::{AssignmentId, Item, MemberId, Queue},
     run::Options,
-    topic::Log,
+    topic::{Log, Row},
     trace::Trace,
 };
 use crate::{
@@ -47,6 +50,8 @@ pub(super) struct World<M> {
 #[derive(Debug)]
 pub(super) struct Member {
     pub life: Life,
+    /// Its clock shows so much more than the world's.
+    pub skew: Duration,
     pub assignments: Vec<AssignmentId>,
 }
 
@@ -80,13 +85,25 @@ pub(super) struct Assignment<M> {
     pub position: Offset,
     pub fetching: bool,
     pub paused: bool,
-    pub instance: Instance,
-    pub run: Option<Run>,
+    /// Instances that no call uses.
+    pub idle: Vec<Instance>,
+    pub runs: Vec<Run>,
     pub timer: u64,
     /// When the last commit arrives: commits of a member don't overtake each other.
     pub commits_arrive: Duration,
-    /// Above every offset that was called a first time.
-    pub first_calls: Offset,
+    /// Where it started, and what it was told beyond.
+    pub start: Offset,
+    pub told: Progress,
+    /// What was called.
+    pub called: BTreeSet<Offset>,
+    /// What waits for its retry.
+    pub retrying: BTreeSet<Offset>,
+    /// When the last write of a row lands: writes of a producer don't overtake each other.
+    pub lands: BTreeMap<Row, Duration>,
+    /// Whether its writes that come after its end are lost.
+    pub purges: Option<bool>,
+    /// Its machine said that the metadata is full.
+    pub crowded: bool,
     /// The bytes below are dropped.
     pub released: Offset,
     /// Messages whose dead letter was refused.
@@ -187,18 +204,17 @@ impl<M: Machine> World<M> {
             Item::CommitArrives {
                 assignment,
                 next,
+                metadata,
                 last,
-            } => self.commit_arrives(assignment, next, last),
+            } => self.commit_arrives(assignment, Checkpoint { next, metadata }, last),
             Item::CommitAnswered {
                 assignment,
                 next,
                 succeeded,
             } => self.commit_answered(assignment, next, succeeded),
             Item::Timer { assignment, token } => self.timer(assignment, token),
-            Item::Assign { partition } => {
-                self.assign(partition);
-                Ok(())
-            }
+            Item::Buffer { assignment } => self.change_buffer(assignment),
+            Item::Assign { partition } => self.assign(partition),
             Item::SessionExpired { member } => self.session_expired(member),
             Item::LearnsLost { member } => self.learns_lost(member),
             Item::Start => self.start(),

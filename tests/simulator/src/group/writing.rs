@@ -79,12 +79,21 @@ impl<M: Machine> World<M> {
 
     pub fn write(&mut self, id: AssignmentId, offset: Offset, letter: bool) {
         let late = if self.calm { 0.0 } else { self.plan.late_write };
+        let order = self.plan.policy.order;
         let mut at = self.now + self.latency();
         if self.chance(late) {
             self.saw(Seen::LateWrite);
             at += self
                 .rng
                 .random_range(Duration::ZERO..Duration::from_secs(3));
+        }
+        if let Some(assignment) = self.assignments.get_mut(id).filter(|_| !letter) {
+            let log = self.logs.get(assignment.partition);
+            if let Some(message) = log.and_then(|log| log.get(offset)) {
+                let lands = assignment.lands.entry(message.row(order)).or_default();
+                at = at.max(*lands);
+                *lands = at;
+            }
         }
         self.queue.push(
             at,

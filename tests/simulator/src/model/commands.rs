@@ -5,10 +5,10 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::{Attempt, CallId, Command, OnExhausted};
+use pelton_dispatch::{Checkpoint, Command, OnExhausted};
 use pelton_types::{Failure, Offset};
 
-use super::{Called, End, Fate, Known, Model, Violation, ensure};
+use super::{End, Fate, Known, Model, Violation, ensure};
 
 impl Model {
     /// Judges one command and takes it in.
@@ -47,15 +47,18 @@ impl Model {
                     "released below {below}, watermark {watermark}"
                 );
                 self.released = *below;
+                self.news = true;
                 Ok(())
             }
-            Command::Commit { next } => self.observe_commit(*next),
+            Command::Commit(checkpoint) => self.observe_commit(checkpoint),
             Command::PauseFetch => {
+                self.look_at_crowd();
                 ensure!(!self.paused && self.wants_pause(), "paused without need");
                 self.paused = true;
                 Ok(())
             }
             Command::ResumeFetch => {
+                self.look_at_crowd();
                 ensure!(self.paused && self.wants_resume(), "resumed without room");
                 self.paused = false;
                 Ok(())
@@ -69,7 +72,9 @@ impl Model {
                 self.timer = Some(*at);
                 Ok(())
             }
-            Command::Drained { next, unfinished } => self.observe_drained(*next, *unfinished),
+            Command::Drained { last, unfinished } => {
+                self.observe_drained(last.as_ref(), *unfinished)
+            }
         }
     }
 
@@ -77,120 +82,6 @@ impl Model {
         self.messages
             .get_mut(&offset)
             .ok_or_else(|| Violation(format!("not fetched, or released already: {command:?}")))
-    }
-
-    /// One call at a time, in partition order, within limits; suspects alone and on fresh instances.
-    fn observe_call(
-        &mut self,
-        call: CallId,
-        messages: &[Attempt],
-        fresh: bool,
-    ) -> Result<(), Violation> {
-        self.may_call(call, messages.len())?;
-        self.next_call = call.0 + 1;
-        let mut undecided = self
-            .messages
-            .iter_mut()
-            .filter(|(_, known)| known.is_undecided());
-        let mut bytes = 0;
-        for Attempt { offset, attempt } in messages {
-            let Some((expected, known)) = undecided.next() else {
-                return Err(Violation(format!(
-                    "offset {offset} called, which is finished or was not fetched"
-                )));
-            };
-            ensure!(
-                expected == offset,
-                "offset {offset} called before {expected}"
-            );
-            let Fate::Open { due } = known.fate else {
-                return Err(Violation(format!(
-                    "offset {offset} called, which is {:?}",
-                    known.fate
-                )));
-            };
-            ensure!(
-                due <= self.now,
-                "offset {offset} called at {:?}, due at {due:?}",
-                self.now
-            );
-            ensure!(
-                *attempt == known.attempts + 1,
-                "offset {offset} attempt {attempt}, were {}",
-                known.attempts
-            );
-            let alone = messages.len() == 1;
-            ensure!(
-                fresh == known.suspect && (alone || !fresh),
-                "offset {offset}: fresh {fresh}, alone {alone}"
-            );
-            bytes += u64::from(known.bytes);
-            ensure!(
-                alone || bytes <= u64::from(self.policy.batch_bytes),
-                "{bytes} bytes in call {}",
-                call.0
-            );
-            known.fate = Fate::Called;
-        }
-        let offsets = messages.iter().map(|attempt| attempt.offset).collect();
-        self.call = Some(Called {
-            call,
-            offsets,
-            fresh,
-            curtailed: false,
-        });
-        Ok(())
-    }
-
-    /// Whether a call of so many messages may begin at all.
-    fn may_call(&self, call: CallId, messages: usize) -> Result<(), Violation> {
-        ensure!(
-            self.call.is_none(),
-            "call {} while another is under way",
-            call.0
-        );
-        ensure!(self.drain.is_none(), "call {} while draining", call.0);
-        ensure!(!self.halted, "call {} after a halt", call.0);
-        ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
-        ensure!(messages > 0, "an empty call {}", call.0);
-        let most = self.policy.batch_messages.get() as usize;
-        ensure!(
-            messages <= most,
-            "{} messages in call {}, at most {most}",
-            messages,
-            call.0
-        );
-        Ok(())
-    }
-
-    fn observe_curtail(&mut self, call: CallId) -> Result<(), Violation> {
-        let stopping = self.drain.is_some() || self.halted;
-        let Some(called) = self
-            .call
-            .as_mut()
-            .filter(|c| c.call == call && !c.curtailed && stopping)
-        else {
-            return Err(Violation(format!("call {} curtailed without need", call.0)));
-        };
-        called.curtailed = true;
-        Ok(())
-    }
-
-    fn observe_cancel(&mut self, call: CallId) -> Result<(), Violation> {
-        let late = self.drain.is_some_and(|deadline| deadline <= self.now);
-        ensure!(
-            late || self.end == End::Losing,
-            "call {} cancelled before its time",
-            call.0
-        );
-        let Some(called) = self.call.take_if(|called| called.call == call) else {
-            return Err(Violation(format!(
-                "call {} cancelled, which is not under way",
-                call.0
-            )));
-        };
-        self.cancelled = Some((call, called.offsets.len()));
-        Ok(())
     }
 
     fn observe_produce(&mut self, offset: Offset, command: &Command) -> Result<(), Violation> {
@@ -249,6 +140,7 @@ impl Model {
             OnExhausted::Stop => Fate::Halted,
         };
         self.halted |= configured == OnExhausted::Stop;
+        self.news |= configured == OnExhausted::Skip;
         self.forget_finished();
         Ok(())
     }
@@ -289,19 +181,22 @@ impl Model {
             known.fate == Fate::OweRetry(failure.clone()) && known.attempts == attempt,
             "a retry of offset {offset} after attempt {attempt}, it is {known:?}"
         );
-        known.fate = Fate::Open { due };
+        known.fate = Fate::Retrying { due };
+        self.news = true;
         Ok(())
     }
 
-    /// Never past an unfinished message, never backwards, one at a time, at its interval.
-    fn observe_commit(&mut self, next: Offset) -> Result<(), Violation> {
-        let watermark = self.watermark();
+    /// Never past an unfinished message, never backwards, one at a time, at its interval, with need;
+    /// and it tells exactly what is known.
+    fn observe_commit(&mut self, checkpoint: &Checkpoint) -> Result<(), Violation> {
+        self.look_at_crowd();
+        let (next, watermark) = (checkpoint.next, self.watermark());
         ensure!(
             next <= watermark,
             "commit of {next} passes the unfinished message {watermark}"
         );
         ensure!(
-            next > self.committed,
+            next >= self.committed,
             "commit of {next} goes back from {}",
             self.committed
         );
@@ -315,39 +210,42 @@ impl Model {
             "commit of {next} before {:?}",
             self.commit_at
         );
+        ensure!(self.news, "commit of {next} without news");
+        let told = self.tells(checkpoint)?;
+        self.crowded.surely = !told.complete;
+        self.crowded.perhaps = !told.complete;
         self.commit = Some(next);
         self.commit_at = self.now + self.policy.commit_interval;
+        self.news = false;
         Ok(())
     }
 
-    fn observe_drained(&mut self, next: Option<Offset>, unfinished: u32) -> Result<(), Violation> {
+    fn observe_drained(
+        &mut self,
+        last: Option<&Checkpoint>,
+        unfinished: u32,
+    ) -> Result<(), Violation> {
         let Some(deadline) = self.drain else {
             return Err(Violation("drained, though nobody asked for it".to_owned()));
         };
-        ensure!(self.call.is_none(), "drained while a call is under way");
-        let in_delivery = self
-            .messages
-            .values()
-            .filter(|known| known.is_in_delivery())
-            .count();
+        ensure!(self.calls.is_empty(), "drained while a call is under way");
+        let in_delivery = self.count(Known::is_in_delivery);
         ensure!(
             in_delivery == 0 || deadline <= self.now,
             "drained while {in_delivery} deliveries are under way"
         );
-        let watermark = self.watermark();
-        let expected = (watermark > self.committed).then_some(watermark);
+        let owed = self.news || self.commit.is_some();
         ensure!(
-            next == expected,
-            "drained with {next:?} to be committed, not {expected:?}"
+            last.is_some() == owed,
+            "drained with {last:?} to be committed, owed a last commit: {owed}"
         );
-        let begun = self
-            .messages
-            .values()
-            .filter(|known| known.is_begun())
-            .count();
+        if let Some(last) = last {
+            self.tells(last)?;
+        }
+        let repeatable = self.count(Known::is_in_doubt) as u64 + self.untold();
         ensure!(
-            unfinished as usize == begun,
-            "drained with {unfinished} unfinished, not {begun}"
+            u64::from(unfinished) == repeatable,
+            "drained with {unfinished} unfinished, not {repeatable}"
         );
         ensure!(
             self.nothing_owed().is_ok(),

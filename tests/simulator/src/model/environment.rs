@@ -3,12 +3,14 @@
 //! An order of events that a recording of a real run shows and that isn't allowed here is either a
 //! defect of the driver, or something that the simulator doesn't know yet and must learn to do.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use pelton_dispatch::{Arrival, CallId, Event};
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
-use super::{Called, End, Fate, Known, Model, PASSED_OVER_LIMIT, RETRY_FLOOR, Violation, ensure};
+use super::{
+    Called, End, Fate, Known, Lane, Model, PASSED_OVER_LIMIT, RETRY_FLOOR, Violation, ensure,
+};
 
 impl Model {
     /// Whether this event can come now.
@@ -38,7 +40,7 @@ impl Model {
                 );
                 Ok(())
             }
-            Event::Timer | Event::Drain { .. } | Event::Lost => Ok(()),
+            Event::Timer | Event::Buffer { .. } | Event::Drain { .. } | Event::Lost => Ok(()),
         }
     }
 
@@ -57,16 +59,13 @@ impl Model {
     }
 
     fn allows_called(&self, call: CallId, verdicts: &[Verdict]) -> Result<(), Violation> {
-        let under_way = self
-            .call
-            .as_ref()
-            .filter(|c| c.call == call)
-            .map(|c| c.offsets.len());
-        let cancelled = self
-            .cancelled
-            .filter(|(c, _)| *c == call)
-            .map(|(_, messages)| messages);
-        let Some(messages) = under_way.or(cancelled) else {
+        let under_way = self.calls.iter().map(|c| (c.call, c.offsets.len()));
+        let answers = under_way.chain(self.cancelled.iter().copied());
+        let Some(messages) = answers
+            .into_iter()
+            .find(|(c, _)| *c == call)
+            .map(|(_, messages)| messages)
+        else {
             return Err(Violation(format!(
                 "an answer of call {} that is not under way",
                 call.0
@@ -113,8 +112,16 @@ impl Model {
         let over = self.is_over();
         match event {
             Event::Fetched(arrivals) => self.fetched(arrivals, over),
-            Event::Called { call, verdicts, .. } => self.answered(*call, verdicts),
-            Event::Delivered { offset } => self.fate(*offset, Fate::Finished),
+            Event::Called {
+                call,
+                verdicts,
+                took,
+                waited,
+            } => self.answered(*call, verdicts, *took, *waited),
+            Event::Delivered { offset } => {
+                self.fate(*offset, Fate::Finished);
+                self.news = true;
+            }
             Event::Refused { offset, failure } => self.refused(*offset, failure),
             Event::Committed { next } => {
                 self.commit = None;
@@ -122,9 +129,11 @@ impl Model {
             }
             Event::CommitFailed { .. } => {
                 self.commit = None;
+                self.news = true;
                 self.commit_at = at + self.policy.commit_interval.max(RETRY_FLOOR);
             }
             Event::Timer => self.timer = None,
+            Event::Buffer { bytes } => self.buffer_bytes = self.policy.buffer_bytes.min(*bytes),
             Event::Drain { deadline } => {
                 self.drain = Some(
                     self.drain
@@ -144,17 +153,7 @@ impl Model {
             if self.drain.is_none() && !over {
                 self.position = self.fetched;
                 self.bytes += u64::from(arrival.bytes);
-                let fate = Fate::Open {
-                    due: Duration::ZERO,
-                };
-                let known = Known {
-                    bytes: arrival.bytes,
-                    attempts: 0,
-                    suspect: false,
-                    passed_over: 0,
-                    fate,
-                };
-                self.messages.insert(arrival.offset, known);
+                self.arrives(arrival);
             }
         }
     }
@@ -180,58 +179,57 @@ impl Model {
         };
     }
 
-    /// Rules 39 and 40: which results of a call count.
-    fn answered(&mut self, call: CallId, verdicts: &[Verdict]) {
-        if self
-            .cancelled
-            .take_if(|(cancelled, _)| *cancelled == call)
-            .is_some()
-        {
-            return;
-        }
-        let Some(Called {
-            offsets,
-            fresh,
-            curtailed,
-            ..
-        }) = self.call.take()
-        else {
+    /// Rules 39 and 40: which results of a call count. Those before which all of their lane and call is done;
+    /// and the first death of an instance that others had used, which took the results before it along.
+    fn answered(&mut self, call: CallId, verdicts: &[Verdict], took: Duration, waited: Duration) {
+        self.cancelled.retain(|(cancelled, _)| *cancelled != call);
+        let Some(index) = self.calls.iter().position(|called| called.call == call) else {
             return;
         };
-        let first_bad = verdicts
-            .iter()
-            .position(|verdict| !matches!(verdict, Verdict::Done { .. }));
-        let first_failure = verdicts
-            .iter()
-            .position(|verdict| matches!(verdict, Verdict::Failed(_)));
-        let first_fault = verdicts.iter().position(|verdict| {
-            matches!(verdict, Verdict::Failed(failure) if failure.kind.is_instance_fault())
-        });
-        let believed = if first_bad == first_failure || fresh {
-            first_bad
-        } else {
-            first_fault
-        };
+        let called = self.calls.remove(index);
+        self.learn(&called, verdicts, took, waited);
+        let mut unsure: HashSet<Lane> = HashSet::new();
         let mut any_failed = false;
-        for (index, (offset, verdict)) in offsets.iter().zip(verdicts).enumerate() {
+        for (offset, verdict) in called.offsets.iter().zip(verdicts) {
+            let lane = self
+                .messages
+                .get(offset)
+                .map_or(Lane::Own(*offset), |known| self.lane(*offset, known));
+            let counts = !unsure.contains(&lane);
             match verdict {
-                Verdict::Done { outputs } if first_bad.is_none_or(|bad| index < bad) => {
+                Verdict::Done { outputs } if counts => {
                     self.succeeded(*offset, *outputs);
+                    continue;
                 }
-                Verdict::Failed(failure) if believed == Some(index) => {
+                Verdict::Failed(failure)
+                    if counts
+                        || !any_failed && !called.fresh && failure.kind.is_instance_fault() =>
+                {
                     any_failed = true;
-                    self.failed(*offset, failure, fresh);
+                    self.failed(*offset, failure, called.fresh);
                 }
-                _ => self.fate(
-                    *offset,
-                    Fate::Open {
-                        due: Duration::ZERO,
-                    },
-                ),
+                _ => self.fate(*offset, Fate::Queued),
             }
+            unsure.insert(lane);
         }
-        if !any_failed && !curtailed && first_bad == Some(0) {
-            self.passed_over(offsets.first().copied(), fresh);
+        let first = called.offsets.first();
+        let passed_over =
+            first.filter(|offset| self.messages.get(offset).is_some_and(Known::is_undecided));
+        if !any_failed && !called.curtailed {
+            self.passed_over(passed_over.copied(), called.fresh);
+        }
+    }
+
+    /// Whether the handler waits, as far as its calls tell. A fresh instance tells of its making.
+    fn learn(&mut self, called: &Called, verdicts: &[Verdict], took: Duration, waited: Duration) {
+        let attempted = verdicts
+            .iter()
+            .any(|verdict| *verdict != Verdict::NotAttempted);
+        if attempted && !called.fresh {
+            self.waiting.once |= 2 * waited > took;
+            // Near a half it depends on the rounding.
+            self.waiting.not_always |=
+                waited.as_nanos() * 10 < took.as_nanos() * 6 || took.as_micros() < 10;
         }
     }
 
@@ -243,31 +241,27 @@ impl Model {
             } else {
                 Fate::OweProduce
             };
+            self.news |= outputs == 0;
         }
     }
 
     fn failed(&mut self, offset: Offset, failure: &Failure, fresh: bool) {
-        let nothing_follows = self.drain.is_some() || self.halted;
         let Some(known) = self.messages.get_mut(&offset) else {
             return;
         };
         known.passed_over = 0;
         if failure.kind.is_instance_fault() && !fresh {
             known.suspect = true;
-            known.fate = Fate::Open {
-                due: Duration::ZERO,
-            };
+            known.fate = Fate::Queued;
             return;
         }
         known.attempts += 1;
         let exhausted =
             failure.kind.is_permanent() || known.attempts >= self.policy.retry.attempts.get();
-        known.fate = match (exhausted, nothing_follows) {
-            (true, _) => Fate::OweEnd(failure.clone()),
-            (false, true) => Fate::Open {
-                due: Duration::ZERO,
-            },
-            (false, false) => Fate::OweRetry(failure.clone()),
+        known.fate = if exhausted {
+            Fate::OweEnd(failure.clone())
+        } else {
+            Fate::OweRetry(failure.clone())
         };
     }
 

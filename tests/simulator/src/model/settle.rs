@@ -3,6 +3,10 @@
 //! Safety alone is kept by a machine that does nothing; so whatever could be done must be done, and what
 //! waits for a time must have a timer that doesn't come later.
 
+use std::collections::HashSet;
+
+use pelton_types::Offset;
+
 use super::{End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
 
 impl Model {
@@ -10,14 +14,15 @@ impl Model {
     pub fn settle(&mut self) -> Result<(), Violation> {
         if self.end == End::Losing {
             ensure!(
-                self.call.is_none(),
-                "the call under way was not cancelled for a lost partition"
+                self.calls.is_empty(),
+                "a call under way was not cancelled for a lost partition"
             );
             self.end = End::Over;
         }
         if self.end == End::Over {
             return Ok(());
         }
+        self.look_at_crowd();
         self.nothing_owed()?;
         let watermark = self.watermark();
         ensure!(
@@ -70,10 +75,10 @@ impl Model {
     }
 
     fn committed_in_time(&self) -> Result<(), Violation> {
-        if self.watermark() > self.committed && self.commit.is_none() {
+        if self.news && self.commit.is_none() {
             ensure!(
                 self.commit_at > self.now,
-                "the watermark {} could have been committed",
+                "what is new could have been committed, watermark {}",
                 self.watermark()
             );
             ensure!(
@@ -84,31 +89,39 @@ impl Model {
         Ok(())
     }
 
+    /// With a call free, no message may be left whose lane is free, whose time has come, and for which there
+    /// is room.
     fn called_in_time(&self) -> Result<(), Violation> {
         if self.halted {
-            let curtailed = self.call.as_ref().is_none_or(|call| call.curtailed);
-            ensure!(
-                curtailed,
-                "the call under way was not curtailed by the halt"
-            );
+            let curtailed = self.calls.iter().all(|call| call.curtailed);
+            ensure!(curtailed, "a call under way was not curtailed by the halt");
             return Ok(());
         }
-        if self.call.is_some() {
-            return Ok(());
-        }
-        if let Some((
-            offset,
-            Known {
-                fate: Fate::Open { due },
-                ..
-            },
-        )) = self.messages.iter().find(|(_, known)| known.is_undecided())
-        {
-            ensure!(*due > self.now, "offset {offset} could have been called");
+        let free = self.calls.len() < self.most_calls(self.surely_waits());
+        let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize;
+        let owed_below = self.crowded.looked.map_or(Offset::MAX, |(_, owed)| owed);
+        let (watermark, mut busy) = (self.watermark(), HashSet::new());
+        for (offset, known) in &self.messages {
+            let due = match known.fate {
+                Fate::Queued => room || *offset == watermark,
+                Fate::Retrying { due } if due > self.now => {
+                    ensure!(
+                        self.wakes_by(due),
+                        "no timer for the retry of offset {offset}"
+                    );
+                    false
+                }
+                Fate::Retrying { .. } => true,
+                _ => false,
+            };
+            let lane = self.lane(*offset, known);
             ensure!(
-                self.wakes_by(*due),
-                "no timer for the retry of offset {offset}"
+                !(due && free && *offset < owed_below) || busy.contains(&lane),
+                "offset {offset} could have been called"
             );
+            if known.is_undecided() {
+                busy.insert(lane);
+            }
         }
         Ok(())
     }
@@ -119,7 +132,7 @@ impl Model {
         };
         let in_delivery = self.messages.values().any(Known::is_in_delivery);
         ensure!(
-            self.call.is_some() || in_delivery,
+            !self.calls.is_empty() || in_delivery,
             "nothing is under way and it is not drained"
         );
         ensure!(
@@ -128,8 +141,8 @@ impl Model {
         );
         ensure!(self.wakes_by(deadline), "no timer for the drain's deadline");
         ensure!(
-            self.call.as_ref().is_none_or(|call| call.curtailed),
-            "the call was not curtailed by the drain"
+            self.calls.iter().all(|call| call.curtailed),
+            "a call was not curtailed by the drain"
         );
         Ok(())
     }
@@ -140,14 +153,14 @@ impl Model {
 
     pub(super) fn wants_pause(&self) -> bool {
         let messages = self.messages.len() as u64 >= u64::from(self.policy.buffer_messages.get());
-        let bytes = self.bytes >= u64::from(self.policy.buffer_bytes) && !self.messages.is_empty();
+        let bytes = self.bytes >= u64::from(self.buffer_bytes) && !self.messages.is_empty();
         self.halted || messages || bytes
     }
 
     pub(super) fn wants_resume(&self) -> bool {
         let messages =
             self.messages.len() as u64 <= u64::from(self.policy.buffer_messages.get() / 2);
-        let bytes = self.bytes <= u64::from(self.policy.buffer_bytes / 2);
+        let bytes = self.bytes <= u64::from(self.buffer_bytes / 2);
         !self.halted && messages && bytes
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pelton_dispatch::{Command, Event};
 
-const EVENTS: [&str; 9] = [
+const EVENTS: [&str; 10] = [
     "fetched",
     "called",
     "delivered",
@@ -14,6 +14,7 @@ const EVENTS: [&str; 9] = [
     "timer",
     "drain",
     "lost",
+    "buffer",
 ];
 const COMMANDS: [&str; 14] = [
     "call",
@@ -139,6 +140,7 @@ fn event_kind(event: &Event) -> usize {
         Event::Timer => 6,
         Event::Drain { .. } => 7,
         Event::Lost => 8,
+        Event::Buffer { .. } => 9,
     }
 }
 
@@ -153,7 +155,7 @@ fn command_kind(command: &Command) -> usize {
         Command::Skip { .. } => 5,
         Command::Retry { .. } => 6,
         Command::Release { .. } => 7,
-        Command::Commit { .. } => 8,
+        Command::Commit(_) => 8,
         Command::PauseFetch => 9,
         Command::ResumeFetch => 10,
         Command::SetTimer { .. } => 11,

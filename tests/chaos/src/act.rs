@@ -1,0 +1,298 @@
+//! What is done to the group, and what the broker said just then.
+//!
+//! Invariant: an unclean incident begins only when the one before is over: every partition has committed messages
+//! that were written after it. So each repeat has one cause.
+
+use std::{thread, time::Duration};
+
+use anyhow::{Context, Result, bail, ensure};
+use pelton_harness::{Signal, TestDaemon, component, wait};
+
+use crate::{
+    history::{Incident, Snapshot},
+    options::{Protocol, Subject},
+    run::Run,
+    schedule::{Kind, Step},
+    subject::{self, GUEST, INPUT, OUTPUT, SESSION},
+};
+
+/// How long a daemon may take to start, to swap, to stop (its own limit is 25 s).
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long a group may take until every partition moves again. Much more than a session time-out and a rebalance.
+const STALL: Duration = Duration::from_secs(120);
+/// The last lines of a log that tell why a daemon ended.
+const LAST_WORDS: usize = 4;
+/// What was on its way from a process when it was killed has arrived at the broker by then.
+const ARRIVED: Duration = Duration::from_millis(200);
+/// What a process that was frozen still had to say has been said by then.
+const SAID: Duration = Duration::from_secs(2);
+
+impl Run<'_> {
+    /// Does one step.
+    pub fn act(&mut self, step: Step) -> Result<()> {
+        if step.kind.is_unclean() {
+            self.settle()?;
+        }
+        self.look_after_daemons()?;
+        match step.kind {
+            Kind::Kill => self.kill(step),
+            Kind::Stop => self.stop_and_restart(step.target),
+            Kind::Freeze => self.freeze(step.target),
+            Kind::Broker => self.kill_broker(step.away),
+            Kind::Join => self.join(),
+            Kind::Leave => self.leave(),
+            Kind::Swap => self.swap(),
+        }
+    }
+
+    /// Waits until every partition has committed something that was written after this was called.
+    pub fn settle(&mut self) -> Result<()> {
+        let ends = self.asker.ends(INPUT)?;
+        let was = self.progress_line("until every partition commits newer messages");
+        let moved = wait::until_true("every partition to move", STALL, || {
+            self.look_after_daemons()?;
+            let committed = self.progress.committed();
+            let all = |further: i64| {
+                let mut pairs = committed.iter().zip(&ends);
+                pairs.all(|(committed, end)| *committed >= end + further)
+            };
+            // When nothing more is written, everything that was is enough.
+            Ok(all(1) || (self.writer_is_done() && self.progress.lag() == 0))
+        });
+        moved.with_context(|| {
+            let committed = self.progress.committed();
+            format!("stalled after {was}: committed {committed:?}, written {ends:?}")
+        })?;
+        if !self.open.is_empty() {
+            let closed = self.asker.ends(OUTPUT)?;
+            for position in self.open.drain(..) {
+                let incident = &mut self.incidents[position];
+                if incident.closed.is_empty() {
+                    incident.closed.clone_from(&closed);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What a supervisor does: a daemon that has ended by itself is started again. That it ended is a fault, but for
+    /// one ending: with KIP-848 and static membership the broker refuses whoever comes back after a kill until its own
+    /// earlier session has run out, and the daemon ends and says so.
+    fn look_after_daemons(&mut self) -> Result<()> {
+        let refusable = self.options.static_members && self.options.protocol == Protocol::Consumer;
+        for (position, daemon) in self.daemons.iter_mut().enumerate() {
+            if daemon.is_running() {
+                continue;
+            }
+            // Only its last words: it may have been refused in an earlier life.
+            if refusable && daemon.tail(LAST_WORDS).contains("uses the instance id") {
+                self.refused += 1;
+            } else {
+                self.faults
+                    .push(format!("daemon {position} ended by itself"));
+            }
+            daemon.restart()?;
+        }
+        Ok(())
+    }
+
+    fn begin(&self, name: String) -> Result<Incident> {
+        self.progress.say(&name);
+        Ok(Incident {
+            name,
+            began: self.progress.elapsed().as_millis() as u64,
+            before: self.asker.ends(OUTPUT)?,
+            ..Incident::default()
+        })
+    }
+
+    /// Notes what the broker says, and how far the group was behind.
+    fn see(&self, incident: &mut Incident, snapshot: Snapshot) {
+        let committed: i64 = snapshot.committed.iter().map(|one| one.next).sum();
+        let written = self
+            .progress
+            .written
+            .load(std::sync::atomic::Ordering::Relaxed);
+        incident.lag = written as i64 - committed;
+        incident.snapshot = snapshot;
+    }
+
+    fn note(&mut self, incident: Incident) {
+        if incident.unclean {
+            self.open.push(self.incidents.len());
+        }
+        self.incidents.push(incident);
+    }
+
+    fn kill(&mut self, step: Step) -> Result<()> {
+        let mut incident = self.begin(format!("kill -9 daemon {}", step.target))?;
+        self.daemons[step.target].kill();
+        thread::sleep(ARRIVED);
+        let snapshot = self.asker.snapshot()?;
+        // The dead says nothing more: what it may have repeated stands in the topic by now.
+        incident.closed.clone_from(&snapshot.ends);
+        incident.unclean = true;
+        self.see(&mut incident, snapshot);
+        self.note(incident);
+        thread::sleep(step.away);
+        self.daemons[step.target].restart()
+    }
+
+    fn freeze(&mut self, target: usize) -> Result<()> {
+        let mut incident = self.begin(format!("SIGSTOP daemon {target}"))?;
+        let daemon = &mut self.daemons[target];
+        daemon.signal(Signal::Stop)?;
+        thread::sleep(ARRIVED);
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        incident.unclean = true;
+        self.note(incident);
+        thread::sleep(2 * SESSION);
+        self.progress.say(format!("SIGCONT daemon {target}"));
+        self.daemons[target].signal(Signal::Cont)?;
+        thread::sleep(SAID);
+        Ok(())
+    }
+
+    fn kill_broker(&mut self, away: Duration) -> Result<()> {
+        let mut incident =
+            self.begin(format!("kill -9 broker, away {:.1} s", away.as_secs_f64()))?;
+        // The dead can't be asked: what it says before counts.
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        incident.unclean = true;
+        self.cluster.kill();
+        self.note(incident);
+        thread::sleep(away);
+        self.cluster.restart()
+    }
+
+    fn stop_and_restart(&mut self, target: usize) -> Result<()> {
+        let mut incident = self.begin(format!("SIGTERM daemon {target}"))?;
+        let alive = self.wait_alive(&self.daemons[target]);
+        alive.with_context(|| format!("daemon {target} was to be stopped"))?;
+        let fault = stop(&mut self.daemons[target], &mut incident)?;
+        self.faults.extend(fault);
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        self.note(incident);
+        self.daemons[target].restart()
+    }
+
+    fn join(&mut self) -> Result<()> {
+        self.joined += 1;
+        let name = format!("further-{}", self.joined);
+        let mut incident = self.begin(format!("{name} joins"))?;
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        self.note(incident);
+        let daemon = subject::start(self.cluster, self.options, &name)?;
+        self.further.push_back((name, daemon));
+        Ok(())
+    }
+
+    fn leave(&mut self) -> Result<()> {
+        let Some((name, mut daemon)) = self.further.pop_front() else {
+            return Ok(());
+        };
+        let mut incident = self.begin(format!("{name} leaves"))?;
+        self.wait_alive(&daemon)?;
+        let fault = stop(&mut daemon, &mut incident)?;
+        self.faults.extend(fault);
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        self.note(incident);
+        self.retire(daemon);
+        Ok(())
+    }
+
+    /// Puts another component of the same behaviour into every daemon's folder, and waits until it runs in those that
+    /// were there before.
+    fn swap(&mut self) -> Result<()> {
+        self.swaps += 1;
+        let mut incident = self.begin(format!("swap {}", self.swaps))?;
+        let bytes = component::variant(&self.component, self.swaps);
+        let all = self
+            .daemons
+            .iter()
+            .chain(self.further.iter().map(|(_, daemon)| daemon));
+        let swaps = |daemon: &TestDaemon| daemon.metric("pelton_swaps_total", &[]).ok();
+        let before: Vec<(&TestDaemon, Option<f64>)> =
+            all.map(|daemon| (daemon, swaps(daemon))).collect();
+        for (daemon, _) in &before {
+            component::replace(&daemon.folder().join(format!("{GUEST}.wasm")), &bytes)?;
+        }
+        if self.options.subject == Subject::Pelton {
+            // One that was starting may have read the new file already.
+            let there = before
+                .iter()
+                .filter_map(|(daemon, swaps)| Some((daemon, (*swaps)?)));
+            for (daemon, before) in there {
+                let swapped = wait::until_true("the new revision to run", LIMIT, || {
+                    Ok(swaps(daemon).is_none_or(|now| now > before))
+                });
+                swapped.with_context(|| format!("{}: {}", incident.name, daemon.tail(20)))?;
+            }
+        }
+        let snapshot = self.asker.snapshot()?;
+        self.see(&mut incident, snapshot);
+        self.note(incident);
+        Ok(())
+    }
+
+    /// Waits until a daemon listens to signals: before that SIGTERM ends it as it ends any program.
+    fn wait_alive(&self, daemon: &TestDaemon) -> Result<()> {
+        if self.options.subject == Subject::Careless {
+            thread::sleep(Duration::from_secs(1));
+            return Ok(());
+        }
+        wait::until_true("the daemon to be alive", LIMIT, || {
+            Ok(daemon
+                .get("/livez")
+                .is_ok_and(|answer| answer.status == 200))
+        })
+    }
+
+    /// Stops everybody; each must end with 0.
+    pub fn stop_all(&mut self) -> Result<()> {
+        let further = self.further.drain(..).collect::<Vec<_>>();
+        let daemons = std::mem::take(&mut self.daemons);
+        let named = daemons.into_iter().enumerate();
+        let named = named.map(|(position, daemon)| (format!("daemon {position}"), daemon));
+        for (name, mut daemon) in named.chain(further) {
+            self.progress.say(format!("stopping {name}"));
+            ensure!(daemon.is_running(), "{name} has ended by itself");
+            match daemon.stop(LIMIT) {
+                Ok(0) => {}
+                Ok(code) => {
+                    let fault = format!("{name} ended with {code} although nothing was left to do");
+                    self.faults.push(fault);
+                }
+                Err(error) => self.faults.push(format!("{name}: {error:#}")),
+            }
+            self.retire(daemon);
+        }
+        Ok(())
+    }
+}
+
+/// SIGTERM. A stop that left something unfinished, and says so, is an unclean one; any other ending is a fault.
+fn stop(daemon: &mut TestDaemon, incident: &mut Incident) -> Result<Option<String>> {
+    let said = |daemon: &TestDaemon| daemon.log_count("begun but not finished");
+    let before = said(daemon);
+    match daemon.stop(LIMIT) {
+        Ok(0) => Ok(None),
+        Ok(1) if said(daemon) > before => {
+            incident.unclean = true;
+            incident.name.push_str(" (unfinished)");
+            Ok(None)
+        }
+        Ok(code) => {
+            // Whatever it repeats belongs to it.
+            incident.unclean = true;
+            Ok(Some(format!("{} ended with {code}", incident.name)))
+        }
+        Err(error) if daemon.is_running() => bail!("{}: {error:#}", incident.name),
+        Err(error) => Ok(Some(format!("{}: {error:#}", incident.name))),
+    }
+}

@@ -1,0 +1,79 @@
+//! `cargo xtask chaos`: builds what it takes, and becomes `tests/chaos`.
+
+use std::{
+    ffi::OsString, os::unix::process::CommandExt, path::PathBuf, process::Command, time::Instant,
+};
+
+use anyhow::{Context, Result};
+
+use crate::{
+    guests, paths, setup,
+    shell::{self, Tally},
+};
+
+/// What to do to the daemons.
+#[derive(clap::Args)]
+pub struct Options {
+    /// Arguments of the run, `--messages 20000 --kills 4 --swaps 2 --seed S` for example; `--help` has them all.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
+}
+
+/// Sets up and runs it. Returns only where that fails.
+///
+/// # Errors
+/// The guest toolchain or Kafka can't be had, or something doesn't build.
+pub fn run(options: &Options) -> Result<()> {
+    let arguments = &options.arguments;
+    let asks_for_help = arguments.iter().any(|one| one == "--help" || one == "-h");
+    if !asks_for_help {
+        setup::everything()?;
+    }
+    build()?;
+    // In this process's place: so its exit code is this one's, and Ctrl-C reaches it alone.
+    let error = Command::new(program()).args(arguments).exec();
+    Err(error).with_context(|| format!("can't start {}", program().display()))
+}
+
+/// A minute of everything, with recordings that are replayed; a rolling restart, which may repeat nothing; and the
+/// careless consumer, whose losses must be found.
+const SHORT: [&str; 3] = [
+    "--messages 12000 --kills 2 --swaps 2 --seconds 60 --seed 1 --record",
+    "--messages 6000 --rolling --seed 1 --record",
+    "--messages 6000 --kills 4 --swaps 0 --seconds 25 --seed 3 --subject careless --expect-broken",
+];
+
+/// What CI runs.
+///
+/// # Errors
+/// When one of them comes out other than it should, or the time is up.
+pub fn short(deadline: Instant) -> (Tally, Result<()>) {
+    if let Err(error) = build() {
+        return (Tally::default(), Err(error));
+    }
+    let mut tally = Tally::default();
+    for line in SHORT {
+        let words: Vec<&str> = line.split(' ').collect();
+        let command = shell::command(&program().display().to_string(), &words);
+        let (counted, result) = shell::run_counting("chaos", command, Some(deadline));
+        tally.add(counted);
+        if result.is_err() {
+            return (tally, result);
+        }
+        tally.passed += 1;
+    }
+    (tally, Ok(()))
+}
+
+fn build() -> Result<()> {
+    guests::build_all()?;
+    println!("daemon and chaos: building (5 minutes and more the first time)");
+    // The whole workspace with one set of features, so that nothing is built a second time.
+    let build = "build --workspace --locked --bin pelton --bin pelton-chaos";
+    let words: Vec<&str> = build.split(' ').collect();
+    shell::run("the build", shell::command("cargo", &words), None).map(drop)
+}
+
+fn program() -> PathBuf {
+    paths::target().join("debug/pelton-chaos")
+}
