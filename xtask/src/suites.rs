@@ -134,6 +134,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["misbehaving", "dead_letter"], "4"),
     },
     Suite {
+        name: "bounds",
+        budget: 3,
+        about: "a backlog stays within the memory bound, and partitions that stand still are reported once",
+        work: Work::Broker(&["memory", "stall"], "4"),
+    },
+    Suite {
         name: "scaling",
         budget: 1,
         about: "one, two, four and five daemons share four partitions",

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::{
+    budget::{self, Budget},
     clock::Clock,
     component::Component,
     files::Files,
@@ -83,6 +84,7 @@ pub struct Daemon {
     brokers: BTreeMap<String, EmbeddedBroker>,
     status: Status,
     metrics: Arc<Metrics>,
+    budget: Arc<Budget>,
 }
 
 impl Daemon {
@@ -111,6 +113,7 @@ impl Daemon {
             brokers: BTreeMap::new(),
             status: Status::default(),
             metrics: Arc::default(),
+            budget: Budget::new(config.daemon.memory, config.handlers.len()),
         };
         let connections = daemon.connect(config)?;
         let files = Files::new();
@@ -166,12 +169,17 @@ impl Daemon {
         let Some(guests) = self.guests.as_ref().map(|guests| guests.handle().clone()) else {
             return;
         };
+        for property in budget::beside(handler, &connection.properties) {
+            warn!(handler = %handler.name, property,
+                "the property is set by hand: what it lets librdkafka hold is not part of daemon.memory");
+        }
         let clock = Clock::start();
         let metrics = self.metrics.handler(&handler.name, &handler.group);
         let shared = Arc::new(Shared::new(
             handler,
             metrics,
             clock,
+            self.budget.clone(),
             options.record_dispatch.clone(),
         ));
         let (current, revision) = watch::channel(None);

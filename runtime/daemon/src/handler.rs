@@ -8,6 +8,7 @@
 mod members;
 mod shared;
 mod topics;
+mod watchdog;
 
 use std::{
     collections::BTreeMap,
@@ -152,10 +153,13 @@ impl Handler {
 
     /// One life as a member of the group.
     async fn membership(&mut self, largest_batch: Option<u32>) -> Ending {
-        let consumer = Consumer::start(shared::consumer_settings(&self.config, &self.connection));
+        let budget = self.shared.budget.clone();
+        let (config, connection, share) = (&self.config, &self.connection, budget.of_handler());
+        let consumer = Consumer::start(shared::consumer_settings(config, connection, share));
         let producer = Producer::start(shared::producer_settings(
-            &self.config,
-            &self.connection,
+            config,
+            connection,
+            share,
             largest_batch,
         ));
         let ((consumer, mut events), producer) = match (consumer, producer) {
@@ -174,6 +178,7 @@ impl Handler {
             dead_letter::largest(largest_batch),
         );
         let mut health = producer.health();
+        let mut share = budget.of_partition();
         let mut ending = None;
         loop {
             let happened = tokio::select! {
@@ -187,6 +192,7 @@ impl Handler {
                     Ok(()) => Happened::Health(health.borrow_and_update().clone()),
                     Err(_) => Happened::Broken(Broken::Producer("its thread died".to_owned())),
                 },
+                Ok(()) = share.changed() => Happened::Share(*share.borrow_and_update()),
                 () = members.ended_by_themselves() => continue,
             };
             match happened {
@@ -194,6 +200,7 @@ impl Handler {
                     ending = Some(Ending::Failed(error.to_string()))
                 }
                 Happened::Event(event) => self.event(&mut members, event).await,
+                Happened::Share(bytes) => members.share(bytes).await,
                 Happened::Health(health) => self.producer_health(health, &trouble),
                 Happened::Stop => {
                     ending = Some(Ending::Stopped { unfinished: 0 });
@@ -243,7 +250,8 @@ impl Handler {
                 partition,
                 epoch,
                 messages,
-            } => members.messages(&partition, epoch, messages).await,
+                transit,
+            } => members.messages(&partition, epoch, messages, transit).await,
             ConsumerEvent::Committed {
                 partition,
                 epoch,
@@ -262,7 +270,7 @@ impl Handler {
                     .committed(&partition, epoch, next, result.is_ok())
                     .await;
             }
-            ConsumerEvent::Watermarks(highs) => members.report(&highs),
+            ConsumerEvent::Watermarks(ends) => members.report(&ends),
             ConsumerEvent::OutOfRange {
                 partition,
                 wanted,
@@ -329,6 +337,8 @@ impl Handler {
 enum Happened {
     Event(ConsumerEvent),
     Health(ProducerHealth),
+    /// The bytes that each partition may hold are others.
+    Share(u32),
     Broken(Broken),
     Stop,
 }

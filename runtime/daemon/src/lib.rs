@@ -7,6 +7,7 @@
 //! Start reading at [`Daemon`], then `handler`, then `partition`.
 #![forbid(unsafe_code)]
 
+mod budget;
 mod clock;
 mod component;
 mod daemon;
@@ -16,6 +17,7 @@ mod handler;
 mod metrics;
 mod partition;
 mod recording;
+mod stall;
 mod status;
 
 pub use daemon::{

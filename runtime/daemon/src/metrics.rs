@@ -29,6 +29,13 @@ struct PartitionLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    handler: String,
+    group: String,
+    stage: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RevisionLabel {
     handler: String,
     revision: String,
@@ -55,6 +62,7 @@ pub struct Metrics {
     committed: Family<PartitionLabel, Gauge>,
     lag: Family<PartitionLabel, Gauge>,
     in_flight: Family<PartitionLabel, Gauge>,
+    stalled: Family<StageLabel, Gauge>,
 }
 
 /// The figures of one partition.
@@ -86,6 +94,7 @@ impl Default for Metrics {
             committed: Family::default(),
             lag: Family::default(),
             in_flight: Family::default(),
+            stalled: Family::default(),
             registry: Registry::default(),
         };
         metrics.register_counters(&mut registry);
@@ -173,6 +182,11 @@ impl Metrics {
             "in_flight_messages",
             "Messages fetched and not finished",
             self.in_flight.clone(),
+        );
+        r.register(
+            "stalled_partitions",
+            "Partitions that have messages and do not move, by where they stand",
+            self.stalled.clone(),
         );
     }
 
@@ -293,6 +307,19 @@ impl HandlerMetrics {
             .in_flight
             .get_or_create(&label)
             .set(figures.in_flight);
+    }
+
+    /// How many partitions do not move, by where they stand.
+    pub(crate) fn stalled(&self, counts: impl IntoIterator<Item = (&'static str, i64)>) {
+        for (stage, count) in counts {
+            let (handler, group) = (self.handler.clone(), self.group.clone());
+            let label = StageLabel {
+                handler,
+                group,
+                stage,
+            };
+            self.all.stalled.get_or_create(&label).set(count);
+        }
     }
 
     /// Forgets a partition that isn't assigned any more: another daemon reports it now.

@@ -19,7 +19,7 @@ use std::{
 
 use pelton_dispatch::{Arrival, Checkpoint, Command, Event, Partition, Snapshot};
 use pelton_engine::Revision;
-use pelton_kafka::{Consumer, Epoch, Producer};
+use pelton_kafka::{Consumer, Epoch, Producer, Transit};
 use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
 use tokio::sync::{mpsc, watch};
 use tracing::{info, trace, warn};
@@ -30,6 +30,7 @@ use self::{
     outbox::{Outbox, Settled},
 };
 use crate::{
+    budget::PartitionShare,
     clock::Clock,
     dead_letter,
     handler::{Broken, Shared, Trouble},
@@ -41,10 +42,12 @@ pub(crate) use self::outbox::Addressed;
 
 /// What the handler's supervisor tells a partition's task.
 pub(crate) enum Inbox {
-    /// Messages were fetched.
-    Messages(Vec<Message>),
+    /// Messages were fetched; they are on their way until they are taken in.
+    Messages(Vec<Message>, Transit),
     /// A commit came back.
     Committed { next: Offset, succeeded: bool },
+    /// The bytes that it may hold are others.
+    Share { bytes: u32 },
     /// The partition is being given up: finish what is under way.
     Drain { deadline: Instant },
     /// The partition is someone else's already.
@@ -80,6 +83,8 @@ pub(crate) struct PartitionTask {
     pub revision: watch::Receiver<Option<Revision>>,
     /// Where the task leaves what it was asked to report.
     pub report: Arc<Mutex<Option<Snapshot>>>,
+    /// The bytes it may hold to begin with.
+    pub share: u32,
 }
 
 struct Running {
@@ -93,6 +98,7 @@ struct Running {
     calls: Calls,
     timer: Option<Duration>,
     recording: Option<Recording>,
+    share: PartitionShare,
     ended: Option<Ended>,
 }
 
@@ -112,8 +118,10 @@ impl PartitionTask {
                 self.revision.clone(),
                 self.shared.clock,
                 self.shared.instances.clone(),
+                self.shared.call_memory.clone(),
             ),
             outbox: Outbox::new(self.producer.clone(), self.trouble.clone()),
+            share: PartitionShare::new(self.share),
             task: self,
             machine,
             held: Held::default(),
@@ -162,13 +170,17 @@ impl Running {
 
     fn told(&mut self, told: Inbox) {
         match told {
-            Inbox::Messages(messages) => {
-                let arrivals = messages.iter().map(arrival).collect();
+            Inbox::Messages(messages, transit) => {
+                let arrivals: Vec<Arrival> = messages.iter().map(arrival).collect();
+                let largest = arrivals.iter().map(|arrival| arrival.bytes).max();
+                self.share.met(largest.unwrap_or(0));
+                self.limit();
                 self.task.shared.metrics.fetched(&messages);
                 messages
                     .iter()
                     .for_each(|message| show::input(&self.task.shared.name, message));
                 self.held.extend(messages);
+                drop(transit);
                 self.apply(Event::Fetched(arrivals));
             }
             Inbox::Committed {
@@ -179,6 +191,10 @@ impl Running {
                 next,
                 succeeded: false,
             } => self.apply(Event::CommitFailed { next }),
+            Inbox::Share { bytes } => {
+                self.share.change(bytes);
+                self.limit();
+            }
             Inbox::Drain { deadline } => self.apply(Event::Drain {
                 deadline: self.clock.at(deadline),
             }),
@@ -193,6 +209,13 @@ impl Running {
                 });
             }
             Inbox::Report { high } => self.report(high),
+        }
+    }
+
+    /// Tells the machine how much it may hold, where that has changed.
+    fn limit(&mut self) {
+        if let Some(bytes) = self.share.limit() {
+            self.apply(Event::Buffer { bytes });
         }
     }
 
@@ -227,6 +250,7 @@ impl Running {
             outcomes,
             took,
             waited,
+            memory,
         } = returned;
         let mut verdicts = Vec::with_capacity(outcomes.len());
         for (attempt, outcome) in attempts.iter().zip(outcomes) {
@@ -248,6 +272,7 @@ impl Running {
             waited,
         });
         self.returned.clear();
+        self.outbox.keep(memory);
     }
 
     fn apply(&mut self, event: Event) {

@@ -13,6 +13,7 @@ mod positions;
 mod rebalance;
 mod start;
 mod thread;
+mod transit;
 
 use std::{
     collections::BTreeMap,
@@ -25,6 +26,7 @@ use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
 use self::commands::{Shared, WantedCommit};
+pub use self::transit::Transit;
 use crate::{Error, TroubleClass};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
@@ -92,8 +94,30 @@ pub struct ConsumerSettings {
     pub instance_id: Option<String>,
     /// How long a revoked partition may take to finish what is under way.
     pub drain_timeout: Duration,
+    /// How much it may hold itself.
+    pub memory: ConsumerMemory,
     /// Further librdkafka properties.
     pub properties: BTreeMap<String, String>,
+}
+
+/// How much a consumer holds before its messages are taken in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConsumerMemory {
+    /// Bytes that librdkafka has fetched or is fetching. Half of it is what it holds before it stops to fetch,
+    /// which is also the most that one broker sends at once; but never less than a megabyte (librdkafka's
+    /// `message.max.bytes`), and one larger batch is still sent.
+    pub fetched: u64,
+    /// Bytes that were handed on and are not taken in yet: see [`Transit`]. One round of polling may go beyond.
+    pub handed_on: u64,
+}
+
+impl Default for ConsumerMemory {
+    fn default() -> Self {
+        Self {
+            fetched: 32 << 20,
+            handed_on: 16 << 20,
+        }
+    }
 }
 
 /// A partition that this member owns from now on.
@@ -119,6 +143,17 @@ pub struct Commit {
     pub next: Offset,
     /// What is kept beside it, opaque to this room. Brokers refuse more than 4,096 bytes, unless set up otherwise.
     pub metadata: String,
+}
+
+/// Where a partition ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// The offset after the newest message or marker.
+    pub high: Offset,
+    /// The end that was last met while fetching: everything below was handed out, or is no message
+    /// (transaction markers and aborted messages take offsets too). Lower than `high` where messages
+    /// came since, or stand behind a transaction that is still open.
+    pub read_to: Option<Offset>,
 }
 
 /// What happens to a consumer, in order.
@@ -151,6 +186,8 @@ pub enum ConsumerEvent {
         epoch: Epoch,
         /// Never empty.
         messages: Vec<Message>,
+        /// To be dropped when they are taken in.
+        transit: Transit,
     },
     /// A commit was answered. Follows also from the commits of [`RevokeAck::finish`].
     Committed {
@@ -163,8 +200,8 @@ pub enum ConsumerEvent {
         /// Whether it was.
         result: Result<(), CommitError>,
     },
-    /// The offsets after the newest messages, as last heard from the brokers; about once a second.
-    Watermarks(Vec<(TopicPartition, Offset)>),
+    /// Where the partitions end, as last heard from the brokers; about once a second.
+    Watermarks(Vec<(TopicPartition, End)>),
     /// The position isn't there any more: retention overtook the group (or the topic was made anew).
     /// The partition stands still until [`Consumer::seek`].
     OutOfRange {

@@ -20,8 +20,8 @@ mod trouble;
 
 pub use admin::Admin;
 pub use consumer::{
-    Assignment, Commit, CommitError, Consumer, ConsumerEvent, ConsumerSettings, Epoch, Protocol,
-    RevokeAck, Start, Topics,
+    Assignment, Commit, CommitError, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings,
+    End, Epoch, Protocol, RevokeAck, Start, Topics, Transit,
 };
 pub use embedded::EmbeddedBroker;
 pub use error::Error;

@@ -44,14 +44,22 @@ const OWNED_BY_PRODUCER: &[&str] = &[
     "transactional.id",
 ];
 
+/// The most that librdkafka takes as `queued.max.messages.kbytes`.
+const LARGEST_QUEUE_KBYTES: u64 = 2_097_151;
+
 /// What a consumer is configured with.
 pub(crate) fn consumer(settings: &ConsumerSettings) -> Result<ClientConfig, Error> {
     let mut config = common(&settings.bootstrap, &settings.client_id);
     config
         // The default of a second starves a fast consumer each time its queue runs full: half the throughput.
         .set("fetch.queue.backoff.ms", "5")
-        // For each consumer; librdkafka's default is four times as much.
-        .set("queued.max.messages.kbytes", "16384")
+        // While so much waits to be polled nothing is fetched, and librdkafka sizes a broker's answer by it too.
+        .set(
+            "queued.max.messages.kbytes",
+            (settings.memory.fetched / 2 / 1024)
+                .clamp(1, LARGEST_QUEUE_KBYTES)
+                .to_string(),
+        )
         // How soon a topic that appears is noticed.
         .set(
             "topic.metadata.refresh.interval.ms",
@@ -69,7 +77,8 @@ pub(crate) fn consumer(settings: &ConsumerSettings) -> Result<ClientConfig, Erro
         .set("auto.offset.reset", "error")
         // Delivery rule 29; it also makes offset fetches wait for open transactions.
         .set("isolation.level", "read_committed")
-        .set("enable.partition.eof", "false");
+        // Where a partition ends can't be told from its messages: markers of transactions take offsets too.
+        .set("enable.partition.eof", "true");
     match settings.protocol {
         Protocol::Cooperative => config.set("partition.assignment.strategy", "cooperative-sticky"),
         Protocol::Eager => config.set("partition.assignment.strategy", "range,roundrobin"),

@@ -6,8 +6,8 @@ use std::{
     time::Instant,
 };
 
-use pelton_dispatch::{Checkpoint, Oldest, Snapshot, Stage};
-use pelton_kafka::{Assignment, Commit, Consumer, Epoch, Producer};
+use pelton_dispatch::{Checkpoint, Snapshot};
+use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer, Transit};
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::{
     sync::mpsc,
@@ -15,8 +15,9 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Broken, Handler, Shared, Trouble};
+use super::{Broken, Handler, Shared, Trouble, watchdog::Watchdog};
 use crate::{
+    budget::Claim,
     partition::{Ended, Inbox, PartitionTask},
     status::{Aspect, Standing, Status},
 };
@@ -29,6 +30,9 @@ struct Member {
     inbox: mpsc::Sender<Inbox>,
     report: Arc<Mutex<Option<Snapshot>>>,
     task: task::Id,
+    /// Its share of the memory.
+    #[expect(dead_code, reason = "held for its drop")]
+    claim: Claim,
 }
 
 /// The assigned partitions and their tasks.
@@ -39,6 +43,7 @@ pub(super) struct Members {
     template: Template,
     members: HashMap<TopicPartition, Member>,
     tasks: JoinSet<Ended>,
+    watchdog: Watchdog,
     unfinished: u32,
 }
 
@@ -71,6 +76,7 @@ impl Members {
             },
             members: HashMap::new(),
             tasks: JoinSet::new(),
+            watchdog: Watchdog::default(),
             unfinished: 0,
         }
     }
@@ -96,6 +102,7 @@ impl Members {
                 metadata: String::from_utf8(metadata).unwrap_or_default(),
             };
             let report = Arc::default();
+            let claim = self.shared.budget.claim();
             let (inbox, receiver) = mpsc::channel(INBOX);
             let task = PartitionTask {
                 shared: self.shared.clone(),
@@ -107,6 +114,7 @@ impl Members {
                 letter_bytes: self.template.letter_bytes,
                 revision: self.template.revision.clone(),
                 report: Arc::clone(&report),
+                share: *self.shared.budget.of_partition().borrow(),
             };
             let task = self.tasks.spawn_on(task.run(start, receiver), &self.guests);
             self.members.insert(
@@ -116,6 +124,7 @@ impl Members {
                     inbox,
                     report,
                     task: task.id(),
+                    claim,
                 },
             );
         }
@@ -204,8 +213,13 @@ impl Members {
     }
 
     /// Another daemon reports the partition now.
-    fn forget(&self, TopicPartition { topic, partition }: &TopicPartition) {
-        self.shared.metrics.forget(topic, *partition);
+    fn forget(&mut self, partition: &TopicPartition) {
+        let TopicPartition {
+            topic,
+            partition: number,
+        } = partition;
+        self.shared.metrics.forget(topic, *number);
+        self.watchdog.forget(partition);
     }
 
     /// Sees to it that outputs of partitions that were given up don't land behind the next owner's newer ones.
@@ -240,8 +254,18 @@ impl Members {
         partition: &TopicPartition,
         epoch: Epoch,
         messages: Vec<Message>,
+        transit: Transit,
     ) {
-        self.tell(partition, epoch, Inbox::Messages(messages)).await;
+        self.tell(partition, epoch, Inbox::Messages(messages, transit))
+            .await;
+    }
+
+    /// Tells every partition how many bytes it may hold from now on.
+    pub(super) async fn share(&self, bytes: u32) {
+        for member in self.members.values() {
+            // A task that ended on its own is handled where tasks are joined.
+            let _ = member.inbox.send(Inbox::Share { bytes }).await;
+        }
     }
 
     /// Hands the outcome of a commit to its partition's task.
@@ -282,43 +306,27 @@ impl Members {
     }
 
     /// Lets every task publish its figures, and says where messages can't move (as of the report before).
-    pub(super) fn report(&self, highs: &[(TopicPartition, Offset)]) {
-        let highs: HashMap<_, _> = highs.iter().map(|(p, high)| (p, *high)).collect();
+    pub(super) fn report(&mut self, ends: &[(TopicPartition, End)]) {
+        let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
         let mut stuck = Vec::new();
+        self.watchdog.begin_round();
         for (partition, member) in &self.members {
-            let high = highs.get(partition).copied().filter(|high| *high >= 0);
+            let end = ends.get(partition).copied();
+            let high = end.map(|end| end.high);
             // A task whose inbox is full has more urgent things to do; it is asked again in a second.
             let _ = member.inbox.try_send(Inbox::Report { high });
-            if let Ok(report) = member.report.lock() {
-                stuck.extend(
-                    report
-                        .as_ref()
-                        .and_then(|snapshot| self.stuck_at(partition, snapshot)),
-                );
+            if let Ok(report) = member.report.lock()
+                && let Some(snapshot) = &*report
+            {
+                let watchdog = &mut self.watchdog;
+                stuck.extend(watchdog.look(&self.shared, partition, snapshot, end));
             }
         }
+        self.watchdog.end_round(&self.shared);
         let (name, status) = (&self.shared.name, &self.status);
         match stuck.is_empty() {
             true => status.clear(name, Aspect::Stuck),
             false => status.set(name, Aspect::Stuck, Standing::Troubled(stuck.join("; "))),
-        }
-    }
-
-    fn stuck_at(&self, partition: &TopicPartition, snapshot: &Snapshot) -> Option<String> {
-        let Oldest { offset, stage, .. } = snapshot.oldest?;
-        match stage {
-            Stage::Halted => Some(format!(
-                "{partition} stopped at offset {offset}, as on-exhausted = \"stop\" says"
-            )),
-            Stage::DeadLettering if snapshot.dead_letters_waiting > 0 => Some(format!(
-                "{partition} waits at offset {offset}: its dead letter is refused by topic {} and written again and again",
-                self.shared.dead_letter_topic.as_deref().unwrap_or_default()
-            )),
-            Stage::Queued
-            | Stage::Calling
-            | Stage::Retrying { .. }
-            | Stage::Producing
-            | Stage::DeadLettering => None,
         }
     }
 
@@ -330,6 +338,7 @@ impl Members {
             .map(|(p, m)| (p.clone(), m.epoch))
             .collect();
         let ended = self.give_up(left, || Inbox::Lost).await;
+        self.watchdog.end(&self.shared);
         self.unfinished + ended.iter().map(|(_, ended)| ended.unfinished).sum::<u32>()
     }
 }

@@ -6,17 +6,24 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use pelton_config as config;
 use pelton_dispatch::{Checkpoint, OnExhausted, Order, Policy, Retry};
-use pelton_kafka::{ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
+use pelton_kafka::{ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
 use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
 use tokio::sync::{Notify, Semaphore};
 use tracing::warn;
 
 use super::Connection;
-use crate::{clock::Clock, metrics::HandlerMetrics, partition::Addressed, recording::Recording};
+use crate::{
+    budget::{Budget, CallMemory, HandlerShare},
+    clock::Clock,
+    metrics::HandlerMetrics,
+    partition::Addressed,
+    recording::Recording,
+};
 
 /// The part of a handler that does not change while it runs.
 pub(crate) struct Shared {
@@ -25,10 +32,16 @@ pub(crate) struct Shared {
     pub policy: Policy,
     pub outputs: Vec<Arc<str>>,
     pub dead_letter_topic: Option<Arc<str>>,
+    /// How long a partition may stand still before that is reported.
+    pub stall_after: Duration,
     pub metrics: HandlerMetrics,
     pub clock: Clock,
     /// One permit for each instance that may be at work.
     pub instances: Arc<Semaphore>,
+    /// The memory of the process.
+    pub budget: Arc<Budget>,
+    /// What its calls may take of that.
+    pub call_memory: Arc<CallMemory>,
     record_to: Option<PathBuf>,
     recordings: AtomicU64,
 }
@@ -38,21 +51,26 @@ impl Shared {
         handler: &config::Handler,
         metrics: HandlerMetrics,
         clock: Clock,
+        budget: Arc<Budget>,
         record_to: Option<PathBuf>,
     ) -> Self {
+        let share = budget.of_handler();
         Self {
             name: handler.name.clone(),
             group: handler.group.clone(),
-            policy: policy(handler),
+            policy: policy(handler, share),
             outputs: handler
                 .outputs
                 .iter()
                 .map(|topic| Arc::from(topic.as_str()))
                 .collect(),
             dead_letter_topic: handler.dead_letter_topic().map(Arc::from),
+            stall_after: handler.stall_after,
             metrics,
             clock,
             instances: Arc::new(Semaphore::new(handler.limits.instances.get() as usize)),
+            budget,
+            call_memory: Arc::new(CallMemory::new(share.calls)),
             record_to,
             recordings: AtomicU64::new(0),
         }
@@ -103,6 +121,7 @@ impl Shared {
 pub(super) fn consumer_settings(
     handler: &config::Handler,
     connection: &Connection,
+    share: HandlerShare,
 ) -> ConsumerSettings {
     ConsumerSettings {
         bootstrap: connection.bootstrap.clone(),
@@ -124,6 +143,10 @@ pub(super) fn consumer_settings(
         },
         instance_id: handler.instance_id.clone(),
         drain_timeout: handler.drain_timeout,
+        memory: ConsumerMemory {
+            fetched: share.fetched,
+            handed_on: share.handed_on,
+        },
         properties: connection.with(&handler.consumer_properties),
         exclude: handler
             .dead_letter_topic()
@@ -133,8 +156,8 @@ pub(super) fn consumer_settings(
     }
 }
 
-/// What a producer's queue holds at most, for each handler.
-const PRODUCER_QUEUE_BYTES: u64 = 64 << 20;
+/// The largest message that a producer takes unless it is told otherwise; its queue must take two of them.
+const LARGEST_MESSAGE: u64 = 1 << 20;
 /// librdkafka's own limit of a batch.
 const LARGEST_BATCH: u32 = 1_000_000;
 
@@ -142,6 +165,7 @@ const LARGEST_BATCH: u32 = 1_000_000;
 pub(super) fn producer_settings(
     handler: &config::Handler,
     connection: &Connection,
+    share: HandlerShare,
     largest_batch: Option<u32>,
 ) -> ProducerSettings {
     let mut properties = connection.with(&handler.producer_properties);
@@ -150,11 +174,14 @@ pub(super) fn producer_settings(
         let bytes = bytes.min(LARGEST_BATCH).to_string();
         properties.entry("batch.size".to_owned()).or_insert(bytes);
     }
+    let largest = properties.get("message.max.bytes");
+    let largest = largest.and_then(|bytes| bytes.parse().ok());
+    let least = largest.unwrap_or(LARGEST_MESSAGE).saturating_mul(2);
     ProducerSettings {
         bootstrap: connection.bootstrap.clone(),
         client_id: client_id(handler),
         queue_messages: None,
-        queue_bytes: Some(PRODUCER_QUEUE_BYTES),
+        queue_bytes: Some(share.producer.max(least)),
         properties,
     }
 }
@@ -166,7 +193,7 @@ fn client_id(handler: &config::Handler) -> String {
 /// What a broker takes as the metadata of a commit (`offset.metadata.max.bytes`), by default.
 const METADATA_BYTES: u32 = 4096;
 
-fn policy(handler: &config::Handler) -> Policy {
+fn policy(handler: &config::Handler, share: HandlerShare) -> Policy {
     Policy {
         retry: Retry {
             attempts: handler.retry.attempts,
@@ -188,7 +215,7 @@ fn policy(handler: &config::Handler) -> Policy {
         in_flight: handler.in_flight,
         calls: handler.limits.instances,
         batch_messages: handler.batch.messages,
-        batch_bytes: handler.batch.bytes.get(),
+        batch_bytes: handler.batch.bytes.get().min(share.batch()),
         batch_target: handler.batch.target_time,
         buffer_messages: handler.buffer.messages,
         buffer_bytes: handler.buffer.bytes.get(),

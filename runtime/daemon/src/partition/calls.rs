@@ -9,11 +9,11 @@ use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use pelton_dispatch::{Attempt, CallId};
 use pelton_engine::{Call, Curtail, Outcome, Revision};
 use pelton_types::{Message, RevisionId};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::held::Held;
-use crate::clock::Clock;
+use crate::{budget::CallMemory, clock::Clock};
 
 /// A call that came back.
 pub(super) struct Returned {
@@ -23,6 +23,8 @@ pub(super) struct Returned {
     pub outcomes: Vec<Outcome>,
     pub took: Duration,
     pub waited: Duration,
+    /// What the outputs may take, until the producer has them.
+    pub memory: Option<OwnedSemaphorePermit>,
 }
 
 struct Deferred {
@@ -47,6 +49,7 @@ pub(super) struct Calls {
     clock: Clock,
     /// One for each instance that the handler may have at work.
     instances: Arc<Semaphore>,
+    memory: Arc<CallMemory>,
     deferred: Vec<Deferred>,
     under_way: HashMap<CallId, UnderWay>,
     running: FuturesUnordered<BoxFuture<'static, Option<Returned>>>,
@@ -57,11 +60,13 @@ impl Calls {
         revision: watch::Receiver<Option<Revision>>,
         clock: Clock,
         instances: Arc<Semaphore>,
+        memory: Arc<CallMemory>,
     ) -> Self {
         Self {
             revision,
             clock,
             instances,
+            memory,
             deferred: Vec::new(),
             under_way: HashMap::new(),
             running: FuturesUnordered::new(),
@@ -104,8 +109,14 @@ impl Calls {
         };
         self.under_way.insert(call, under_way);
         let (mut revision, clock) = (self.revision.clone(), self.clock);
-        let instances = self.instances.clone();
+        let (instances, memory) = (self.instances.clone(), self.memory.clone());
         let run = async move {
+            let bytes = messages
+                .iter()
+                .map(|(message, _)| message.size() as u64)
+                .sum();
+            // Memory first, always: who has it needs only an instance, so nobody waits in a circle.
+            let memory = curtailed.run_until_cancelled(memory.take(bytes)).await;
             let _instance = curtailed.run_until_cancelled(instances.acquire()).await;
             // The swap happens here: each call takes the revision that is current when it begins.
             let revision = revision.wait_for(Option::is_some).await.ok()?.clone()?;
@@ -128,6 +139,7 @@ impl Calls {
                 outcomes: answer.outcomes,
                 took: clock.now().saturating_sub(begun),
                 waited: answer.waited,
+                memory: memory.flatten(),
             })
         };
         let run = async move { cancel.run_until_cancelled(run).await.flatten() };

@@ -11,6 +11,8 @@ use std::{
 use pelton_kafka::{Delivery, Mailbox, Outgoing, Producer, SendError};
 use pelton_types::{Offset, Output};
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::handler::{Broken, Trouble};
 
 /// An output with the topic it goes to.
@@ -42,6 +44,8 @@ pub(super) struct Outbox {
     next_ticket: u64,
     waiting: VecDeque<(u64, Addressed)>,
     settled: Vec<Settled>,
+    /// What outputs that wait may take of the memory for calls.
+    memory: Vec<OwnedSemaphorePermit>,
     trouble: Trouble,
 }
 
@@ -54,6 +58,7 @@ impl Outbox {
             next_ticket: 0,
             waiting: VecDeque::new(),
             settled: Vec::new(),
+            memory: Vec::new(),
             trouble,
         }
     }
@@ -84,6 +89,13 @@ impl Outbox {
     /// Whether outputs wait for room in the producer's queue.
     pub(super) fn is_blocked(&self) -> bool {
         !self.waiting.is_empty()
+    }
+
+    /// Keeps a call's memory for as long as outputs wait.
+    pub(super) fn keep(&mut self, memory: Option<OwnedSemaphorePermit>) {
+        if self.is_blocked() {
+            self.memory.extend(memory);
+        }
     }
 
     /// Waits for room in the producer's queue.
@@ -121,6 +133,7 @@ impl Outbox {
             }
             self.waiting.pop_front();
         }
+        self.memory.clear();
     }
 
     /// Waits until messages are settled. Cancel-safe.

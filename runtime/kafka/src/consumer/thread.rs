@@ -14,10 +14,11 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::mpsc;
 
 use super::{
-    ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
+    ConsumerEvent, ConsumerSettings, End, Epoch, Start, Topics,
     commands::{self, Shared, WantedCommit},
     commits::SentCommit,
     convert::Round,
+    transit::Way,
 };
 use crate::{
     Error, TroubleClass,
@@ -65,6 +66,7 @@ pub(super) fn start(
         troubles: Troubles::new(&settings.bootstrap),
         shared: shared.clone(),
         events: sender,
+        way: Way::new(settings.memory.handed_on),
         settings,
         owned: HashMap::new(),
         placed: HashSet::new(),
@@ -103,6 +105,7 @@ pub(super) struct Poll {
     pub(super) settings: ConsumerSettings,
     pub(super) shared: Arc<Shared>,
     events: mpsc::Sender<ConsumerEvent>,
+    way: Arc<Way>,
     /// What this member works on.
     pub(super) owned: HashMap<TopicPartition, Owned>,
     /// What librdkafka has been assigned: `owned`, and what could not be begun and is given up soon.
@@ -133,6 +136,8 @@ pub(super) struct Owned {
     /// Where it was begun, or moved to.
     pub(super) start: Offset,
     pub(super) paused: bool,
+    /// The end of the partition that was last met.
+    pub(super) read_to: Option<Offset>,
 }
 
 impl Owned {
@@ -141,6 +146,7 @@ impl Owned {
             epoch,
             start,
             paused: false,
+            read_to: None,
         }
     }
 }
@@ -161,6 +167,9 @@ impl Poll {
 
     /// Polls until nothing is there, or enough was gathered, and hands it on.
     fn poll(&mut self) {
+        if !self.way.wait(TICK) {
+            return;
+        }
         let queue = self.queue.clone();
         let mut wait = TICK;
         while let Some(event) = queue.poll(wait) {
@@ -205,10 +214,13 @@ impl Poll {
         for (partition, messages) in self.round.take() {
             if let Some(owned) = self.owned.get(&partition) {
                 let epoch = owned.epoch;
+                let bytes = messages.iter().map(|message| message.size() as u64).sum();
+                let transit = self.way.enter(bytes);
                 self.emit(ConsumerEvent::Messages {
                     partition,
                     epoch,
                     messages,
+                    transit,
                 });
             }
         }
@@ -251,6 +263,7 @@ impl Poll {
         }
         match event.error() {
             Some(Code::AutoOffsetReset) => self.out_of_range(event),
+            Some(Code::PartitionEOF) => self.met_end(event),
             Some(Code::PollExceeded) => {
                 // What follows is that the partitions are lost, which is told as such.
                 self.expelled = true;
@@ -268,6 +281,17 @@ impl Poll {
             }
             Some(code) => self.trouble(code, &event.reason()),
             None => {}
+        }
+    }
+
+    /// The end of a partition was met; what stood before it was polled before it.
+    fn met_end(&mut self, event: &Event<'_>) {
+        let Some((topic, partition, end)) = event.partition() else {
+            return;
+        };
+        let partition = TopicPartition::new(self.round.name(&topic), partition);
+        if let Some(owned) = self.owned.get_mut(&partition) {
+            owned.read_to = Some(end);
         }
     }
 
@@ -331,12 +355,16 @@ impl Poll {
 
     /// What is done about once a second.
     fn tick(&mut self) {
-        let highs = self.owned.keys();
-        let highs: Vec<_> = highs
-            .filter_map(|partition| Some((partition.clone(), self.client.cached_high(partition)?)))
+        let owned = self.owned.iter();
+        let ends: Vec<_> = owned
+            .filter_map(|(partition, owned)| {
+                let high = self.client.cached_high(partition)?;
+                let read_to = owned.read_to;
+                Some((partition.clone(), End { high, read_to }))
+            })
             .collect();
-        if !highs.is_empty() {
-            self.emit(ConsumerEvent::Watermarks(highs));
+        if !ends.is_empty() {
+            self.emit(ConsumerEvent::Watermarks(ends));
         }
         let report = self.troubles.unreachable(Instant::now());
         self.report(report);

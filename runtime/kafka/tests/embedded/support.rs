@@ -8,8 +8,8 @@ use std::{
 };
 
 use pelton_kafka::{
-    Assignment, Commit, Consumer, ConsumerEvent, ConsumerSettings, Delivery, EmbeddedBroker, Epoch,
-    Mailbox, Outgoing, Producer, ProducerSettings, Protocol, Start, Topics,
+    Assignment, Commit, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings, Delivery,
+    EmbeddedBroker, Epoch, Mailbox, Outgoing, Producer, ProducerSettings, Protocol, Start, Topics,
 };
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc::Receiver;
@@ -46,6 +46,7 @@ pub fn settings(broker: &EmbeddedBroker, topic: &str) -> ConsumerSettings {
         protocol: Protocol::Cooperative,
         instance_id: None,
         drain_timeout: Duration::from_secs(5),
+        memory: ConsumerMemory::default(),
         // The mock's later rebalances take the session's time-out less a second.
         properties: map(&[
             ("session.timeout.ms", "3000"),
@@ -173,6 +174,7 @@ impl Member {
                 partition,
                 epoch,
                 messages,
+                ..
             } => {
                 let (owned, position) = self.owned.get_mut(partition).expect("an owned partition");
                 assert_eq!(owned, epoch);

@@ -1,5 +1,5 @@
-//! Does what its messages say, and much of that is bad. The value is a command, or where the setting `mode`
-//! is set, that is, whatever the value:
+//! Does what its messages say, and much of that is bad. The first line of the value is a command, or where the
+//! setting `mode` is set, that is, whatever the value:
 //!
 //! | command | what happens |
 //! |---|---|
@@ -32,6 +32,7 @@ fn prepare() -> Result<Option<String>, String> {
 #[pelton_sdk::handler(setup = prepare)]
 fn handle(message: &Message, mode: &Option<String>) -> Result<Outputs, Failure> {
     let command = mode.as_deref().or(message.value_str()).unwrap_or_default();
+    let command = command.lines().next().unwrap_or_default();
     let (command, argument) = command.split_once(':').unwrap_or((command, ""));
     match command {
         "trap" => trap(),
@@ -146,6 +147,8 @@ mod tests {
             Some("retry:3")
         );
         assert!(told(message("retry:x")).unwrap_err().is_reject());
+        let padded = told(message("fail:no\nmore of it"));
+        assert_eq!(padded, Err(Failure::other("no")));
     }
 
     #[test]

@@ -72,7 +72,9 @@ impl Client {
             .set("enable.idempotence", "true")
             .set("partitioner", "murmur2_random")
             .set("linger.ms", "5")
-            .set("queue.buffering.max.messages", "1000000");
+            .set("queue.buffering.max.messages", "1000000")
+            // As large as brokers take them.
+            .set("message.max.bytes", "1048588");
         let producer: BaseProducer<Collector> = config.create_with_context(Collector {
             placements: placements.clone(),
         })?;

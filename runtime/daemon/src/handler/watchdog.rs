@@ -1,0 +1,106 @@
+//! Says of a handler's partitions which of them do not move: to the log once, and for as long as it lasts to
+//! `/readyz` and the metrics.
+
+use std::collections::HashMap;
+
+use pelton_dispatch::{Oldest, Snapshot, Stage};
+use pelton_kafka::End;
+use pelton_types::TopicPartition;
+use tracing::{info, warn};
+
+use super::Shared;
+use crate::stall::{Observed, Place, Seen, Stall, Watch};
+
+/// The watches over a handler's partitions.
+#[derive(Default)]
+pub(super) struct Watchdog {
+    watches: HashMap<TopicPartition, Watch>,
+    /// How many partitions stand at each place.
+    standing: HashMap<Place, i64>,
+}
+
+impl Watchdog {
+    /// Begins a round over all partitions; each is then [`look`](Self::look)ed at, and the round
+    /// [`ended`](Self::end_round).
+    pub(super) fn begin_round(&mut self) {
+        self.standing.clear();
+    }
+
+    /// Says what keeps this partition from moving, if anything does.
+    pub(super) fn look(
+        &mut self,
+        shared: &Shared,
+        partition: &TopicPartition,
+        snapshot: &Snapshot,
+        end: Option<End>,
+    ) -> Option<String> {
+        let watch = self
+            .watches
+            .entry(partition.clone())
+            .or_insert_with(|| Watch::new(shared.stall_after, shared.policy.commit_interval));
+        let now = shared.clock.now();
+        let stall = match watch.observe(Seen { snapshot, end, now }) {
+            Observed::Fine => None,
+            Observed::Began(stall) => {
+                let Stall { place, at, lasted } = &stall;
+                warn!(handler = %shared.name, %partition, stage = place.as_str(), ?lasted,
+                    "the partition does not move: {at}");
+                Some(stall)
+            }
+            Observed::Lasts(stall) => Some(stall),
+            Observed::Over { lasted } => {
+                info!(handler = %shared.name, %partition, ?lasted, "the partition moves again");
+                None
+            }
+        };
+        if let Some(stall) = &stall {
+            *self.standing.entry(stall.place).or_default() += 1;
+        }
+        at_once(shared, partition, snapshot).or_else(|| {
+            let Stall { place, at, lasted } = stall?;
+            let (place, seconds) = (place.as_str(), lasted.as_secs());
+            Some(format!(
+                "{partition} has not moved for {seconds} s ({place}): {at}"
+            ))
+        })
+    }
+
+    /// Publishes what the round found.
+    pub(super) fn end_round(&self, shared: &Shared) {
+        let count = |place| self.standing.get(&place).copied().unwrap_or(0);
+        shared
+            .metrics
+            .stalled(Place::ALL.map(|place| (place.as_str(), count(place))));
+    }
+
+    /// Ends the watch over a partition that is not ours any more.
+    pub(super) fn forget(&mut self, partition: &TopicPartition) {
+        self.watches.remove(partition);
+    }
+
+    /// Ends every watch.
+    pub(super) fn end(&mut self, shared: &Shared) {
+        self.watches.clear();
+        self.begin_round();
+        self.end_round(shared);
+    }
+}
+
+/// What is known to keep a partition from moving as soon as it happens.
+fn at_once(shared: &Shared, partition: &TopicPartition, snapshot: &Snapshot) -> Option<String> {
+    let Oldest { offset, stage, .. } = snapshot.oldest?;
+    match stage {
+        Stage::Halted => Some(format!(
+            "{partition} stopped at offset {offset}, as on-exhausted = \"stop\" says"
+        )),
+        Stage::DeadLettering if snapshot.dead_letters_waiting > 0 => Some(format!(
+            "{partition} waits at offset {offset}: its dead letter is refused by topic {} and written again and again",
+            shared.dead_letter_topic.as_deref().unwrap_or_default()
+        )),
+        Stage::Queued
+        | Stage::Calling
+        | Stage::Retrying { .. }
+        | Stage::Producing
+        | Stage::DeadLettering => None,
+    }
+}
