@@ -63,7 +63,7 @@ fn a_dead_letter_topic_that_can_not_be_written_holds_the_partition_until_it_can(
         committed == [Some(1)],
         "committed {committed:?}, past the message that can't be dead-lettered"
     );
-    cluster.allow_writing(&stage.dead_letter)?;
+    cluster.allow_all(&stage.dead_letter)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     let letters = client.read_all(&stage.dead_letter)?;
     assert_eq!(

@@ -166,7 +166,7 @@ fn a_daemon_that_stands_still_or_ends_and_a_fault_that_nobody_met_are_reported()
         &[Code::NotCoordinator],
     )];
     let case = well("nobody leaves the group", fault);
-    lane.happen(&case)?;
+    lane.happen(case.faults)?;
     let met = lane.wait_until_met(&case, Duration::from_secs(2));
     ensure!(met.is_err(), "a fault that nobody met passes");
     lane.run(&well("nothing goes wrong", &[]))?;

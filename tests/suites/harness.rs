@@ -161,7 +161,7 @@ fn forbid_and_allow(cluster: &TestCluster) -> Result<()> {
     ensure!(error.contains("TopicAuthorizationFailed"), "{error}");
     client.produce(&open, &draft)?;
     client.read_all(&closed)?;
-    cluster.allow_writing(&closed)?;
+    cluster.allow_all(&closed)?;
     wait::until_true("the broker to accept", LIMIT, || {
         Ok(refused(&client)?.is_none())
     })

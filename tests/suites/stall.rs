@@ -98,7 +98,7 @@ fn a_dead_letter_that_is_refused_is_reported_as_dead_lettering() -> Result<()> {
     let mut daemon = impatient(&stage, "misbehave", r#"retry = { max-backoff = "1s" }"#)?;
     client.produce(&stage.input, &[Draft::new("k", "reject:never")])?;
     wait_until_stalled(&mut daemon, "dead-lettering", "its dead letter is refused")?;
-    cluster.allow_writing(&stage.dead_letter)?;
+    cluster.allow_all(&stage.dead_letter)?;
     wait_until_over(&mut daemon, &["dead-lettering"])?;
     said_once(&daemon)
 }

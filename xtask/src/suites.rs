@@ -147,8 +147,8 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "subscribing",
-        budget: 1,
-        about: "patterns, three group protocols, where to begin, slow and doubled members, a broker that is late",
+        budget: 2,
+        about: "patterns, protocols, static members, slow ones, where to begin, a broker that is late",
         work: Work::Broker(&["subscribing", "membership"], "4"),
     },
     Suite {

@@ -193,7 +193,7 @@ pub(crate) struct CallMemory {
 
 impl CallMemory {
     pub(crate) fn new(bytes: u64) -> Self {
-        let most = u32::MAX.min(u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX));
+        let most = u32::try_from(Semaphore::MAX_PERMITS).unwrap_or(u32::MAX);
         let all = u32::try_from(bytes / PERMIT_BYTES).unwrap_or(most);
         let all = all.clamp(1, most);
         Self {

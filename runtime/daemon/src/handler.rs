@@ -196,6 +196,10 @@ impl Handler {
                 () = members.ended_by_themselves() => continue,
             };
             match happened {
+                Happened::Event(ConsumerEvent::Fatal(error)) if error.passes() => {
+                    warn!(handler = %self.shared.name, "{error}");
+                    ending = Some(Ending::Again(error.to_string()));
+                }
                 Happened::Event(ConsumerEvent::Fatal(error)) => {
                     ending = Some(Ending::Failed(error.to_string()))
                 }

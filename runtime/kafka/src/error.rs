@@ -58,6 +58,17 @@ pub enum Error {
         /// The id.
         instance: String,
     },
+    /// The broker still holds this `group.instance.id` for another member (KIP-848).
+    #[error(
+        "group `{group}` still holds the instance id `{instance}` for another member; if that was an earlier life of \
+         this one, its session will run out, else give every process an `instance-id` of its own"
+    )]
+    InstanceHeld {
+        /// The group.
+        group: String,
+        /// The id.
+        instance: String,
+    },
     /// A client can't go on.
     #[error("the Kafka client can't go on: {text}")]
     Fatal {
@@ -98,4 +109,11 @@ pub enum Error {
         /// What it says.
         text: String,
     },
+}
+
+impl Error {
+    /// Whether it is over by itself after a while, so that beginning anew is worth while.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::InstanceHeld { .. })
+    }
 }

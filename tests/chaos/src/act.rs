@@ -10,7 +10,7 @@ use pelton_harness::{Signal, TestDaemon, component, wait};
 
 use crate::{
     history::{Incident, Snapshot},
-    options::{Protocol, Subject},
+    options::Subject,
     run::Run,
     schedule::{Kind, Step},
     subject::{self, GUEST, INPUT, OUTPUT, SESSION},
@@ -20,8 +20,6 @@ use crate::{
 const LIMIT: Duration = Duration::from_secs(60);
 /// How long a group may take until every partition moves again. Much more than a session time-out and a rebalance.
 const STALL: Duration = Duration::from_secs(120);
-/// The last lines of a log that tell why a daemon ended.
-const LAST_WORDS: usize = 4;
 /// What was on its way from a process when it was killed has arrived at the broker by then.
 const ARRIVED: Duration = Duration::from_millis(200);
 /// What a process that was frozen still had to say has been said by then.
@@ -75,23 +73,14 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// What a supervisor does: a daemon that has ended by itself is started again. That it ended is a fault, but for
-    /// one ending: with KIP-848 and static membership the broker refuses whoever comes back after a kill until its own
-    /// earlier session has run out, and the daemon ends and says so.
+    /// A daemon that has ended by itself is a fault, and started again, so that the rest can be looked at.
     fn look_after_daemons(&mut self) -> Result<()> {
-        let refusable = self.options.static_members && self.options.protocol == Protocol::Consumer;
         for (position, daemon) in self.daemons.iter_mut().enumerate() {
-            if daemon.is_running() {
-                continue;
-            }
-            // Only its last words: it may have been refused in an earlier life.
-            if refusable && daemon.tail(LAST_WORDS).contains("uses the instance id") {
-                self.refused += 1;
-            } else {
+            if !daemon.is_running() {
                 self.faults
                     .push(format!("daemon {position} ended by itself"));
+                daemon.restart()?;
             }
-            daemon.restart()?;
         }
         Ok(())
     }
@@ -216,20 +205,18 @@ impl Run<'_> {
             .daemons
             .iter()
             .chain(self.further.iter().map(|(_, daemon)| daemon));
-        let swaps = |daemon: &TestDaemon| daemon.metric("pelton_swaps_total", &[]).ok();
-        let before: Vec<(&TestDaemon, Option<f64>)> =
-            all.map(|daemon| (daemon, swaps(daemon))).collect();
+        // One that is starting may read the new file at once: then it runs without a swap.
+        let runs = |daemon: &TestDaemon| {
+            daemon.log_count("revision runs ") + daemon.log_count("revision swapped in ")
+        };
+        let before: Vec<(&TestDaemon, usize)> = all.map(|daemon| (daemon, runs(daemon))).collect();
         for (daemon, _) in &before {
             component::replace(&daemon.folder().join(format!("{GUEST}.wasm")), &bytes)?;
         }
         if self.options.subject == Subject::Pelton {
-            // One that was starting may have read the new file already.
-            let there = before
-                .iter()
-                .filter_map(|(daemon, swaps)| Some((daemon, (*swaps)?)));
-            for (daemon, before) in there {
+            for (daemon, before) in before {
                 let swapped = wait::until_true("the new revision to run", LIMIT, || {
-                    Ok(swaps(daemon).is_none_or(|now| now > before))
+                    Ok(runs(daemon) > before)
                 });
                 swapped.with_context(|| format!("{}: {}", incident.name, daemon.tail(20)))?;
             }

@@ -113,7 +113,12 @@ mod tests {
     #[test]
     fn known_text_is_read_as_it_was_written() {
         // AQECAA is 01 01 02 00: one pair, one unfinished, two finished, no retries.
-        assert_eq!(finished("pelton:1:AQECAA", 7), [8..10]);
+        assert!(
+            finished("pelton:1:AQECAA", 7)
+                .into_iter()
+                .flatten()
+                .eq(8..10)
+        );
         assert_eq!(finished("pelton:1:AAA", 7), []);
     }
 

@@ -66,8 +66,6 @@ pub struct Run<'a> {
     pub open: Vec<usize>,
     /// What is wrong besides what the checker finds.
     pub faults: Vec<String>,
-    /// How often a daemon was refused because the broker still knew its earlier life, and was started again.
-    pub refused: usize,
     /// Daemons that have ended for good, whose recordings are still to be replayed.
     retired: Vec<TestDaemon>,
 }
@@ -119,7 +117,6 @@ fn conduct(
         incidents: Vec::new(),
         open: Vec::new(),
         faults: Vec::new(),
-        refused: 0,
         retired: Vec::new(),
         progress: Arc::clone(&progress),
     };
@@ -166,13 +163,6 @@ fn conduct(
         run.faults.extend(report::soak(&lasting));
     }
     report::table(&history, &findings);
-    if run.refused > 0 {
-        println!(
-            "{} times a daemon ended, and was started again, because the broker still held its instance id for the \
-             life that was killed",
-            run.refused
-        );
-    }
     let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
     let steps = (read(&progress.done), read(&progress.planned));
     let seen = run.faults;

@@ -187,33 +187,40 @@ impl TestCluster {
     /// # Errors
     /// When Kafka's own tool fails.
     pub fn forbid_writing(&self, topic: &str) -> Result<()> {
-        // A topic with any rule is closed to what no rule allows, so everything has to be allowed first.
-        self.acl(&[
-            "--add",
-            "--allow-principal",
-            "User:*",
-            "--operation",
-            "All",
-            "--topic",
-            topic,
-        ])?;
-        self.acl(&[
-            "--add",
-            "--deny-principal",
-            "User:*",
-            "--operation",
-            "Write",
-            "--topic",
-            topic,
-        ])
+        self.forbid("Write", topic)
     }
 
-    /// Takes back [`TestCluster::forbid_writing`].
+    /// Forbids everybody to read a topic, which includes committing offsets for it.
     ///
     /// # Errors
     /// When Kafka's own tool fails.
-    pub fn allow_writing(&self, topic: &str) -> Result<()> {
+    pub fn forbid_reading(&self, topic: &str) -> Result<()> {
+        self.forbid("Read", topic)
+    }
+
+    /// Takes back [`TestCluster::forbid_writing`] and [`TestCluster::forbid_reading`].
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn allow_all(&self, topic: &str) -> Result<()> {
         self.acl(&["--remove", "--force", "--topic", topic])
+    }
+
+    fn forbid(&self, operation: &str, topic: &str) -> Result<()> {
+        // A topic with any rule is closed to what no rule allows, so everything has to be allowed first.
+        let everybody = |rule: &str, operation: &str| {
+            self.acl(&[
+                "--add",
+                rule,
+                "User:*",
+                "--operation",
+                operation,
+                "--topic",
+                topic,
+            ])
+        };
+        everybody("--allow-principal", "All")?;
+        everybody("--deny-principal", operation)
     }
 
     /// Runs Kafka's tool for access rules.

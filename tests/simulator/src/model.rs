@@ -126,6 +126,8 @@ struct Known {
     bytes: u32,
     key: Option<u64>,
     attempts: u32,
+    /// When the attempt after the last failure was or is due.
+    due: Duration,
     suspect: bool,
     passed_over: u32,
     fate: Fate,

@@ -38,12 +38,14 @@ pub enum Fault {
     Coordinator(i32),
     /// Another broker leads this topic from now on.
     Leader(Topic, i32),
-    /// Metadata says this of the topic for so many milliseconds.
-    Denied(Topic, Code, u64),
+    /// Metadata says this of the topic from now on; [`Code::NoError`] is the truth again.
+    Denied(Topic, Code),
     /// The daemon is stopped before the faults and started again after they are laid out.
     Restarts,
     /// Nothing for so many milliseconds.
     Pause(u64),
+    /// Messages flow only from here on, not from the beginning.
+    Flow,
 }
 
 /// A topic of the lane.
@@ -56,10 +58,8 @@ pub enum Topic {
 /// How a case must end, beside that nothing is lost, nothing stalls and nobody exits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ends {
-    /// With every message in the output topic. The handler did not begin anew.
+    /// With every message in the output topic. The handler did not begin anew, unless its partitions were lost.
     Well,
-    /// The same, whether it began anew or not: it does when partitions are lost while outputs are on their way.
-    WellOrAnew,
     /// The same, after the handler has begun anew: the client could not go on.
     Anew,
     /// The same, and the log has said this.
@@ -74,15 +74,6 @@ pub const fn well(name: &'static str, faults: &'static [Fault]) -> Case {
         name,
         faults,
         ends: Ends::Well,
-    }
-}
-
-/// A case that ends well, and in which partitions may be lost.
-pub const fn lost(name: &'static str, faults: &'static [Fault]) -> Case {
-    Case {
-        name,
-        faults,
-        ends: Ends::WellOrAnew,
     }
 }
 

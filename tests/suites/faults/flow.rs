@@ -17,7 +17,7 @@ use pelton_harness::faulty::{
 };
 
 use crate::{
-    case::{Case, Fault::Late, GROUP, INPUT, OUTPUT, anew, in_dead_letters, lost, saying, well},
+    case::{Case, Fault::Late, GROUP, INPUT, OUTPUT, anew, in_dead_letters, saying, well},
     table::answers,
 };
 
@@ -83,6 +83,10 @@ pub const PRODUCE: &[Case] = &[
 ];
 
 pub const PRODUCE_REFUSED: &[Case] = &[
+    in_dead_letters(
+        "produce: the topic is forbidden",
+        &[answers(Produce, &[TopicAuthorizationFailed])],
+    ),
     in_dead_letters(
         "produce: message too large for the broker",
         &[answers(Produce, &[MessageSizeTooLarge])],
@@ -177,11 +181,11 @@ pub const COMMIT: &[Case] = &[
         "commit: the group rebalances",
         &[answers(OffsetCommit, &[RebalanceInProgress])],
     ),
-    lost(
+    well(
         "commit: another generation",
         &[answers(OffsetCommit, &[IllegalGeneration])],
     ),
-    lost(
+    well(
         "commit: a member unknown",
         &[answers(OffsetCommit, &[UnknownMemberId])],
     ),

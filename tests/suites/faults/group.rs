@@ -16,7 +16,7 @@ use crate::{
     case::{
         Case,
         Fault::{AnswersAnywhere, Coordinator, Down, Late, Pause, Restarts},
-        GROUP, INPUT, OUTPUT, lost, saying, well,
+        GROUP, INPUT, OUTPUT, saying, well,
     },
     table::{REJOIN, answers},
 };
@@ -35,11 +35,11 @@ pub const HEARTBEAT: &[Case] = &[
         "heartbeat: the coordinator loads",
         &[answers(Heartbeat, &[CoordinatorLoadInProgress])],
     ),
-    lost(
+    well(
         "heartbeat: another generation",
         &[answers(Heartbeat, &[IllegalGeneration])],
     ),
-    lost(
+    well(
         "heartbeat: a member unknown",
         &[answers(Heartbeat, &[UnknownMemberId])],
     ),
@@ -59,7 +59,7 @@ pub const HEARTBEAT: &[Case] = &[
         "heartbeat: the connection breaks",
         &[answers(Heartbeat, &[Broken; 2])],
     ),
-    lost(
+    well(
         "heartbeat: answered later than the session lasts",
         &[Late(GROUP, Heartbeat, &[4_000])],
     ),
@@ -78,7 +78,7 @@ pub const JOIN: &[Case] = &[
         "join: the coordinator loads",
         &[answers(JoinGroup, &[CoordinatorLoadInProgress; 2]), REJOIN],
     ),
-    lost(
+    well(
         "join: a member unknown",
         &[answers(JoinGroup, &[UnknownMemberId]), REJOIN],
     ),
@@ -104,7 +104,7 @@ pub const JOIN: &[Case] = &[
 
 pub const JOIN_EAGER: &[Case] = &[
     well("eager: the group rebalances", &[REJOIN]),
-    lost(
+    well(
         "eager: a member unknown while all partitions are given up",
         &[answers(JoinGroup, &[UnknownMemberId]), REJOIN],
     ),
@@ -112,7 +112,7 @@ pub const JOIN_EAGER: &[Case] = &[
         "eager: the coordinator changes while all partitions are given up",
         &[answers(SyncGroup, &[NotCoordinator]), REJOIN],
     ),
-    lost(
+    well(
         "eager: another generation",
         &[answers(Heartbeat, &[IllegalGeneration])],
     ),
@@ -137,11 +137,11 @@ pub const SYNC: &[Case] = &[
         "sync: the group rebalances again",
         &[answers(SyncGroup, &[RebalanceInProgress]), REJOIN],
     ),
-    lost(
+    well(
         "sync: a member unknown",
         &[answers(SyncGroup, &[UnknownMemberId]), REJOIN],
     ),
-    lost(
+    well(
         "sync: another generation",
         &[answers(SyncGroup, &[IllegalGeneration]), REJOIN],
     ),

@@ -3,7 +3,7 @@
 use pelton_harness::faulty::{
     Api::{OffsetCommit, Produce},
     Code::{
-        BrokerTransportFailure as Broken, LeaderNotAvailable, NotCoordinator,
+        BrokerTransportFailure as Broken, LeaderNotAvailable, NoError, NotCoordinator,
         NotLeaderForPartition, TopicAuthorizationFailed, UnknownTopicOrPartition,
     },
 };
@@ -11,10 +11,10 @@ use pelton_harness::faulty::{
 use crate::{
     case::{
         ALL, Case,
-        Fault::{Coordinator, Denied, Down, Leader, Pause, Restarts, RoundTrip},
+        Fault::{Coordinator, Denied, Down, Flow, Leader, Pause, Restarts, RoundTrip},
         GROUP, INPUT, OUTPUT,
         Topic::{Input, Output},
-        in_dead_letters, lost, well,
+        anew, in_dead_letters, well,
     },
     table::{REJOIN, answers},
 };
@@ -40,23 +40,47 @@ pub const METADATA: &[Case] = &[
     ),
     well(
         "metadata: the input's leader is not available",
-        &[Denied(Input, LeaderNotAvailable, 2_000)],
+        &[
+            Denied(Input, LeaderNotAvailable),
+            Pause(2_000),
+            Denied(Input, NoError),
+        ],
     ),
     well(
         "metadata: the output's leader is not available",
-        &[Denied(Output, LeaderNotAvailable, 2_000)],
+        &[
+            Denied(Output, LeaderNotAvailable),
+            Pause(2_000),
+            Denied(Output, NoError),
+        ],
     ),
-    well(
+    anew(
         "metadata: the output is unknown for a moment",
-        &[Denied(Output, UnknownTopicOrPartition, 2_500)],
-    ),
-    well(
-        "metadata: the input is unknown for a moment",
-        &[Denied(Input, UnknownTopicOrPartition, 2_500)],
+        &[
+            Denied(Output, UnknownTopicOrPartition),
+            Pause(2_000),
+            Flow,
+            Pause(1_500),
+            Denied(Output, NoError),
+        ],
     ),
     in_dead_letters(
         "metadata: the output is forbidden for a moment",
-        &[Denied(Output, TopicAuthorizationFailed, 2_500)],
+        &[
+            Denied(Output, TopicAuthorizationFailed),
+            Pause(2_000),
+            Flow,
+            Pause(1_500),
+            Denied(Output, NoError),
+        ],
+    ),
+    well(
+        "metadata: the input is unknown for a moment",
+        &[
+            Denied(Input, UnknownTopicOrPartition),
+            Pause(2_500),
+            Denied(Input, NoError),
+        ],
     ),
 ];
 
@@ -64,12 +88,12 @@ pub const OUTAGES: &[Case] = &[
     well("outage: the input's broker", &[Down(INPUT, 1_500)]),
     well("outage: the output's broker", &[Down(OUTPUT, 1_500)]),
     well("outage: the coordinator", &[Down(GROUP, 1_500)]),
-    lost(
+    well(
         "outage: the coordinator, for longer than the session lasts",
         &[Down(GROUP, 4_500)],
     ),
-    lost("outage: all brokers", &[Down(ALL, 1_500)]),
-    lost(
+    well("outage: all brokers", &[Down(ALL, 1_500)]),
+    well(
         "outage: all brokers, for longer than the session lasts",
         &[Down(ALL, 4_500)],
     ),
@@ -89,7 +113,7 @@ pub const OUTAGES: &[Case] = &[
             Down(OUTPUT, 1_000),
         ],
     ),
-    lost(
+    well(
         "outage: the coordinator, while the group rebalances",
         &[REJOIN, Pause(600), Down(GROUP, 1_000)],
     ),

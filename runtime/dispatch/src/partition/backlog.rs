@@ -75,6 +75,7 @@ impl Backlog {
     pub fn wait_for_retry(&mut self, offset: Offset, due: Duration) {
         if let Some(entry) = self.get_mut(offset) {
             entry.state = State::Retrying { due };
+            entry.due = due;
             self.retries.insert((due, offset));
         }
     }

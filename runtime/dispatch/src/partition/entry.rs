@@ -40,6 +40,8 @@ pub(super) struct Entry {
     pub key: Option<u64>,
     /// Attempts that count.
     pub attempts: u32,
+    /// When the attempt that follows the last failure was or is due.
+    pub due: Duration,
     /// It may have broken an instance: it is called alone, on a fresh one, from now on (rule 40).
     pub suspect: bool,
     /// Calls in a row that began with this message and never came to it.
@@ -74,6 +76,7 @@ impl Entry {
             bytes: arrival.bytes,
             key: arrival.key,
             attempts: 0,
+            due: Duration::ZERO,
             suspect: false,
             passed_over: 0,
             state: State::Queued,
@@ -102,18 +105,12 @@ impl Entry {
 
     /// What the next owner should know of its failed attempts.
     pub fn tried(&self) -> Option<Tried> {
-        let due = match self.state {
-            State::Retrying { due } => due,
-            State::Queued
-            | State::Calling
-            | State::DeadLettering(_)
-            | State::LetterWaiting(_)
-            | State::Halted => Duration::ZERO,
-            State::Producing | State::Finished => return None,
-        };
+        if matches!(self.state, State::Producing | State::Finished) {
+            return None;
+        }
         // Rounded up: a retry is never early.
         let due = Duration::from_millis(
-            u64::try_from(due.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            u64::try_from(self.due.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
         );
         (self.attempts > 0).then_some(Tried {
             offset: self.offset,

@@ -53,6 +53,7 @@ impl Inherited {
             entry.attempts = tried.attempts.min(policy.retry.attempts.get() - 1);
             let due = tried.due.min(now.saturating_add(policy.retry.max_backoff));
             entry.state = State::Retrying { due };
+            entry.due = due;
         }
         entry
     }

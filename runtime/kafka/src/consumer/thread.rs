@@ -298,9 +298,8 @@ impl Poll {
     fn fatal(&mut self, code: Code, text: String) {
         let group = self.settings.group.clone();
         self.over = Some(match (code, self.settings.instance_id.clone()) {
-            (Code::FencedInstanceId | Code::UnreleasedInstanceId, Some(instance)) => {
-                Error::InstanceConflict { group, instance }
-            }
+            (Code::FencedInstanceId, Some(instance)) => Error::InstanceConflict { group, instance },
+            (Code::UnreleasedInstanceId, Some(instance)) => Error::InstanceHeld { group, instance },
             _ => Error::Fatal { text },
         });
         // librdkafka gives up the assignment by itself then, without a word.

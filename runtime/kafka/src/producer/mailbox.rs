@@ -28,7 +28,7 @@ pub struct Delivery {
 pub struct DeliveryError {
     /// What the broker or the client said.
     pub text: String,
-    /// Whether the message itself will always be refused: too large, not allowed, no such topic.
+    /// Whether the message itself will always be refused: too large, not allowed, no such partition.
     /// Otherwise the producer is over.
     pub permanent: bool,
     /// Whether it was given up by [`Producer::purge`](crate::Producer::purge), or because the producer ended.

@@ -130,12 +130,17 @@ impl Native {
             if let Some(topic) = topics.get(outgoing.topic) {
                 // Counted before, because the report may come before this returns.
                 self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
-                return raw::produce(client, topic, &outgoing, receipt).map_err(
-                    |Unsent { code, text }| {
-                        self.shared.untake();
-                        send_error(client, code, text)
-                    },
-                );
+                let Err(Unsent { code, text }) = raw::produce(client, topic, &outgoing, receipt)
+                else {
+                    return Ok(());
+                };
+                self.shared.untake();
+                let error = send_error(client, code, text);
+                drop(open);
+                if matches!(error, SendError::Fatal { .. }) {
+                    self.shared.give_up();
+                }
+                return Err(error);
             }
             drop(open);
             receipt = self.meet(outgoing.topic, receipt)?;
@@ -208,6 +213,19 @@ impl Shared {
         }
     }
 
+    /// Takes nothing more, and purges what waits; whether that is new.
+    fn give_up(&self) -> bool {
+        let closed = self
+            .open
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(open) = &closed {
+            open.client.purge();
+        }
+        closed.is_some()
+    }
+
     /// A message was not taken after all. That frees no room, so whoever waits for room sleeps on.
     fn untake(&self) {
         if self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -228,6 +246,7 @@ fn send_error(client: &Client, code: Code, text: String) -> SendError {
     }
     match client.fatal() {
         Some((_, text)) => SendError::Fatal { text },
+        None if code == Code::UnknownTopic => SendError::Fatal { text },
         None => SendError::Refused { text },
     }
 }
@@ -309,10 +328,7 @@ impl Reports {
     /// new epoch, which would put what follows in front of it: so nothing more is taken, and all that waits is
     /// purged before that epoch is there.
     fn give_up(&mut self, why: &str) {
-        let open = &self.shared.open;
-        let closed = open.write().unwrap_or_else(PoisonError::into_inner).take();
-        if closed.is_some() {
-            self.client.purge();
+        if self.shared.give_up() {
             let why = why.to_owned();
             self.health.send_modify(|health| health.fatal = Some(why));
         }
@@ -361,7 +377,8 @@ impl Reports {
     }
 }
 
-/// Whether a message failed for good, or the producer did.
+/// Whether a message failed for good, or the producer did. A topic that isn't there is no fault of the message:
+/// whoever begins anew waits for it.
 fn delivery_error(code: Code, reason: &str) -> DeliveryError {
     let purged = matches!(
         code,
@@ -374,8 +391,6 @@ fn delivery_error(code: Code, reason: &str) -> DeliveryError {
             | Code::MessageBatchTooLarge
             | Code::TopicAuthorizationFailed
             | Code::InvalidTopic
-            | Code::UnknownTopic
-            | Code::UnknownTopicOrPartition
             | Code::UnknownPartition
             | Code::InvalidRecord
             | Code::InvalidTimestamp

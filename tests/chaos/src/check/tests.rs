@@ -126,7 +126,7 @@ fn a_repeat_of_what_was_committed_is_a_fault() {
 fn what_the_metadata_says_is_finished_must_not_come_out_again_either() {
     let mut history = history(&[0, 1, 2, 3, 4, 3, 4, 5, 6, 7, 8, 9]);
     let mut kill = kill(5, 3);
-    kill.snapshot.committed[0].finished = vec![4..5];
+    kill.snapshot.committed[0].finished = std::iter::once(4..5).collect();
     history.incidents.push(kill);
     assert_eq!(found(&history).after_commit, [4]);
 }

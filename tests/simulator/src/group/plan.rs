@@ -191,13 +191,16 @@ impl Plan {
         has_one.then(|| rng.random_range(0..self.keys))
     }
 
-    /// How a member is configured.
+    /// How a member is configured. Where the configuration is being changed, the new one holds fewer messages too.
     pub fn policy_of(&self, member: usize) -> Policy {
-        let [even, odd] = self.metadata_bytes;
-        Policy {
-            metadata_bytes: if member.is_multiple_of(2) { even } else { odd },
-            ..self.policy.clone()
+        let [old, new] = self.metadata_bytes;
+        let mut policy = self.policy.clone();
+        policy.metadata_bytes = if member.is_multiple_of(2) { old } else { new };
+        if policy.metadata_bytes != old {
+            let fewer = policy.buffer_messages.get() / 8;
+            policy.buffer_messages = NonZeroU32::MIN.saturating_add(fewer);
         }
+        policy
     }
 
     /// How long the network takes, there or back.

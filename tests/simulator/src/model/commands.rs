@@ -182,6 +182,7 @@ impl Model {
             "a retry of offset {offset} after attempt {attempt}, it is {known:?}"
         );
         known.fate = Fate::Retrying { due };
+        known.due = due;
         self.news = true;
         Ok(())
     }

@@ -161,6 +161,10 @@ impl Model {
             ),
             None => (0, Fate::Queued),
         };
+        let due = match fate {
+            Fate::Retrying { due } => due,
+            _ => Duration::ZERO,
+        };
         if fate != Fate::Queued {
             self.begun = offset + 1;
         }
@@ -168,6 +172,7 @@ impl Model {
             bytes,
             key,
             attempts,
+            due,
             suspect: false,
             passed_over: 0,
             fate,
@@ -178,11 +183,10 @@ impl Model {
 
 /// What is to be told of a message's failed attempts, its time in whole milliseconds and never too early.
 fn tried(offset: Offset, known: &Known) -> Option<Tried> {
-    let due = match &known.fate {
-        Fate::Producing | Fate::Finished => return None,
-        Fate::Retrying { due } => Duration::from_millis(due.as_nanos().div_ceil(1_000_000) as u64),
-        _ => Duration::ZERO,
-    };
+    if matches!(known.fate, Fate::Producing | Fate::Finished) {
+        return None;
+    }
+    let due = Duration::from_millis(known.due.as_nanos().div_ceil(1_000_000) as u64);
     let attempts = known.attempts;
     (attempts > 0).then_some(Tried {
         offset,

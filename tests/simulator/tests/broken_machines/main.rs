@@ -69,6 +69,7 @@ are_found_out! {
     forgets_its_metadata: ForgetsMetadata, by model_and_ledger;
     tells_too_much: TellsTooMuch, by model_and_ledger;
     ignores_what_earlier_owners_told: IgnoresInheritance, by model_and_ledger;
+    calls_again_what_is_finished: CallsFinishedAgain, by model_and_ledger;
     drops_earlier_owners_attempts: DropsAttempts, by model_and_ledger;
     tells_no_attempts: TellsNoAttempts, by model_and_ledger;
     ignores_keys: IgnoresKeys, by model_and_ledger;

@@ -41,6 +41,16 @@ impl Fault for IgnoresInheritance {
     }
 }
 
+/// Calls again what earlier owners finished.
+#[derive(Default)]
+pub struct CallsFinishedAgain;
+impl Fault for CallsFinishedAgain {
+    fn begins(&mut self, policy: Policy, mut start: Checkpoint) -> (Policy, Checkpoint) {
+        tell(&mut start, |progress| progress.finished.clear());
+        (policy, start)
+    }
+}
+
 /// Starts as if earlier owners had made no attempts (rule 6b).
 #[derive(Default)]
 pub struct DropsAttempts;
