@@ -32,44 +32,32 @@ pub struct Options {
     file: Option<String>,
 }
 
+/// The machine's own tests, which are quick.
+const OWN: [&str; 2] = ["--test-package=pelton-dispatch", "--test=machine"];
+/// Two thousand simulated groups, for what those didn't catch. Broken machines of the tests' own prove nothing here.
+const SIMULATED: [&str; 2] = ["--test-package=pelton-simulator", "--test=groups"];
+
 /// Makes the mutants, runs the tests on each and judges what survived.
 ///
 /// # Errors
 /// When too many survive, one that isn't listed does, or one that is listed doesn't.
 pub fn run(options: &Options) -> Result<()> {
     let tool = tool()?;
-    let folder = paths::target();
-    let output = folder.display().to_string();
-    let mut command = shell::command(
-        &tool,
-        &[
-            "mutants",
-            "--package=pelton-dispatch",
-            "--test-package=pelton-dispatch,pelton-simulator",
-            "--no-shuffle",
-            "--colors=never",
-            "--minimum-test-timeout=30",
-            "--output",
-            &output,
-        ],
-    );
-    if let Some(shard) = &options.shard {
-        command.args(["--shard", shard]);
+    let earlier = paths::target().join("mutants.out");
+    if earlier.exists() {
+        fs::remove_dir_all(&earlier)
+            .with_context(|| format!("can't remove {}", earlier.display()))?;
     }
-    if let Some(file) = &options.file {
-        command.args(["--file", file]);
-    }
-    // The machine's own tests, then two thousand simulated groups. Broken machines of the tests' own prove nothing here.
-    command.args(["--", "--lib", "--test", "machine", "--test", "groups"]);
-    // It fails where anything survives, which is judged below.
-    let (_, ended) = shell::run_counting("the mutants", command, None);
-    let outcomes = folder.join("mutants.out/outcomes.json");
-    let text = fs::read_to_string(&outcomes)
-        .with_context(|| format!("cargo-mutants left no {}: {ended:?}", outcomes.display()))?;
-    let outcome = Outcome::read(&serde_json::from_str(&text)?)?;
+    let own = round(&tool, options, OWN, &[])?;
+    println!("by dispatch's own tests: {own}; what survived is given to the simulator");
+    let simulated = round(&tool, options, SIMULATED, &["--iterate"])?;
+    let outcome = Outcome {
+        caught: own.caught + simulated.caught,
+        unviable: own.unviable,
+        survived: simulated.survived,
+    };
     println!("{outcome}");
-    let partial = options.shard.is_some() || options.file.is_some();
-    if partial {
+    if options.shard.is_some() || options.file.is_some() {
         outcome
             .survived
             .iter()
@@ -77,6 +65,46 @@ pub fn run(options: &Options) -> Result<()> {
         return Ok(());
     }
     outcome.judge(&survivors(&paths::root().join(SURVIVORS))?)
+}
+
+/// Runs one set of tests on every mutant, or with `--iterate` on those that survived before.
+fn round(
+    tool: &str,
+    options: &Options,
+    [package, test]: [&str; 2],
+    more: &[&str],
+) -> Result<Outcome> {
+    let folder = paths::target();
+    let output = folder.display().to_string();
+    let mut command = shell::command(
+        tool,
+        &[
+            "mutants",
+            "--package=pelton-dispatch",
+            package,
+            "--no-shuffle",
+            "--colors=never",
+            "--minimum-test-timeout=60",
+            "--output",
+            &output,
+        ],
+    );
+    command.args(more);
+    if let Some(shard) = &options.shard {
+        command.args(["--shard", shard]);
+    }
+    if let Some(file) = &options.file {
+        command.args(["--file", file]);
+    }
+    command.args(["--", "--lib", test]);
+    // One folder for both rounds, so that what dispatch stands on is built once.
+    command.env("CARGO_TARGET_DIR", folder.join("mutants"));
+    // It fails where anything survives, which is judged by what it wrote down.
+    let (_, ended) = shell::run_counting("the mutants", command, None);
+    let outcomes = folder.join("mutants.out/outcomes.json");
+    let text = fs::read_to_string(&outcomes)
+        .with_context(|| format!("cargo-mutants left no {}: {ended:?}", outcomes.display()))?;
+    Outcome::read(&serde_json::from_str(&text)?)
 }
 
 /// Installs cargo-mutants where it isn't.

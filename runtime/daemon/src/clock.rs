@@ -1,5 +1,6 @@
-//! Time as the machines see it: since 1970, as far as the daemon knew when it started. Times that are told to
-//! other daemons (when a retry is due) mean the same to them.
+//! Time as the machines see it: since 1970, as far as the daemon knew when it started. So a time that is told to
+//! another daemon (when a retry is due) means about the same there: as far as the machines' clocks agree, and
+//! less what this one was suspended.
 //!
 //! Invariant: it never jumps, whatever happens to the system's clock meanwhile.
 

@@ -73,6 +73,7 @@ pub struct Stopped {
 
 /// The handlers of one configuration, running.
 pub struct Daemon {
+    clock: Clock,
     stop: CancellationToken,
     stopped: Stopped,
     shutdown_timeout: Duration,
@@ -113,6 +114,7 @@ impl Daemon {
             brokers: BTreeMap::new(),
             status: Status::default(),
             metrics: Arc::default(),
+            clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
         };
         let connections = daemon.connect(config)?;
@@ -173,7 +175,7 @@ impl Daemon {
             warn!(handler = %handler.name, property,
                 "the property is set by hand: what it lets librdkafka hold is not part of daemon.memory");
         }
-        let clock = Clock::start();
+        let clock = self.clock;
         let metrics = self.metrics.handler(&handler.name, &handler.group);
         let shared = Arc::new(Shared::new(
             handler,
@@ -287,7 +289,7 @@ impl Daemon {
 
 impl Stopped {
     fn add(&mut self, (name, left): (String, Left)) {
-        self.unfinished += left.unfinished;
+        self.unfinished = self.unfinished.saturating_add(left.unfinished);
         self.failed.extend(left.failed.map(|why| (name, why)));
     }
 }

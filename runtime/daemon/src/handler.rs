@@ -81,14 +81,25 @@ enum Ending {
         unfinished: u32,
     },
     /// It begins anew after this.
-    Again(String),
+    Again {
+        why: String,
+        unfinished: u32,
+    },
     Failed(String),
+}
+
+impl Ending {
+    fn again(why: String) -> Self {
+        Self::Again { why, unfinished: 0 }
+    }
 }
 
 impl Handler {
     /// Runs until stopped, or until something that can't mend itself.
     pub(crate) async fn run(mut self) -> Left {
         let mut wait = BEGIN_AGAIN;
+        // What the life before left unfinished, until another has taken it up.
+        let mut left_over = 0;
         loop {
             let mut began = Instant::now();
             let ending = match self
@@ -97,7 +108,9 @@ impl Handler {
                 .run_until_cancelled(self.get_ready())
                 .await
             {
-                None => Ending::Stopped { unfinished: 0 },
+                None => Ending::Stopped {
+                    unfinished: left_over,
+                },
                 Some(largest_batch) => {
                     began = Instant::now();
                     self.membership(largest_batch).await
@@ -116,7 +129,8 @@ impl Handler {
                         failed: Some(why),
                     };
                 }
-                Ending::Again(why) => {
+                Ending::Again { why, unfinished } => {
+                    left_over = unfinished;
                     // What has worked for a while is not what failed before.
                     if began.elapsed() >= BEGIN_AGAIN_AT_MOST {
                         wait = BEGIN_AGAIN;
@@ -198,7 +212,7 @@ impl Handler {
             match happened {
                 Happened::Event(ConsumerEvent::Fatal(error)) if error.passes() => {
                     warn!(handler = %self.shared.name, "{error}");
-                    ending = Some(Ending::Again(error.to_string()));
+                    ending.get_or_insert(Ending::again(error.to_string()));
                 }
                 Happened::Event(ConsumerEvent::Fatal(error)) => {
                     ending = Some(Ending::Failed(error.to_string()))
@@ -214,7 +228,7 @@ impl Handler {
                 Happened::Broken(what) => {
                     error!(handler = %self.shared.name, %what,
                         "leaving the group to begin anew; nothing unacknowledged is committed");
-                    ending = Some(Ending::Again(what.to_string()));
+                    ending = Some(Ending::again(what.to_string()));
                     consumer.stop();
                 }
             }
@@ -222,9 +236,10 @@ impl Handler {
         consumer.stopped().await;
         let unfinished = members.finish().await;
         producer.close().await;
-        match ending.unwrap_or_else(|| Ending::Again("the consumer ended".to_owned())) {
+        match ending.unwrap_or_else(|| Ending::again("the consumer ended".to_owned())) {
             Ending::Stopped { .. } => Ending::Stopped { unfinished },
-            other => other,
+            Ending::Again { why, .. } => Ending::Again { why, unfinished },
+            Ending::Failed(why) => Ending::Failed(why),
         }
     }
 

@@ -180,8 +180,9 @@ impl Running {
                     .iter()
                     .for_each(|message| show::input(&self.task.shared.name, message));
                 self.held.extend(messages);
-                drop(transit);
                 self.apply(Event::Fetched(arrivals));
+                // Only now: a pause that follows from them is heard before there is room for more.
+                drop(transit);
             }
             Inbox::Committed {
                 next,

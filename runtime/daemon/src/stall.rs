@@ -138,6 +138,8 @@ impl Watch {
         let Some((place, since)) = stands else {
             return match self.stalled_since.take() {
                 None => Observed::Fine,
+                // It has stopped for good, which is told as such.
+                Some(_) if seen.snapshot.halted => Observed::Fine,
                 Some(since) => Observed::Over {
                     lasted: lasted(since),
                 },
@@ -175,7 +177,10 @@ fn waits_at(Seen { snapshot, end, .. }: Seen<'_>) -> Option<Place> {
         return None;
     }
     let Some(Oldest { stage, .. }) = snapshot.oldest else {
-        let End { high, read_to } = end?;
+        // A leader that never answered has told no end.
+        let Some(End { high, read_to }) = end else {
+            return Some(Place::Fetching);
+        };
         let read = read_to.map_or(snapshot.position, |end| end.max(snapshot.position));
         return (high > read).then_some(Place::Fetching);
     };
@@ -195,11 +200,16 @@ fn describe(seen: Seen<'_>, place: Place) -> String {
         (oldest.offset, oldest.attempts)
     });
     match place {
-        Place::Fetching => format!(
-            "fetching from offset {} on brings nothing, though the partition ends at {}: look at its leader, and for a transaction that was left open",
-            snapshot.position,
-            end.map_or(snapshot.position, |end| end.high)
-        ),
+        Place::Fetching => match end {
+            Some(end) => format!(
+                "fetching from offset {} on brings nothing, though the partition ends at {}: look at its leader, and for a transaction that was left open",
+                snapshot.position, end.high
+            ),
+            None => format!(
+                "fetching from offset {} on was never answered: look at the partition's leader",
+                snapshot.position
+            ),
+        },
         Place::Calling => format!(
             "the handler is at offset {offset}, attempt {}: it is slow, or waits for a free instance",
             attempts + 1
@@ -348,7 +358,13 @@ mod tests {
         let mut case = Case::new();
         case.see_for(200, &idle(10), ends(12, Some(12)));
         case.see_for(200, &idle(10), ends(10, None));
-        case.see_for(200, &idle(10), None);
+    }
+
+    #[test]
+    fn a_leader_that_never_answered_is_fetching() {
+        let stall = Case::new().stall(AFTER, &idle(10), None);
+        assert_eq!(stall.place, Place::Fetching);
+        assert!(stall.at.contains("never answered"), "{}", stall.at);
     }
 
     #[test]
@@ -357,16 +373,17 @@ mod tests {
             committed: 10,
             ..idle(watermark)
         };
-        let stall = Case::new().stall(AFTER + COMMITS, &uncommitted(11), None);
+        let stall = Case::new().stall(AFTER + COMMITS, &uncommitted(11), ends(11, None));
         assert_eq!(stall.place, Place::Committing);
         assert!(stall.at.contains("only 10"), "{}", stall.at);
         // Also where everything else moves: each commit fails.
         let mut case = Case::new();
         for watermark in 0..(AFTER + COMMITS).as_secs() as Offset {
-            let observed = case.see(&uncommitted(11 + watermark), None);
+            let next = 11 + watermark;
+            let observed = case.see(&uncommitted(next), ends(next, None));
             assert_eq!(observed, Observed::Fine);
         }
-        let observed = case.see(&uncommitted(1_000), None);
+        let observed = case.see(&uncommitted(1_000), ends(1_000, None));
         assert!(
             matches!(&observed, Observed::Began(stall) if stall.place == Place::Committing),
             "{observed:?}"

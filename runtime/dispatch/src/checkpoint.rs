@@ -5,6 +5,8 @@
 //! and an endless row of restarts is no endless row of attempts (delivery rules 6 and 6b).
 //!
 //! The text is `pelton:1:` and, in base64 (the URL's alphabet, no padding), LEB128 numbers:
+//! - the offset it was committed with: tools that copy offsets to another cluster translate it and keep the text,
+//!   which then speaks of other messages and says nothing;
 //! - the count of pairs; for each pair how many offsets in a row are not finished, then how many are, the
 //!   first pair beginning at the committed offset. Offsets that have no message belong to either;
 //! - the count of failed messages; for each its offset (how far above the one before, the first above the
@@ -52,6 +54,9 @@ impl Checkpoint {
         };
         let bytes = BASE64.decode(text).map_err(|_| Unreadable("base64"))?;
         let mut reader = Reader { rest: &bytes };
+        if i64::try_from(reader.number()?) != Ok(self.next) {
+            return Err(Unreadable("offset"));
+        }
         let progress = Progress {
             finished: reader.finished(self.next)?,
             tried: reader.tried(self.next)?,
@@ -103,7 +108,8 @@ impl Progress {
         if self.finished.is_empty() && self.tried.is_empty() {
             return Written::default();
         }
-        let room = limit.saturating_sub(MARK.len()) / 4 * 3;
+        let of = u64::try_from(next).unwrap_or(0).encode_var_vec();
+        let room = (limit.saturating_sub(MARK.len()) / 4 * 3).saturating_sub(of.len());
         // Failed messages get what is left by the others, and half of the room at least.
         let tried = self.tried_bytes(next, room / 2);
         let (pairs, cut) = self.pairs_bytes(next, room.saturating_sub(tried.bytes.len()));
@@ -112,7 +118,7 @@ impl Progress {
         let metadata = if room < 2 {
             String::new()
         } else {
-            let bytes = [pairs, tried.bytes].concat();
+            let bytes = [of, pairs, tried.bytes].concat();
             format!("{MARK}{}", BASE64.encode(bytes))
         };
         Written {

@@ -69,6 +69,16 @@ pub enum Error {
         /// The id.
         instance: String,
     },
+    /// The group takes no member, or not this one.
+    #[error(
+        "group `{group}` refuses this member: {text}; check the group's ACLs and `group.max.size`"
+    )]
+    GroupRefused {
+        /// The group.
+        group: String,
+        /// What librdkafka says.
+        text: String,
+    },
     /// A client can't go on.
     #[error("the Kafka client can't go on: {text}")]
     Fatal {
@@ -114,6 +124,6 @@ pub enum Error {
 impl Error {
     /// Whether it is over by itself after a while, so that beginning anew is worth while.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::InstanceHeld { .. })
+        matches!(self, Self::InstanceHeld { .. } | Self::GroupRefused { .. })
     }
 }

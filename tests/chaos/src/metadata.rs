@@ -1,7 +1,7 @@
 //! What a commit's metadata says is finished beyond the committed offset, read from the bytes alone.
 //!
-//! The text is `pelton:1:` and base64url without padding of unsigned LEB128 numbers: how many pairs follow, then
-//! pairs of (unfinished, finished) lengths of runs of offsets that begin at the committed one. What follows (retries)
+//! The text is `pelton:1:` and base64url without padding of unsigned LEB128 numbers: the offset it
+//! was committed with, how many pairs follow, then pairs of (unfinished, finished) lengths of runs of offsets that begin at the committed one. What follows (retries)
 //! doesn't matter here. Written from that description, so that dispatch and its checker can't be wrong together.
 //!
 //! Invariant: whatever can't be read says that nothing is finished, which can only make the checker milder about
@@ -24,6 +24,8 @@ pub fn finished(metadata: &str, next: i64) -> Vec<Range<i64>> {
 /// The runs, or `None` when the numbers end too early or make no sense.
 fn runs(bytes: &[u8], next: i64) -> Option<Vec<Range<i64>>> {
     let mut rest = bytes;
+    // Copied beside another offset it would speak of other messages.
+    (i64::try_from(number(&mut rest)?) == Ok(next)).then_some(())?;
     let count = number(&mut rest)?;
     let mut at = next;
     let mut found = Vec::new();
@@ -105,21 +107,22 @@ mod tests {
 
     #[test]
     fn runs_begin_at_the_committed_offset() {
-        // Two pairs: 3 unfinished, 2 finished, 1 unfinished, 300 finished; then no retries.
-        let text = encode(&[2, 3, 2, 1, 0xac, 0x02, 0]);
+        // Of offset 100, two pairs: 3 unfinished, 2 finished, 1 unfinished, 300 finished; then no retries.
+        let text = encode(&[100, 2, 3, 2, 1, 0xac, 0x02, 0]);
         assert_eq!(finished(&text, 100), [103..105, 106..406]);
     }
 
     #[test]
     fn known_text_is_read_as_it_was_written() {
-        // AQECAA is 01 01 02 00: one pair, one unfinished, two finished, no retries.
+        // BwEBAgA is 07 01 01 02 00: of offset 7, one pair, one unfinished, two finished, no retries.
         assert!(
-            finished("pelton:1:AQECAA", 7)
+            finished("pelton:1:BwEBAgA", 7)
                 .into_iter()
                 .flatten()
                 .eq(8..10)
         );
-        assert_eq!(finished("pelton:1:AAA", 7), []);
+        assert_eq!(finished("pelton:1:BwAA", 7), []);
+        assert_eq!(finished("pelton:1:BwEBAgA", 8), [], "of another offset");
     }
 
     #[test]
@@ -127,7 +130,7 @@ mod tests {
         for foreign in [
             "",
             "other",
-            "pelton:2:AQECAA",
+            "pelton:2:BwEBAgA",
             "pelton:1:AQE!",
             "pelton:1:A",
         ] {
@@ -137,9 +140,9 @@ mod tests {
 
     #[test]
     fn metadata_that_is_cut_short_or_absurd_says_nothing() {
-        assert_eq!(finished(&encode(&[2, 3, 2, 1]), 0), []);
+        assert_eq!(finished(&encode(&[0, 2, 3, 2, 1]), 0), []);
         assert_eq!(finished(&encode(&[0x80]), 0), []);
-        let endless = [&[1, 0][..], &[0xff; 9], &[0x7f]].concat();
+        let endless = [&[0, 1, 0][..], &[0xff; 9], &[0x7f]].concat();
         assert_eq!(finished(&encode(&endless), 0), []);
     }
 }

@@ -140,11 +140,12 @@ impl Members {
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
         let ended = self.give_up(partitions, || Inbox::Drain { deadline }).await;
         self.purge_unanswered(&ended);
-        let unfinished: u32 = ended.iter().map(|(_, ended)| ended.unfinished).sum();
+        let unfinished = unfinished(&ended);
         if unfinished > 0 {
-            self.unfinished += unfinished;
+            self.unfinished = self.unfinished.saturating_add(unfinished);
             warn!(handler = %self.shared.name, unfinished,
-                "the drain ran into its deadline: these messages are not committed and will be repeated by the next owner");
+                "these messages can't be committed and may be repeated by the next owner: the drain ran into its deadline, or \
+                 what is finished doesn't fit into the commit's metadata");
         }
         ended
             .into_iter()
@@ -166,7 +167,7 @@ impl Members {
             "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
         let ended = self.give_up(partitions, || Inbox::Lost).await;
         self.purge_unanswered(&ended);
-        self.unfinished += ended.iter().map(|(_, ended)| ended.unfinished).sum::<u32>();
+        self.unfinished = self.unfinished.saturating_add(unfinished(&ended));
         self.status.clear(&self.shared.name, Aspect::Stuck);
     }
 
@@ -238,7 +239,7 @@ impl Members {
 
     /// Something that should have been committed at the end was not.
     pub(super) fn left_uncommitted(&mut self) {
-        self.unfinished += 1;
+        self.unfinished = self.unfinished.saturating_add(1);
     }
 
     /// Whether the partition is ours, under this epoch.
@@ -339,8 +340,13 @@ impl Members {
             .collect();
         let ended = self.give_up(left, || Inbox::Lost).await;
         self.watchdog.end(&self.shared);
-        self.unfinished + ended.iter().map(|(_, ended)| ended.unfinished).sum::<u32>()
+        self.unfinished.saturating_add(unfinished(&ended))
     }
+}
+
+fn unfinished(ended: &[(TopicPartition, Ended)]) -> u32 {
+    let each = ended.iter().map(|(_, ended)| ended.unfinished);
+    each.fold(0, u32::saturating_add)
 }
 
 fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {

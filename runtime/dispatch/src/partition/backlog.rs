@@ -125,6 +125,11 @@ impl Backlog {
         self.retries.len()
     }
 
+    /// Whether a retry is due.
+    pub fn has_due_retry(&self, now: Duration) -> bool {
+        self.retries.first().is_some_and(|(due, _)| *due <= now)
+    }
+
     /// When the next retry is due that isn't yet.
     pub fn next_retry(&self, now: Duration) -> Option<Duration> {
         self.retries

@@ -45,6 +45,8 @@ struct Choice {
     now: Duration,
     room: Room,
     watermark: Offset,
+    /// A retry may be begun, whatever is in flight.
+    retries_due: bool,
     closed: Closed,
     calls: Vec<Chosen>,
     current: Chosen,
@@ -63,13 +65,14 @@ pub(super) fn choose(
         now,
         room,
         watermark: backlog.watermark(),
+        retries_due: backlog.has_due_retry(now),
         closed: Closed::default(),
         calls: Vec::new(),
         current: Chosen::default(),
         retries: Vec::new(),
     };
     for entry in backlog.undecided() {
-        if entry.offset >= room.below || choice.is_full() || choice.closed.all() {
+        if entry.offset >= room.below || choice.is_over(entry) {
             break;
         }
         choice.consider(entry);
@@ -90,6 +93,12 @@ pub(super) fn choose(
 impl Choice {
     fn is_full(&self) -> bool {
         self.calls.len() >= self.room.calls
+    }
+
+    /// Nothing can be called from this message on.
+    fn is_over(&self, entry: &Entry) -> bool {
+        let exhausted = self.room.begin == 0 && !self.retries_due && entry.offset != self.watermark;
+        exhausted || self.is_full() || self.closed.all()
     }
 
     fn consider(&mut self, entry: &mut Entry) {

@@ -201,15 +201,17 @@ fn the_metadata_of_others_is_ignored() {
 
 #[test]
 fn metadata_with_our_mark_that_cant_be_read_is_an_error_and_counts_as_none() {
-    // Not base64; ends early; a count beyond reason; something behind the end; an empty range; beyond all offsets.
+    // Not base64; nothing; ends early; of another offset; a count beyond reason; something behind the end; an empty
+    // range; beyond all offsets.
     let broken = [
         "!",
         "",
-        "AQ",
-        "_____w8A",
-        "AAAA",
-        "AQEAAA",
-        "Af______________9_AQA",
+        "BAE",
+        "BQAA",
+        "BP____8PAA",
+        "BAAAAA",
+        "BAEBAAA",
+        "BAH__________38BAA",
     ];
     for text in broken {
         let checkpoint = Checkpoint {

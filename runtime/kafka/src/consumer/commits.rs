@@ -1,7 +1,8 @@
 //! Committing: now and then while messages flow, and once more for what is given up.
 //!
 //! Invariant: of the commits made while messages flow one is under way at a time; those asked for meanwhile go
-//! together in the next.
+//! together in the next. The last commit of a partition is sent when none is under way: a repetition of an older one
+//! that arrived after it would undo it.
 
 use std::{
     collections::HashMap,
@@ -18,6 +19,8 @@ use crate::native::{Event, List};
 const COMMIT_OVERDUE: Duration = Duration::from_secs(30);
 /// How long the broker may take to answer the last commit of a partition.
 const LAST_COMMIT: Duration = Duration::from_secs(10);
+/// How soon an answer is looked for while nothing else happens.
+pub(super) const ANSWER: Duration = Duration::from_millis(20);
 
 /// A commit that was not answered yet.
 pub(super) struct SentCommit {
@@ -48,8 +51,8 @@ impl Poll {
             return;
         }
         self.commit_number += 1;
-        let (list, answers) = request(commits);
-        match self.client.commit(&list, &self.queue, self.commit_number) {
+        let (list, answers) = self.request(commits);
+        match self.client.commit(&list, &self.answers, self.commit_number) {
             Ok(()) => {
                 self.sent_commits.insert(
                     self.commit_number,
@@ -63,17 +66,59 @@ impl Poll {
         }
     }
 
-    /// Hands on the answer to a commit.
-    pub(super) fn committed(&mut self, event: &Event<'_>) {
-        let Some(sent) = self.sent_commits.remove(&event.commit_number()) else {
+    /// Hands on the answers that are there, and sends what waits for them.
+    pub(super) fn take_answers(&mut self) {
+        let queue = self.answers.clone();
+        while let Some(event) = queue.poll(Duration::ZERO) {
+            self.committed(&event);
+            self.send_commits();
+        }
+    }
+
+    /// Waits until no commit is under way.
+    pub(super) fn await_answers(&mut self) {
+        let queue = self.answers.clone();
+        let deadline = Instant::now() + LAST_COMMIT;
+        while !self.sent_commits.is_empty() && Instant::now() < deadline {
+            if let Some(event) = queue.poll(ANSWER) {
+                self.committed(&event);
+            }
+        }
+    }
+
+    /// Hands on the answer to a commit. What is given up meanwhile has a last commit of its own.
+    fn committed(&mut self, event: &Event<'_>) {
+        let Some(mut sent) = self.sent_commits.remove(&event.commit_number()) else {
             return;
         };
+        sent.answers
+            .retain(|(partition, epoch, _)| self.owns(partition, *epoch));
         self.answer_commits(event, sent.answers);
-        self.send_commits();
+    }
+
+    /// Notes whether the broker takes no metadata as long as ours: then offsets go alone from here on.
+    fn look_at_metadata(&mut self, event: &Event<'_>) -> bool {
+        let list = event.partitions();
+        let refused = list
+            .iter()
+            .flat_map(|list| list.iter())
+            .any(|entry| entry.error == Some(Code::OffsetMetadataTooLarge))
+            || event.error() == Some(Code::OffsetMetadataTooLarge);
+        if refused && self.metadata_allowed {
+            tracing::warn!(
+                group = %self.settings.group,
+                "the broker takes less metadata with a commit than 4096 bytes (offset.metadata.max.bytes): offsets are \
+                 committed alone from here on, and what finished out of order is repeated after a crash"
+            );
+            self.metadata_allowed = false;
+            return true;
+        }
+        false
     }
 
     /// Tells what became of each offset of a commit.
     fn answer_commits(&mut self, event: &Event<'_>, answers: Vec<Answer>) {
+        self.look_at_metadata(event);
         let errors: HashMap<(String, i32), Code> = event
             .partitions()
             .iter()
@@ -111,10 +156,21 @@ impl Poll {
         }
     }
 
-    /// Forgets commits whose answer can't come any more.
+    /// Forgets commits whose answer can't come any more: they have failed.
     pub(super) fn forget_commits(&mut self) {
-        self.sent_commits
-            .retain(|_, sent| sent.at.elapsed() < 10 * COMMIT_OVERDUE);
+        let overdue = |sent: &SentCommit| sent.at.elapsed() >= 10 * COMMIT_OVERDUE;
+        let forgotten: Vec<SentCommit> = self
+            .sent_commits
+            .extract_if(|_, sent| overdue(sent))
+            .map(|(_, sent)| sent)
+            .collect();
+        let error = CommitError {
+            text: "no answer".to_owned(),
+            stale: false,
+        };
+        for sent in forgotten {
+            self.refuse_commits(sent.answers, &error);
+        }
     }
 
     /// Commits what is given up, and tells the receiver what became of it.
@@ -122,19 +178,44 @@ impl Poll {
         if commits.is_empty() {
             return;
         }
-        let (list, answers) = request(commits);
+        let again = commits.clone();
+        let (list, answers) = self.request(commits);
         let failed = |text: String| CommitError { text, stale: false };
         let error = match self.client.new_queue() {
             None => failed("librdkafka makes no queue for the answer".to_owned()),
             Some(queue) => match self.client.commit(&list, &queue, 0) {
                 Err(code) => commit_error(code),
                 Ok(()) => match queue.poll(LAST_COMMIT) {
+                    Some(event) if self.look_at_metadata(&event) => {
+                        return self.commit_and_wait(again);
+                    }
                     Some(event) => return self.answer_commits(&event, answers),
                     None => failed(format!("no answer within {} s", LAST_COMMIT.as_secs())),
                 },
             },
         };
         self.refuse_commits(answers, &error);
+    }
+
+    /// What is sent, and whom its answer is for.
+    fn request(&self, commits: Vec<(TopicPartition, WantedCommit)>) -> (List, Vec<Answer>) {
+        let metadata = |wanted: &WantedCommit| match self.metadata_allowed {
+            true => wanted.metadata.clone(),
+            false => String::new(),
+        };
+        let all: Vec<_> = commits
+            .iter()
+            .map(|(partition, wanted)| (partition, wanted.next, metadata(wanted)))
+            .collect();
+        let list = List::of_commits(
+            all.iter()
+                .map(|(partition, next, metadata)| (*partition, *next, metadata.as_bytes())),
+        );
+        let answers = commits
+            .into_iter()
+            .map(|(partition, wanted)| (partition, wanted.epoch, wanted.next))
+            .collect();
+        (list, answers)
     }
 
     /// Commits offsets without metadata and says whether they are committed, without telling the receiver.
@@ -166,20 +247,6 @@ impl Poll {
             .and_then(|list| list.iter().find_map(|entry| entry.error));
         outcome(own.or_else(|| event.error()))
     }
-}
-
-/// What is sent, and whom its answer is for.
-fn request(commits: Vec<(TopicPartition, WantedCommit)>) -> (List, Vec<Answer>) {
-    let list = List::of_commits(
-        commits
-            .iter()
-            .map(|(partition, wanted)| (partition, wanted.next, wanted.metadata.as_bytes())),
-    );
-    let answers = commits
-        .into_iter()
-        .map(|(partition, wanted)| (partition, wanted.epoch, wanted.next))
-        .collect();
-    (list, answers)
 }
 
 /// What an answer comes to. Where there was nothing to commit, nothing failed (delivery rule 5).

@@ -187,6 +187,7 @@ impl Poll {
                 commits.push((partition, wanted));
             }
         }
+        self.await_answers();
         self.commit_and_wait(commits);
     }
 

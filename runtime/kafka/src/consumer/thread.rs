@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use super::{
     ConsumerEvent, ConsumerSettings, End, Epoch, Start, Topics,
     commands::{self, Shared, WantedCommit},
-    commits::SentCommit,
+    commits::{ANSWER, SentCommit},
     convert::Round,
     transit::Way,
 };
@@ -76,6 +76,10 @@ pub(super) fn start(
         commits: HashMap::new(),
         sent_commits: HashMap::new(),
         commit_number: 0,
+        metadata_allowed: true,
+        answers: Arc::new(client.new_queue().ok_or(Error::Client {
+            text: "it makes no queue for answers".to_owned(),
+        })?),
         returning: HashMap::new(),
         over: None,
         client,
@@ -121,6 +125,10 @@ pub(super) struct Poll {
     /// Commits not answered yet, by their number.
     pub(super) sent_commits: HashMap<usize, SentCommit>,
     pub(super) commit_number: usize,
+    /// The broker takes metadata as long as ours, as far as is known.
+    pub(super) metadata_allowed: bool,
+    /// Where the answers to commits arrive that were made while messages flow.
+    pub(super) answers: Arc<Queue>,
     /// Where to go on at the next tick: positions that a broker called out of range though they are there,
     /// as one does whose log is not yet what it was before it failed.
     returning: HashMap<TopicPartition, (Epoch, Offset)>,
@@ -155,8 +163,13 @@ impl Poll {
     fn run(mut self) {
         let mut ticked = Instant::now();
         while self.over.is_none() && !self.shared.is_stopping() {
+            let room = self.way.wait(TICK);
+            // After the wait, so that a pause that was left meanwhile keeps the next round from coming.
             self.obey();
-            self.poll();
+            self.take_answers();
+            if room {
+                self.poll();
+            }
             if ticked.elapsed() >= TICK {
                 self.tick();
                 ticked = Instant::now();
@@ -167,11 +180,11 @@ impl Poll {
 
     /// Polls until nothing is there, or enough was gathered, and hands it on.
     fn poll(&mut self) {
-        if !self.way.wait(TICK) {
-            return;
-        }
         let queue = self.queue.clone();
-        let mut wait = TICK;
+        let mut wait = match self.sent_commits.is_empty() {
+            true => TICK,
+            false => ANSWER,
+        };
         while let Some(event) = queue.poll(wait) {
             wait = Duration::ZERO;
             self.take(&event);
@@ -197,10 +210,9 @@ impl Poll {
                 self.hand_on();
                 self.rebalance(event);
             }
-            EventKind::OffsetCommit => self.committed(event),
             EventKind::Error => self.error(event),
             EventKind::Log => event.log(),
-            EventKind::Delivery | EventKind::Other => {}
+            EventKind::OffsetCommit | EventKind::Delivery | EventKind::Other => {}
         }
     }
 
@@ -300,6 +312,9 @@ impl Poll {
         self.over = Some(match (code, self.settings.instance_id.clone()) {
             (Code::FencedInstanceId, Some(instance)) => Error::InstanceConflict { group, instance },
             (Code::UnreleasedInstanceId, Some(instance)) => Error::InstanceHeld { group, instance },
+            (Code::GroupAuthorizationFailed | Code::GroupMaxSizeReached, _) => {
+                Error::GroupRefused { group, text }
+            }
             _ => Error::Fatal { text },
         });
         // librdkafka gives up the assignment by itself then, without a word.
@@ -362,9 +377,7 @@ impl Poll {
                 Some((partition.clone(), End { high, read_to }))
             })
             .collect();
-        if !ends.is_empty() {
-            self.emit(ConsumerEvent::Watermarks(ends));
-        }
+        self.emit(ConsumerEvent::Watermarks(ends));
         let report = self.troubles.unreachable(Instant::now());
         self.report(report);
         let recovered = self.troubles.calm(Instant::now());
