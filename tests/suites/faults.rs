@@ -54,7 +54,7 @@ fn work_off(table: &table::Lane) -> Vec<Row> {
         let start = Instant::now();
         let result = match lane.take() {
             Some(lane) => Ok(lane),
-            None => Lane::start(table.name, table.protocol),
+            None => Lane::start(table.name, table.protocol, table.cases),
         }
         .and_then(|mut fresh| {
             fresh.run(case)?;
@@ -137,7 +137,7 @@ fn objection(lane: &mut Lane, limit: Duration) -> Result<String> {
 
 #[test]
 fn offsets_that_are_committed_too_early_are_reported_as_a_loss() -> Result<()> {
-    let prepared = Prepared::new("early", "cooperative")?;
+    let prepared = Prepared::new("early", "cooperative", &[])?;
     let drafts = batch("early");
     prepared.client.produce(&prepared.stage.input, &drafts)?;
     let ends = prepared.client.ends(&prepared.stage.input)?;
@@ -159,7 +159,7 @@ fn offsets_that_are_committed_too_early_are_reported_as_a_loss() -> Result<()> {
 
 #[test]
 fn a_daemon_that_stands_still_or_ends_and_a_fault_that_nobody_met_are_reported() -> Result<()> {
-    let mut lane = Lane::start("still", "cooperative")?;
+    let mut lane = Lane::start("still", "cooperative", &[])?;
     let fault: &[Fault] = &[Fault::Answers(
         GROUP,
         Api::LeaveGroup,

@@ -17,7 +17,11 @@ use pelton_harness::faulty::{
 };
 
 use crate::{
-    case::{Case, Fault::Late, GROUP, INPUT, OUTPUT, anew, in_dead_letters, saying, well},
+    case::{
+        Case,
+        Fault::{Late, RoundTrip},
+        GROUP, INPUT, OUTPUT, anew, in_dead_letters, saying, well,
+    },
     table::answers,
 };
 
@@ -79,6 +83,13 @@ pub const PRODUCE: &[Case] = &[
     well(
         "produce: acknowledged two seconds late",
         &[Late(OUTPUT, Produce, &[2_000, 500])],
+    ),
+    well(
+        "produce: one fault after the other, at a round trip of 200 ms",
+        &[
+            RoundTrip(OUTPUT, 200),
+            answers(Produce, &[NotLeaderForPartition, Broken, RequestTimedOut]),
+        ],
     ),
 ];
 

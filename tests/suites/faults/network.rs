@@ -1,7 +1,7 @@
 //! Faults of brokers as such: what they say of topics, whether they are there, how long they take.
 
 use pelton_harness::faulty::{
-    Api::{OffsetCommit, Produce},
+    Api::{Fetch, OffsetCommit},
     Code::{
         BrokerTransportFailure as Broken, LeaderNotAvailable, NoError, NotCoordinator,
         NotLeaderForPartition, TopicAuthorizationFailed, UnknownTopicOrPartition,
@@ -139,10 +139,10 @@ pub const ROUND_TRIPS: &[Case] = &[
         &[RoundTrip(GROUP, 1_000)],
     ),
     well(
-        "round trip: 200 ms, while produces and commits fail",
+        "round trip: 200 ms, while fetches and commits fail",
         &[
             RoundTrip(ALL, 200),
-            answers(Produce, &[NotLeaderForPartition, Broken]),
+            answers(Fetch, &[NotLeaderForPartition, Broken]),
             answers(OffsetCommit, &[NotCoordinator, Broken]),
         ],
     ),
