@@ -40,6 +40,8 @@ struct Before {
     lost: usize,
     said: usize,
     letters: i64,
+    /// Outputs and dead letters together.
+    outputs: i64,
 }
 
 /// A lane whose daemon is yet to be started.
@@ -67,11 +69,12 @@ impl Prepared {
             false => 5,
         };
         // The mock lets a rebalance take a second less than the session time-out, so that is short; and
-        // metadata that is fetched every second meets a fault of a second.
+        // metadata that is fetched every second meets a fault of a second. A connection on which the mock has
+        // stopped to answer, which happens when it is starved, is given up after eight seconds.
         let more = format!(
             r#"group-protocol = "{protocol}"
-consumer-properties = {{ "session.timeout.ms" = 3000, "heartbeat.interval.ms" = 300, "topic.metadata.refresh.interval.ms" = 1000 }}
-producer-properties = {{ "max.in.flight" = {in_flight}, "topic.metadata.refresh.interval.ms" = 1000, "topic.metadata.propagation.max.ms" = 1000 }}
+consumer-properties = {{ "session.timeout.ms" = 3000, "heartbeat.interval.ms" = 300, "topic.metadata.refresh.interval.ms" = 1000, "socket.timeout.ms" = 8000 }}
+producer-properties = {{ "socket.timeout.ms" = 8000, "max.in.flight" = {in_flight}, "topic.metadata.refresh.interval.ms" = 1000, "topic.metadata.propagation.max.ms" = 1000 }}
 retry = {{ max-backoff = "1s" }}"#
         );
         let config = stage
@@ -132,8 +135,9 @@ impl Lane {
             })?;
         }
         self.wait_until_met(case, LIMIT)?;
-        self.settle(LIMIT)?;
+        self.wait_until_out(before.outputs + BATCH as i64)?;
         self.cluster.round_trip(ALL, Duration::ZERO)?;
+        self.settle(LIMIT)?;
         self.daemon.wait_ready(LIMIT)?;
         self.check_ending(case, &before)
     }
@@ -168,11 +172,28 @@ impl Lane {
                 Ends::Well | Ends::Anew | Ends::InDeadLetters => 0,
             },
             letters: self.letters()?,
+            outputs: self.outputs()?,
         })
     }
 
     fn letters(&self) -> Result<i64> {
         Ok(self.client.ends(&self.stage.dead_letter)?.iter().sum())
+    }
+
+    fn outputs(&self) -> Result<i64> {
+        let ends = self.client.ends(&self.stage.output)?;
+        Ok(ends.iter().sum::<i64>() + self.letters()?)
+    }
+
+    /// Waits until as many outputs and dead letters stand in their topics. That is quickly asked for; what they
+    /// are is checked when the brokers are quick again.
+    fn wait_until_out(&self, count: i64) -> Result<()> {
+        let mut out = 0;
+        wait::until_true("stall: outputs to come out", LIMIT, || {
+            out = self.outputs()?;
+            Ok(out >= count)
+        })
+        .with_context(|| format!("{out} of {count} came out"))
     }
 
     /// Does these things to the brokers.
