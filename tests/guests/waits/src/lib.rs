@@ -32,11 +32,7 @@ fn number(text: &str) -> Result<u64, Failure> {
 
 #[cfg(target_arch = "wasm32")]
 mod host {
-    #![allow(
-        missing_docs,
-        unsafe_code,
-        reason = "generated from WASI's interfaces"
-    )]
+    #![allow(missing_docs, unsafe_code, reason = "generated from WASI's interfaces")]
     wit_bindgen::generate!({
         inline: r"
             package pelton:waits;
