@@ -24,9 +24,6 @@ const SURVIVORS: &str = "tests/simulator/survivors.toml";
 /// Which mutants to make.
 #[derive(Args)]
 pub struct Options {
-    /// Only one part of so many, as `2/8` (from 0): tries the tests out, and gives no verdict.
-    #[arg(long, value_name = "K/N")]
-    shard: Option<String>,
     /// Only those in this file of dispatch; gives no verdict.
     #[arg(long, value_name = "FILE")]
     file: Option<String>,
@@ -57,7 +54,7 @@ pub fn run(options: &Options) -> Result<()> {
         survived: simulated.survived,
     };
     println!("{outcome}");
-    if options.shard.is_some() || options.file.is_some() {
+    if options.file.is_some() {
         outcome
             .survived
             .iter()
@@ -90,9 +87,6 @@ fn round(
         ],
     );
     command.args(more);
-    if let Some(shard) = &options.shard {
-        command.args(["--shard", shard]);
-    }
     if let Some(file) = &options.file {
         command.args(["--file", file]);
     }

@@ -133,6 +133,13 @@ mod tests {
         assert_eq!(delays, again);
     }
 
+    /// Delays that changed with a release would make its recordings useless.
+    #[test]
+    fn the_random_part_is_splitmix64() {
+        assert_eq!(mix(0), 0xE220_A839_7B1D_CDAF);
+        assert_eq!(mix(0x9E37_79B9_7F4A_7C15), 0x6E78_9E6A_A1B9_65F4);
+    }
+
     #[test]
     fn jitter_never_exceeds_the_ceiling() {
         let retry = retry(1000, 1000, 100);
