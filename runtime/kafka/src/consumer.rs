@@ -355,6 +355,11 @@ impl Consumer {
         self.shared.seek(partition, epoch, offset);
     }
 
+    /// Lets no more than so many bytes of one partition wait to be taken in; one message always may.
+    pub fn hand_on_each(&self, bytes: u64) {
+        self.shared.limit_each(bytes);
+    }
+
     /// Leaves word to leave the group: owned partitions are revoked as in a rebalance
     /// ([`ConsumerEvent::Revoked`]), and the stream of events ends.
     pub fn stop(&self) {

@@ -128,6 +128,8 @@ impl Members {
                 },
             );
         }
+        let share = *self.shared.budget.of_partition().borrow();
+        self.template.consumer.hand_on_each(on_its_way(share));
     }
 
     /// Drains these partitions and says what to commit for each.
@@ -263,6 +265,7 @@ impl Members {
 
     /// Tells every partition how many bytes it may hold from now on.
     pub(super) async fn share(&self, bytes: u32) {
+        self.template.consumer.hand_on_each(on_its_way(bytes));
         for member in self.members.values() {
             // A task that ended on its own is handled where tasks are joined.
             let _ = member.inbox.send(Inbox::Share { bytes }).await;
@@ -347,6 +350,11 @@ impl Members {
 fn unfinished(ended: &[(TopicPartition, Ended)]) -> u32 {
     let each = ended.iter().map(|(_, ended)| ended.unfinished);
     each.fold(0, u32::saturating_add)
+}
+
+/// How much of a partition's share it may get before it has had a chance to say that this is enough.
+fn on_its_way(share: u32) -> u64 {
+    u64::from(share / 4)
 }
 
 fn list<'a>(partitions: impl Iterator<Item = &'a TopicPartition>) -> String {

@@ -4,13 +4,13 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use pelton_types::{Offset, TopicPartition};
 use tokio::sync::watch;
 
-use super::Epoch;
+use super::{Epoch, transit::Way};
 use crate::native::Queue;
 
 /// What is to be committed for a partition.
@@ -39,6 +39,7 @@ impl Commands {
 pub(super) struct Shared {
     state: Mutex<State>,
     ended: watch::Sender<bool>,
+    way: Arc<Way>,
 }
 
 struct State {
@@ -49,7 +50,7 @@ struct State {
 }
 
 impl Shared {
-    pub(super) fn new(queue: Queue) -> Self {
+    pub(super) fn new(queue: Queue, way: Arc<Way>) -> Self {
         let state = State {
             commands: Commands::default(),
             stopping: false,
@@ -58,6 +59,7 @@ impl Shared {
         Self {
             state: Mutex::new(state),
             ended: watch::Sender::new(false),
+            way,
         }
     }
 
@@ -75,6 +77,10 @@ impl Shared {
         self.leave(|commands| {
             commands.seeks.insert(partition.clone(), (epoch, offset));
         });
+    }
+
+    pub(super) fn limit_each(&self, bytes: u64) {
+        self.way.limit_each(bytes);
     }
 
     pub(super) fn stop(&self) {

@@ -49,7 +49,8 @@ pub(super) fn start(
             text: "it has no event queue".to_owned(),
         })
     };
-    let shared = Arc::new(Shared::new(queue()?));
+    let way = Way::new(settings.memory.handed_on);
+    let shared = Arc::new(Shared::new(queue()?, way.clone()));
     let topics: &[String] = match &settings.topics {
         Topics::List(topics) => topics,
         Topics::Pattern(pattern) => std::slice::from_ref(pattern),
@@ -66,7 +67,7 @@ pub(super) fn start(
         troubles: Troubles::new(&settings.bootstrap),
         shared: shared.clone(),
         events: sender,
-        way: Way::new(settings.memory.handed_on),
+        way,
         settings,
         owned: HashMap::new(),
         placed: HashSet::new(),
@@ -181,6 +182,8 @@ impl Poll {
     /// Polls until nothing is there, or enough was gathered, and hands it on.
     fn poll(&mut self) {
         let queue = self.queue.clone();
+        let most_bytes =
+            ROUND_BYTES.min(usize::try_from(self.way.most_of_each()).unwrap_or(ROUND_BYTES));
         let mut wait = match self.sent_commits.is_empty() {
             true => TICK,
             false => ANSWER,
@@ -188,7 +191,7 @@ impl Poll {
         while let Some(event) = queue.poll(wait) {
             wait = Duration::ZERO;
             self.take(&event);
-            let full = self.round.messages() >= ROUND_MESSAGES || self.round.bytes() >= ROUND_BYTES;
+            let full = self.round.messages() >= ROUND_MESSAGES || self.round.bytes() >= most_bytes;
             if full || self.over.is_some() {
                 break;
             }
@@ -227,7 +230,7 @@ impl Poll {
             if let Some(owned) = self.owned.get(&partition) {
                 let epoch = owned.epoch;
                 let bytes = messages.iter().map(|message| message.size() as u64).sum();
-                let transit = self.way.enter(bytes);
+                let transit = self.way.enter(&partition, bytes);
                 self.emit(ConsumerEvent::Messages {
                     partition,
                     epoch,

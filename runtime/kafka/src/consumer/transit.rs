@@ -1,70 +1,121 @@
 //! Bytes between the poll thread and whoever takes messages in.
 //!
-//! What waits on the way is bounded in bytes, not only in events: the poll thread stands still while there is
-//! too much of it. That is a moment only, because the receiver takes messages in whatever it does with them.
+//! What waits on the way is bounded in bytes, not only in events, for all partitions together and for each: the
+//! poll thread stands still while there is too much of it. That is a moment only, because the receiver takes
+//! messages in whatever it does with them. The bound for each keeps a partition from getting more than it wants
+//! before it can say that it wants no more.
 //!
-//! Invariant: bytes are given back once, when the last part of what was handed on is taken in or dropped.
+//! Invariant: bytes are given back once, when what was handed on is taken in or dropped.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use pelton_types::TopicPartition;
+
 /// Bytes of messages that were handed on. Drop it when they are taken in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Transit {
-    way: Option<Arc<Way>>,
+    way: Arc<Way>,
+    partition: TopicPartition,
     bytes: u64,
 }
 
 impl Drop for Transit {
     fn drop(&mut self) {
-        if let Some(way) = &self.way {
-            *way.lock() -= self.bytes;
-            way.less.notify_all();
+        let mut load = self.way.lock();
+        load.bytes -= self.bytes;
+        if let Some(bytes) = load.partitions.get_mut(&self.partition) {
+            *bytes -= self.bytes;
+            if *bytes == 0 {
+                load.partitions.remove(&self.partition);
+            }
         }
+        drop(load);
+        self.way.less.notify_all();
     }
 }
 
 /// What is on its way from one poll thread.
 #[derive(Debug)]
 pub(super) struct Way {
-    most: u64,
-    bytes: Mutex<u64>,
+    load: Mutex<Load>,
     less: Condvar,
+}
+
+#[derive(Debug)]
+struct Load {
+    bytes: u64,
+    most: u64,
+    /// Only those that have something on the way.
+    partitions: HashMap<TopicPartition, u64>,
+    most_of_each: u64,
+}
+
+impl Load {
+    /// Whether there is room for more; there is whenever nothing is on the way.
+    fn has_room(&self) -> bool {
+        let room = |bytes: u64, most: u64| bytes == 0 || bytes < most;
+        let each = self.partitions.values();
+        room(self.bytes, self.most)
+            && each
+                .into_iter()
+                .all(|bytes| room(*bytes, self.most_of_each))
+    }
 }
 
 impl Way {
     /// A way that takes no more once so many bytes are on it.
     pub(super) fn new(most: u64) -> Arc<Self> {
-        Arc::new(Self {
+        let load = Load {
+            bytes: 0,
             most,
-            bytes: Mutex::new(0),
+            partitions: HashMap::new(),
+            most_of_each: u64::MAX,
+        };
+        Arc::new(Self {
+            load: Mutex::new(load),
             less: Condvar::new(),
         })
     }
 
+    /// From now on it takes no more once so many bytes of one partition are on it.
+    pub(super) fn limit_each(&self, most: u64) {
+        self.lock().most_of_each = most;
+        self.less.notify_all();
+    }
+
+    /// How many bytes of one partition may be on it.
+    pub(super) fn most_of_each(&self) -> u64 {
+        self.lock().most_of_each
+    }
+
     /// Counts bytes that are handed on.
-    pub(super) fn enter(self: &Arc<Self>, bytes: u64) -> Transit {
-        *self.lock() += bytes;
+    pub(super) fn enter(self: &Arc<Self>, partition: &TopicPartition, bytes: u64) -> Transit {
+        let mut load = self.lock();
+        load.bytes += bytes;
+        *load.partitions.entry(partition.clone()).or_default() += bytes;
         Transit {
-            way: Some(self.clone()),
+            way: self.clone(),
+            partition: partition.clone(),
             bytes,
         }
     }
 
     /// Waits until there is room for more, or the time is up; whether there is.
     pub(super) fn wait(&self, limit: Duration) -> bool {
-        let bytes = self.lock();
-        let (bytes, _) = self
+        let load = self.lock();
+        let (load, _) = self
             .less
-            .wait_timeout_while(bytes, limit, |bytes| *bytes >= self.most && *bytes > 0)
+            .wait_timeout_while(load, limit, |load| !load.has_room())
             .unwrap_or_else(PoisonError::into_inner);
-        *bytes < self.most || *bytes == 0
+        load.has_room()
     }
 
-    fn lock(&self) -> MutexGuard<'_, u64> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,34 +125,55 @@ mod tests {
 
     const SOON: Duration = Duration::from_millis(1);
 
+    fn partition(number: i32) -> TopicPartition {
+        TopicPartition::new("t", number)
+    }
+
     #[test]
     fn there_is_room_again_when_messages_are_taken_in() {
         let way = Way::new(100);
-        let first = way.enter(60);
+        let first = way.enter(&partition(0), 60);
         assert!(way.wait(SOON));
         // What comes in one piece may go beyond.
-        let second = way.enter(60);
+        let second = way.enter(&partition(1), 60);
         assert!(!way.wait(SOON));
         drop(first);
         assert!(way.wait(SOON));
         drop(second);
-        assert_eq!(*way.lock(), 0);
+        assert_eq!(way.lock().bytes, 0);
+        assert!(way.lock().partitions.is_empty());
     }
 
     #[test]
     fn one_message_at_a_time_passes_whatever_the_limit() {
         let way = Way::new(0);
+        way.limit_each(0);
         assert!(way.wait(SOON));
-        let one = way.enter(1);
+        let one = way.enter(&partition(0), 1);
         assert!(!way.wait(SOON));
         drop(one);
         assert!(way.wait(SOON));
     }
 
     #[test]
+    fn one_partition_s_messages_fill_no_more_than_its_part() {
+        let way = Way::new(100);
+        way.limit_each(20);
+        let others = [way.enter(&partition(1), 15), way.enter(&partition(2), 15)];
+        assert!(way.wait(SOON));
+        let full = way.enter(&partition(0), 20);
+        assert!(!way.wait(SOON));
+        drop(others);
+        assert!(!way.wait(SOON));
+        way.limit_each(21);
+        assert!(way.wait(SOON));
+        drop(full);
+    }
+
+    #[test]
     fn who_waits_is_woken() {
         let way = Way::new(1);
-        let all = way.enter(1);
+        let all = way.enter(&partition(0), 1);
         let waiting = std::thread::spawn({
             let way = way.clone();
             move || way.wait(Duration::from_secs(60))

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use pelton_kafka::{
-    Commit, Consumer, ConsumerEvent, ConsumerSettings, Error, Start, Topics, TroubleClass,
+    Commit, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings, Error, Start, Topics,
+    TroubleClass,
 };
 use pelton_types::TopicPartition;
 
-use crate::support::{Member, broker, fill, map, producer, settings};
+use crate::support::{Member, PATIENCE, broker, fill, map, producer, settings};
 
 fn numbers(range: std::ops::Range<i32>) -> impl Iterator<Item = String> {
     range.map(|number| number.to_string())
@@ -373,4 +374,44 @@ async fn a_property_that_the_delivery_rules_rest_on_is_refused() {
         Consumer::start(settings),
         Err(Error::OwnedProperty { .. })
     ));
+}
+
+#[tokio::test]
+async fn no_more_is_handed_on_than_may_be_on_its_way() {
+    let broker = broker(&[("t", 1)]);
+    fill(&producer(&broker), "t", 0, numbers(0..600)).await;
+    let (consumer, mut events) = Consumer::start(ConsumerSettings {
+        memory: ConsumerMemory {
+            handed_on: 1,
+            ..ConsumerMemory::default()
+        },
+        ..settings(&broker, "t")
+    })
+    .expect("a consumer");
+    let (mut on_their_way, mut received, mut ticks) = (Vec::new(), 0, 0);
+    while received < 600 {
+        let event = tokio::time::timeout(PATIENCE, events.recv()).await;
+        match event.expect("an event in time").expect("a consumer") {
+            ConsumerEvent::Messages {
+                messages, transit, ..
+            } => {
+                assert!(
+                    on_their_way.is_empty(),
+                    "more came before they were taken in"
+                );
+                received += messages.len();
+                on_their_way.push(transit);
+                ticks = 0;
+            }
+            // Two of them: a whole second in which nothing else came.
+            ConsumerEvent::Watermarks(_) => ticks += 1,
+            _ => {}
+        }
+        if ticks == 2 {
+            on_their_way.clear();
+        }
+    }
+    on_their_way.clear();
+    let rest = async { while events.recv().await.is_some() {} };
+    tokio::join!(consumer.close(), rest);
 }
