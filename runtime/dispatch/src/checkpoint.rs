@@ -128,6 +128,15 @@ impl Progress {
         }
     }
 
+    /// How many more pairs are told for certain, in which no distance has more than so many digits.
+    pub(crate) fn further_pairs(&self, next: Offset, digits: usize, limit: usize) -> usize {
+        let of = u64::try_from(next).unwrap_or(0).required_space();
+        let room = (limit.saturating_sub(MARK.len()) / 4 * 3).saturating_sub(of);
+        let taken = self.pairs_bytes(next, usize::MAX).0.len();
+        // Failed messages may take half of the room, and the count of pairs grows by two bytes at most.
+        (room / 2).saturating_sub(taken + 2) / (2 * digits)
+    }
+
     fn pairs_bytes(&self, next: Offset, room: usize) -> (Vec<u8>, Option<Offset>) {
         let (mut pairs, mut count, mut at, mut cut) = (Vec::new(), 0, next, None);
         for range in &self.finished {
@@ -207,7 +216,12 @@ fn count_bytes(count: u64) -> usize {
     count.required_space()
 }
 
-fn distance(from: Offset, to: Offset) -> u64 {
+/// How many digits, each of seven bits, a distance is written with.
+pub(crate) fn digits(distance: u64) -> usize {
+    distance.required_space()
+}
+
+pub(crate) fn distance(from: Offset, to: Offset) -> u64 {
     u64::try_from(to.saturating_sub(from)).unwrap_or(0)
 }
 

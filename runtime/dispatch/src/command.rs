@@ -39,6 +39,12 @@ pub enum Command {
         /// Whose outputs.
         offset: Offset,
     },
+    /// Keep the outputs that the handler returned for this message in its last call, until they are to be produced
+    /// or the message is called again.
+    Hold {
+        /// Whose outputs.
+        offset: Offset,
+    },
     /// Write this message to the dead-letter topic; answered as [`Command::Produce`] is.
     DeadLetter {
         /// Which message.
@@ -76,6 +82,24 @@ pub enum Command {
     /// Commit this; answer [`Event::Committed`](crate::Event::Committed)
     /// or [`Event::CommitFailed`](crate::Event::CommitFailed).
     Commit(Checkpoint),
+    /// So much more takes part in the transaction: tell the member.
+    Progress {
+        /// Messages that are finished, or whose outputs are handed over.
+        messages: u32,
+        /// Their own bytes.
+        bytes: u64,
+        /// Half of what may be held waits for the commit.
+        urgent: bool,
+    },
+    /// Nothing more is handed over, and what was is acknowledged: the member may commit this with the transaction.
+    Sealed(Option<Checkpoint>),
+    /// The transaction must not be committed: tell the member.
+    Spoil {
+        /// The message whose outputs, or dead letter, were refused.
+        offset: Offset,
+        /// Why.
+        failure: Failure,
+    },
     /// The buffer is full: fetch no more of this partition.
     PauseFetch,
     /// There is room again.

@@ -35,7 +35,15 @@ pub enum Event {
         offset: Offset,
         /// What the broker or the client said.
         failure: Failure,
+        /// Another output of the message may have been taken: exactly-once, that spoils the transaction.
+        partly: bool,
     },
+    /// The member ends its transaction: hand over nothing more until [`TransactionEnded`](Self::TransactionEnded),
+    /// and answer [`Command::Sealed`](crate::Command::Sealed) once what was handed over is acknowledged.
+    Seal,
+    /// A transaction has ended, and another one has begun. The first one of an assignment begins so too, as
+    /// after a commit.
+    TransactionEnded(Outcome),
     /// A commit is acknowledged.
     Committed {
         /// The next offset that was committed.
@@ -60,6 +68,16 @@ pub enum Event {
     },
     /// The partition belongs to someone else already: stop, commit nothing.
     Lost,
+}
+
+/// How a transaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// What was sealed is committed, and so is everything that was handed over.
+    Committed,
+    /// Nothing of it is visible to anybody.
+    Aborted,
 }
 
 /// One fetched message, as the machine sees it.

@@ -18,13 +18,17 @@
 mod checkpoint;
 mod command;
 mod event;
+mod member;
 mod partition;
 mod policy;
 mod recording;
 
 pub use checkpoint::{Checkpoint, Progress, Tried, Unreadable, Written};
 pub use command::{Attempt, CallId, Command};
-pub use event::{Arrival, Event};
+pub use event::{Arrival, Event, Outcome};
+pub use member::{
+    AssignmentId, Ended, Member, MemberCommand, MemberEvent, TransactionPolicy, Trouble,
+};
 pub use partition::{Oldest, Partition, Snapshot, Stage};
-pub use policy::{OnExhausted, Order, Policy, Retry};
+pub use policy::{Guarantee, OnExhausted, Order, Policy, Retry};
 pub use recording::{RecordingHeader, Step};

@@ -21,6 +21,7 @@ mod pace;
 mod progress;
 mod schedule;
 mod snapshot;
+mod transaction;
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -33,12 +34,13 @@ use self::{
     pace::{CallTime, Pace},
     progress::Inherited,
     schedule::{Chosen, Room},
+    transaction::Part,
 };
 pub use self::{
     entry::Stage,
     snapshot::{Oldest, Snapshot},
 };
-use crate::{CallId, Checkpoint, Command, Event, Policy};
+use crate::{CallId, Checkpoint, Command, Event, Guarantee, Policy};
 
 /// What to do next with the messages of one assigned partition.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ pub struct Partition {
     /// What an earlier owner finished beyond the position.
     inherited: Inherited,
     commits: Commits,
+    /// The part in the member's transaction, where there is one.
+    part: Option<Part>,
     /// The last commit could not tell all that is finished.
     crowded: bool,
     flow: Flow,
@@ -65,6 +69,8 @@ pub struct Partition {
     letters: BTreeSet<(Duration, Offset)>,
     /// The lowest offset that the driver was told to keep.
     released: Offset,
+    /// The highest that the watermark ever was.
+    risen: Offset,
     /// The time last asked for by [`Command::SetTimer`] that has not come yet.
     timer: Option<Duration>,
     /// The deadline of the drain that has begun.
@@ -95,6 +101,7 @@ impl Partition {
             backlog: Backlog::new(start),
             inherited: Inherited::new(progress),
             commits: Commits::new(start),
+            part: Part::of(policy.guarantee),
             crowded: false,
             flow: Flow::default(),
             buffer_bytes: policy.buffer_bytes,
@@ -104,6 +111,7 @@ impl Partition {
             in_delivery: 0,
             letters: BTreeSet::new(),
             released: start,
+            risen: start,
             timer: None,
             drain: None,
             halted: false,
@@ -128,12 +136,18 @@ impl Partition {
                 waited,
             } => self.called(call, verdicts, CallTime { took, waited }, commands),
             Event::Delivered { offset } => self.delivered(offset),
-            Event::Refused { offset, failure } => self.refused(offset, failure, commands),
+            Event::Refused {
+                offset,
+                failure,
+                partly,
+            } => self.refused(offset, failure, partly, commands),
             Event::Committed { next } => self.commits.acknowledge(next),
             Event::CommitFailed { next } => {
                 self.commits
                     .fail(next, self.now, self.policy.commit_interval);
             }
+            Event::Seal => self.seal(),
+            Event::TransactionEnded(outcome) => self.transaction_ended(outcome, commands),
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = bytes.min(self.policy.buffer_bytes),
             Event::Drain { deadline } => self.begin_drain(deadline, commands),
@@ -158,16 +172,28 @@ impl Partition {
             self.flow
                 .regulate(most, &self.backlog, self.halted, commands);
         }
-        self.commit(commands);
+        match self.part {
+            None => self.commit(commands),
+            Some(_) => self.take_part(commands),
+        }
         self.set_timer(commands);
     }
 
     fn release(&mut self, commands: &mut Vec<Command>) {
-        self.backlog.drop_finished();
-        let below = self.backlog.watermark();
+        self.backlog.raise_watermark();
+        let watermark = self.backlog.watermark();
+        if watermark > self.risen {
+            self.risen = watermark;
+            self.commits.news();
+        }
+        // An aborted transaction is redone from what is held.
+        let below = match self.policy.guarantee {
+            Guarantee::AtLeastOnce => watermark,
+            Guarantee::ExactlyOnce => self.commits.acknowledged(),
+        };
         if below > self.released {
             self.released = below;
-            self.commits.news();
+            self.backlog.forget(below);
             commands.push(Command::Release { below });
         }
     }
@@ -183,7 +209,7 @@ impl Partition {
             calls,
             messages: self.pace.batch(),
             bytes: self.policy.batch_bytes,
-            begin: most.saturating_sub(self.in_flight()),
+            begin: most.saturating_sub(self.in_flight()).min(self.tellable()),
             below: self.horizon(),
         };
         let chosen = schedule::choose(&mut self.backlog, self.policy.order, self.now, room);
@@ -214,7 +240,11 @@ impl Partition {
 
     /// Messages begun and not finished.
     fn in_flight(&self) -> usize {
-        self.calling() + self.in_delivery + self.letters.len() + self.backlog.retrying()
+        self.calling()
+            + self.in_delivery
+            + self.held()
+            + self.letters.len()
+            + self.backlog.retrying()
     }
 
     fn commit(&mut self, commands: &mut Vec<Command>) {
@@ -234,11 +264,12 @@ impl Partition {
     fn set_timer(&mut self, commands: &mut Vec<Command>) {
         let works = self.drain.is_none();
         let letter = self.letters.first().map(|(due, _)| *due);
+        let letter = letter.filter(|_| self.may_hand_over());
         let retry = self.backlog.next_retry(self.now).filter(|_| !self.halted);
         let Some(at) = [
             letter.filter(|_| works),
             retry.filter(|_| works),
-            self.commits.due(),
+            self.commits.due().filter(|_| self.part.is_none()),
             self.drain,
         ]
         .into_iter()

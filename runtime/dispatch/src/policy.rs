@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 /// How the messages of one handler are to be treated.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
+    /// What is promised about repetition.
+    pub guarantee: Guarantee,
     /// Repetition of failed messages.
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that was rejected.
@@ -29,10 +31,20 @@ pub struct Policy {
     pub buffer_messages: NonZeroU32,
     /// Most bytes held before fetching pauses. Fetching resumes at half of either limit.
     pub buffer_bytes: u32,
-    /// The least time between two commits, and before a failed one is tried again (0.1 s at least).
+    /// The least time between two commits at-least-once, and before a failed one is tried again (0.1 s at least).
     pub commit_interval: Duration,
     /// Most bytes of a commit's metadata. While what is to be said doesn't fit, no further message is begun.
     pub metadata_bytes: u32,
+}
+
+/// What is promised about repetition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Guarantee {
+    /// Offsets are committed after outputs are acknowledged.
+    AtLeastOnce,
+    /// Offsets and outputs are committed in one transaction, which a [`Member`](crate::Member) ends.
+    ExactlyOnce,
 }
 
 /// Which messages wait for which: a message is called only after those before it that it waits for are decided.
@@ -79,6 +91,7 @@ pub enum OnExhausted {
 pub(crate) fn example() -> Policy {
     let number = |n: u32| NonZeroU32::MIN.saturating_add(n - 1);
     Policy {
+        guarantee: Guarantee::AtLeastOnce,
         retry: Retry {
             attempts: number(3),
             backoff: Duration::from_millis(100),

@@ -1,6 +1,6 @@
-//! The messages of a partition from the watermark on, in the order of their offsets.
+//! The messages of a partition that the driver keeps, in the order of their offsets.
 //!
-//! Invariant: offsets rise strictly, and the watermark never falls. Offsets have gaps (compaction,
+//! Invariant: offsets rise strictly, and the watermark falls only when a transaction is aborted. Offsets have gaps (compaction,
 //! transaction markers), so the watermark is the lowest message that is there and not finished,
 //! never "the last one plus one" while something is held (delivery rule 1).
 
@@ -17,6 +17,8 @@ use super::entry::{Entry, State};
 #[derive(Debug)]
 pub(super) struct Backlog {
     entries: VecDeque<Entry>,
+    /// Every entry before this index is finished, and the one at it is not: it stands at the watermark.
+    finished: usize,
     /// Every entry before this index is decided. It only makes finding the first undecided one cheap.
     decided: usize,
     bytes: u64,
@@ -31,6 +33,7 @@ impl Backlog {
     pub fn new(start: Offset) -> Self {
         Self {
             entries: VecDeque::new(),
+            finished: 0,
             decided: 0,
             bytes: 0,
             retries: BTreeSet::new(),
@@ -88,26 +91,53 @@ impl Backlog {
         }
     }
 
-    /// Forgets the finished messages that nothing unfinished precedes.
-    pub fn drop_finished(&mut self) {
-        while let Some(entry) = self
+    /// Finds the watermark anew, which has risen if anything.
+    pub fn raise_watermark(&mut self) {
+        self.finished += self
             .entries
-            .pop_front_if(|entry| matches!(entry.state, State::Finished))
+            .iter()
+            .skip(self.finished)
+            .take_while(|entry| matches!(entry.state, State::Finished))
+            .count();
+    }
+
+    /// Forgets the messages below this offset, none of which is at the watermark or above.
+    pub fn forget(&mut self, below: Offset) {
+        while self.finished > 0
+            && let Some(entry) = self.entries.pop_front_if(|entry| entry.offset < below)
         {
             self.bytes -= u64::from(entry.bytes);
+            self.finished -= 1;
             self.decided = self.decided.saturating_sub(1);
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter()
+    /// Every message that is kept, for its state to be set anew: finished and decided ones are found again after it.
+    pub fn rewind(&mut self) -> impl Iterator<Item = &mut Entry> {
+        (self.finished, self.decided) = (0, 0);
+        self.entries.iter_mut()
     }
 
-    /// The lowest offset that is not finished. Exact only after [`Self::drop_finished`].
+    /// Every message that is kept.
+    pub fn kept(&mut self) -> impl Iterator<Item = &mut Entry> {
+        self.entries.iter_mut()
+    }
+
+    /// The messages from the watermark on.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.range(self.finished..)
+    }
+
+    /// The lowest offset that is not finished. Exact only after [`Self::raise_watermark`].
     pub fn watermark(&self) -> Offset {
         self.entries
-            .front()
+            .get(self.finished)
             .map_or(self.position, |entry| entry.offset)
+    }
+
+    /// Finished messages below the watermark that are kept.
+    pub fn kept_finished(&self) -> usize {
+        self.finished
     }
 
     /// The next offset to be fetched.

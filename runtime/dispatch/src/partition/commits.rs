@@ -40,6 +40,30 @@ impl Commits {
         self.news = true;
     }
 
+    /// Whether there is something that no commit tells yet.
+    pub fn has_news(&self) -> bool {
+        self.news
+    }
+
+    /// Begins a commit of this watermark, whatever the time.
+    pub fn begin_now(&mut self, watermark: Offset) {
+        self.outstanding = Some(watermark);
+        self.news = false;
+    }
+
+    /// The commit under way, if any, is acknowledged.
+    pub fn acknowledge_sealed(&mut self) {
+        if let Some(next) = self.outstanding {
+            self.acknowledge(next);
+        }
+    }
+
+    /// What was finished since the last commit is void, and so is a commit under way.
+    pub fn abandon(&mut self, news: bool) {
+        self.outstanding = None;
+        self.news = news;
+    }
+
     /// Whether everything is committed, as far as is known.
     pub fn is_settled(&self) -> bool {
         !self.news && self.outstanding.is_none()

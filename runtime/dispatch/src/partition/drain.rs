@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
+use pelton_types::{Failure, FailureKind};
+
 use super::{
     Partition,
     entry::{Entry, State},
 };
-use crate::Command;
+use crate::{Command, Guarantee};
 
 impl Partition {
     /// Begins nothing new from here on. A second drain can only bring the deadline forward.
@@ -32,11 +34,13 @@ impl Partition {
         let Some(deadline) = self.drain else {
             return false;
         };
-        let under_way = !self.active.is_empty() || self.in_delivery > 0;
+        let under_way =
+            !self.active.is_empty() || self.in_delivery > 0 || self.awaits_transaction();
         if under_way && self.now < deadline {
             return false;
         }
         self.cancel(commands);
+        self.spoil_what_is_handed_over(commands);
         let (last, written) = self.checkpoint();
         let repeatable = |entry: &&Entry| {
             let untold = written.cut.is_some_and(|cut| entry.offset >= cut);
@@ -47,11 +51,31 @@ impl Partition {
         let untold = written.cut.map_or(0, |cut| self.inherited_from(cut));
         let unfinished = held.saturating_add(untold);
         commands.push(Command::Drained {
-            last: (!self.commits.is_settled()).then_some(last),
+            last: self.is_last_commit_owed().then_some(last),
             unfinished: u32::try_from(unfinished).unwrap_or(u32::MAX),
         });
         self.over = true;
         true
+    }
+
+    /// Outputs that are not acknowledged when the time is up have no place in any checkpoint: a transaction
+    /// that holds them must not be committed.
+    fn spoil_what_is_handed_over(&mut self, commands: &mut Vec<Command>) {
+        let handed_over =
+            |entry: &&Entry| matches!(entry.state, State::Producing | State::DeadLettering(_));
+        let offset = self.backlog.iter().find(handed_over).map(|e| e.offset);
+        if let Some(offset) = offset {
+            let text = "the drain ran into its deadline before it was acknowledged";
+            self.spoil(offset, &Failure::new(FailureKind::Produce, text), commands);
+        }
+    }
+
+    /// What a transaction under way is committing is owed no second time.
+    fn is_last_commit_owed(&self) -> bool {
+        match self.policy.guarantee {
+            Guarantee::AtLeastOnce => !self.commits.is_settled(),
+            Guarantee::ExactlyOnce => self.commits.has_news(),
+        }
     }
 
     /// The partition belongs to someone else: stop at once.

@@ -46,7 +46,22 @@ pub(super) struct Entry {
     pub suspect: bool,
     /// Calls in a row that began with this message and never came to it.
     pub passed_over: u32,
+    /// Why its outputs will never be taken.
+    pub doomed: Option<Failure>,
+    /// Whether a transaction told that it is finished.
+    pub told: Told,
     pub state: State,
+}
+
+/// How far it is known that a message is finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Told {
+    /// By this member alone.
+    Not,
+    /// In the transaction that is being committed.
+    Sealed,
+    /// It is committed.
+    Committed,
 }
 
 /// How far a message has come.
@@ -54,8 +69,16 @@ pub(super) struct Entry {
 pub(super) enum State {
     Queued,
     Calling,
-    Retrying { due: Duration },
+    Retrying {
+        due: Duration,
+    },
+    /// Its outputs wait for the next transaction.
+    Held,
     Producing,
+    /// Its outputs were refused for good, and what there is of them goes with the transaction.
+    Doomed,
+    /// Its dead letter waits for the next transaction.
+    LetterHeld(Letter),
     DeadLettering(Letter),
     LetterWaiting(Letter),
     Halted,
@@ -79,6 +102,8 @@ impl Entry {
             due: Duration::ZERO,
             suspect: false,
             passed_over: 0,
+            doomed: None,
+            told: Told::Not,
             state: State::Queued,
         }
     }
@@ -87,7 +112,10 @@ impl Entry {
     pub fn is_decided(&self) -> bool {
         match self.state {
             State::Queued | State::Calling | State::Retrying { .. } => false,
-            State::Producing
+            State::Held
+            | State::Producing
+            | State::Doomed
+            | State::LetterHeld(_)
             | State::DeadLettering(_)
             | State::LetterWaiting(_)
             | State::Halted
@@ -99,13 +127,26 @@ impl Entry {
     pub fn is_in_doubt(&self) -> bool {
         matches!(
             self.state,
-            State::Calling | State::Producing | State::DeadLettering(_)
+            State::Calling
+                | State::Held
+                | State::Producing
+                | State::Doomed
+                | State::LetterHeld(_)
+                | State::DeadLettering(_)
+        )
+    }
+
+    /// Whether it waits for a transaction to end or to begin.
+    pub fn is_held(&self) -> bool {
+        matches!(
+            self.state,
+            State::Held | State::Doomed | State::LetterHeld(_)
         )
     }
 
     /// What the next owner should know of its failed attempts.
     pub fn tried(&self) -> Option<Tried> {
-        if matches!(self.state, State::Producing | State::Finished) {
+        if matches!(self.state, State::Held | State::Producing | State::Finished) {
             return None;
         }
         // Rounded up: a retry is never early.
@@ -125,8 +166,10 @@ impl Entry {
             State::Queued => Some(Stage::Queued),
             State::Calling => Some(Stage::Calling),
             State::Retrying { due } => Some(Stage::Retrying { due }),
-            State::Producing => Some(Stage::Producing),
-            State::DeadLettering(_) | State::LetterWaiting(_) => Some(Stage::DeadLettering),
+            State::Held | State::Producing | State::Doomed => Some(Stage::Producing),
+            State::LetterHeld(_) | State::DeadLettering(_) | State::LetterWaiting(_) => {
+                Some(Stage::DeadLettering)
+            }
             State::Halted => Some(Stage::Halted),
             State::Finished => None,
         }

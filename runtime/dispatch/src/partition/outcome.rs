@@ -81,18 +81,62 @@ impl Partition {
     }
 
     fn succeeded(&mut self, offset: Offset, outputs: u32, commands: &mut Vec<Command>) {
+        let may_hand_over = self.may_hand_over();
         let Some(entry) = self.backlog.get_mut(offset) else {
             return;
         };
         entry.attempts = entry.attempts.saturating_add(1);
+        let bytes = entry.bytes;
         if outputs == 0 {
             entry.state = State::Finished;
             self.commits.news();
+            self.takes_part(bytes);
+        } else if may_hand_over {
+            self.produce(offset, commands);
         } else {
-            entry.state = State::Producing;
-            self.in_delivery += 1;
-            commands.push(Command::Produce { offset });
+            entry.state = State::Held;
+            self.holds();
+            commands.push(Command::Hold { offset });
         }
+    }
+
+    /// Hands over what the handler returned for a message.
+    pub(super) fn produce(&mut self, offset: Offset, commands: &mut Vec<Command>) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        let bytes = entry.bytes;
+        entry.state = State::Producing;
+        self.in_delivery += 1;
+        self.takes_part(bytes);
+        commands.push(Command::Produce { offset });
+    }
+
+    /// Hands over a dead letter, or keeps it until that can be.
+    pub(super) fn write_letter(
+        &mut self,
+        offset: Offset,
+        letter: Letter,
+        commands: &mut Vec<Command>,
+    ) {
+        let may_hand_over = self.may_hand_over();
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        if !may_hand_over {
+            entry.state = State::LetterHeld(letter);
+            self.holds();
+            return;
+        }
+        let (attempts, bytes, failure) = (entry.attempts, entry.bytes, letter.failure.clone());
+        entry.state = State::DeadLettering(letter);
+        self.in_delivery += 1;
+        self.takes_part(bytes);
+        commands.push(Command::DeadLetter {
+            offset,
+            attempts,
+            failure,
+        });
     }
 
     fn failed(
@@ -133,34 +177,35 @@ impl Partition {
         }
     }
 
-    fn requeue(&mut self, offset: Offset) {
+    pub(super) fn requeue(&mut self, offset: Offset) {
         if let Some(entry) = self.backlog.get_mut(offset) {
             entry.state = State::Queued;
         }
     }
 
     /// Ends a message for good, as configured.
-    fn give_up(&mut self, offset: Offset, failure: Failure, commands: &mut Vec<Command>) {
+    pub(super) fn give_up(
+        &mut self,
+        offset: Offset,
+        failure: Failure,
+        commands: &mut Vec<Command>,
+    ) {
         let Some(entry) = self.backlog.get_mut(offset) else {
             return;
         };
-        let attempts = entry.attempts;
+        let (attempts, bytes) = (entry.attempts, entry.bytes);
         match self.policy.on_exhausted {
             OnExhausted::DeadLetter => {
-                entry.state = State::DeadLettering(Letter {
-                    failure: failure.clone(),
-                    refusals: 0,
-                });
-                self.in_delivery += 1;
-                commands.push(Command::DeadLetter {
-                    offset,
-                    attempts,
+                let letter = Letter {
                     failure,
-                });
+                    refusals: 0,
+                };
+                self.write_letter(offset, letter, commands);
             }
             OnExhausted::Skip => {
                 entry.state = State::Finished;
                 self.commits.news();
+                self.takes_part(bytes);
                 commands.push(Command::Skip {
                     offset,
                     attempts,
@@ -224,6 +269,7 @@ impl Partition {
         &mut self,
         offset: Offset,
         failure: Failure,
+        partly: bool,
         commands: &mut Vec<Command>,
     ) {
         let Some(entry) = self.backlog.get_mut(offset) else {
@@ -232,10 +278,20 @@ impl Partition {
         match std::mem::replace(&mut entry.state, State::Queued) {
             State::Producing => {
                 self.in_delivery -= 1;
-                self.give_up(offset, failure, commands);
+                if partly && self.spoil(offset, &failure, commands) {
+                    self.doom(offset, failure);
+                } else {
+                    self.give_up(offset, failure, commands);
+                }
             }
             State::DeadLettering(mut letter) => {
                 self.in_delivery -= 1;
+                if partly {
+                    self.spoil(offset, &failure, commands);
+                }
+                let Some(entry) = self.backlog.get_mut(offset) else {
+                    return;
+                };
                 letter.refusals = letter.refusals.saturating_add(1);
                 let delay = backoff::after_refusal(&self.policy.retry, offset, letter.refusals);
                 self.letters
@@ -246,9 +302,19 @@ impl Partition {
         }
     }
 
+    /// Nothing of a message is produced again: it ends when the transaction that holds some of it is aborted.
+    fn doom(&mut self, offset: Offset, failure: Failure) {
+        if let Some(entry) = self.backlog.get_mut(offset) {
+            entry.state = State::Doomed;
+            entry.doomed = Some(failure);
+            self.holds();
+        }
+    }
+
     /// Writes the refused dead letters whose time has come again.
     pub(super) fn repeat_dead_letters(&mut self, commands: &mut Vec<Command>) {
         while self.drain.is_none()
+            && self.may_hand_over()
             && self
                 .letters
                 .first()
@@ -261,16 +327,7 @@ impl Partition {
                 continue;
             };
             match std::mem::replace(&mut entry.state, State::Queued) {
-                State::LetterWaiting(letter) => {
-                    let (attempts, failure) = (entry.attempts, letter.failure.clone());
-                    entry.state = State::DeadLettering(letter);
-                    self.in_delivery += 1;
-                    commands.push(Command::DeadLetter {
-                        offset,
-                        attempts,
-                        failure,
-                    });
-                }
+                State::LetterWaiting(letter) => self.write_letter(offset, letter, commands),
                 other => entry.state = other,
             }
         }

@@ -8,9 +8,12 @@ use pelton_types::Offset;
 
 use super::{
     Partition,
-    entry::{Entry, State},
+    entry::{Entry, State, Told},
 };
-use crate::{Arrival, Checkpoint, Policy, Progress, Tried, Written};
+use crate::{
+    Arrival, Checkpoint, Policy, Progress, Tried, Written,
+    checkpoint::{digits, distance},
+};
 
 /// What an earlier owner left, from the position on.
 #[derive(Debug, Default)]
@@ -44,6 +47,7 @@ impl Inherited {
         if let Some(range) = self.finished.front_mut() {
             if range.contains(&offset) {
                 entry.state = State::Finished;
+                entry.told = Told::Committed;
             }
             range.start = range.start.max(offset.saturating_add(1));
         }
@@ -103,6 +107,19 @@ impl Partition {
         let cut_off = |range: &Range<Offset>| range.end.saturating_sub(range.start.max(cut)).max(0);
         let offsets = self.inherited.finished.iter().map(cut_off);
         offsets.map(i64::unsigned_abs).sum()
+    }
+
+    /// How many more messages may finish, in whatever order, so that a checkpoint can tell of all of them, and
+    /// the position up to which that holds: distances grow with it.
+    pub(super) fn metadata_room(&self) -> (usize, Offset) {
+        let next = self.backlog.watermark();
+        let inherited = self.inherited.finished.back().map_or(0, |range| range.end);
+        let end = self.backlog.position().max(inherited);
+        let digits = digits(2 * distance(next, end));
+        let progress = self.progress();
+        let room = progress.further_pairs(next, digits, self.metadata_bytes());
+        let until = i64::try_from(1_u128 << (7 * digits).min(62)).unwrap_or(Offset::MAX);
+        (room, next.saturating_add(until))
     }
 
     fn metadata_bytes(&self) -> usize {

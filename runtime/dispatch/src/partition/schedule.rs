@@ -131,7 +131,10 @@ impl Choice {
             State::Queued => self.room.begin > 0 || entry.offset == self.watermark,
             State::Retrying { due } => due <= self.now,
             State::Calling
+            | State::Held
             | State::Producing
+            | State::Doomed
+            | State::LetterHeld(_)
             | State::DeadLettering(_)
             | State::LetterWaiting(_)
             | State::Halted

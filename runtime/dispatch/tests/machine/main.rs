@@ -9,3 +9,4 @@ mod naive;
 mod offsets;
 mod progress;
 mod support;
+mod transactions;

@@ -13,7 +13,7 @@ use std::{
 };
 
 use pelton_dispatch::{
-    CallId, Checkpoint, OnExhausted, Order, Partition, Policy, Progress, Retry, Tried,
+    CallId, Checkpoint, Guarantee, OnExhausted, Order, Partition, Policy, Progress, Retry, Tried,
 };
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -117,6 +117,7 @@ fn policies() -> impl Strategy<Value = Policy> {
     let metadata_bytes = select(vec![0, 20, 40, 4096]);
     (retries, ends, order, bounds, 0..800_u64, metadata_bytes).prop_map(
         |(retry, on_exhausted, order, bounds, interval, metadata_bytes)| Policy {
+            guarantee: Guarantee::AtLeastOnce,
             retry,
             on_exhausted,
             order,

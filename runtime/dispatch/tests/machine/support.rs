@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use pelton_dispatch::{
-    Arrival, Attempt, CallId, Checkpoint, Command, Event, OnExhausted, Order, Partition, Policy,
-    Progress, Retry, Snapshot,
+    Arrival, Attempt, CallId, Checkpoint, Command, Event, Guarantee, OnExhausted, Order, Partition,
+    Policy, Progress, Retry, Snapshot,
 };
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
@@ -15,6 +15,7 @@ pub fn ms(millis: u64) -> Duration {
 /// Three attempts without jitter, a dead letter at the end, everything committed at once.
 pub fn policy() -> Policy {
     Policy {
+        guarantee: Guarantee::AtLeastOnce,
         retry: Retry {
             attempts: NonZeroU32::new(3).unwrap(),
             backoff: ms(1000),
@@ -141,6 +142,7 @@ impl Bench {
         self.event(Event::Refused {
             offset,
             failure: failure(FailureKind::Produce),
+            partly: true,
         })
     }
 

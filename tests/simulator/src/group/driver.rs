@@ -119,6 +119,12 @@ impl<M: Machine> World<M> {
             }
             Command::SetTimer { at } => self.set_timer(id, at),
             Command::Drained { last, unfinished } => self.drained(id, last, unfinished)?,
+            Command::Hold { .. }
+            | Command::Progress { .. }
+            | Command::Sealed(_)
+            | Command::Spoil { .. } => {
+                return Err(Violation(format!("there is no transaction: {command:?}")));
+            }
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use pelton_dispatch::{OnExhausted, Order, Policy, Retry};
+use pelton_dispatch::{Guarantee, OnExhausted, Order, Policy, Retry};
 use rand::{Rng, rngs::SmallRng, seq::IndexedRandom};
 
 /// When the first disturbance may come.
@@ -143,6 +143,7 @@ impl Plan {
         let number =
             |rng: &mut SmallRng, most| NonZeroU32::MIN.saturating_add(rng.random_range(0..most));
         Policy {
+            guarantee: Guarantee::AtLeastOnce,
             retry: Retry {
                 attempts: number(rng, 4),
                 backoff: Duration::from_millis(backoff),

@@ -154,6 +154,7 @@ impl<M: Machine> World<M> {
                 Event::Refused {
                     offset,
                     failure: failure(),
+                    partly: true,
                 }
             } else {
                 Event::Delivered { offset }

@@ -75,6 +75,12 @@ impl Model {
             Command::Drained { last, unfinished } => {
                 self.observe_drained(last.as_ref(), *unfinished)
             }
+            Command::Hold { .. }
+            | Command::Progress { .. }
+            | Command::Sealed(_)
+            | Command::Spoil { .. } => {
+                Err(Violation(format!("there is no transaction: {command:?}")))
+            }
         }
     }
 

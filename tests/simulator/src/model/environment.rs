@@ -24,7 +24,9 @@ impl Model {
             Event::Fetched(arrivals) => self.allows_fetched(arrivals),
             Event::Called { call, verdicts, .. } => self.allows_called(*call, verdicts),
             Event::Delivered { offset } => self.allows_delivery(*offset),
-            Event::Refused { offset, failure } => {
+            Event::Refused {
+                offset, failure, ..
+            } => {
                 ensure!(
                     failure.kind == FailureKind::Produce,
                     "offset {offset} refused as {}",
@@ -41,6 +43,9 @@ impl Model {
                 Ok(())
             }
             Event::Timer | Event::Buffer { .. } | Event::Drain { .. } | Event::Lost => Ok(()),
+            Event::Seal | Event::TransactionEnded(_) => {
+                Err(Violation("there is no transaction".to_owned()))
+            }
         }
     }
 
@@ -122,7 +127,10 @@ impl Model {
                 self.fate(*offset, Fate::Finished);
                 self.news = true;
             }
-            Event::Refused { offset, failure } => self.refused(*offset, failure),
+            Event::Refused {
+                offset, failure, ..
+            } => self.refused(*offset, failure),
+            Event::Seal | Event::TransactionEnded(_) => {}
             Event::Committed { next } => {
                 self.commit = None;
                 self.committed = *next;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pelton_dispatch::{Command, Event};
 
-const EVENTS: [&str; 10] = [
+const EVENTS: [&str; 12] = [
     "fetched",
     "called",
     "delivered",
@@ -15,8 +15,10 @@ const EVENTS: [&str; 10] = [
     "drain",
     "lost",
     "buffer",
+    "seal",
+    "transaction-ended",
 ];
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 18] = [
     "call",
     "curtail",
     "cancel",
@@ -31,6 +33,10 @@ const COMMANDS: [&str; 14] = [
     "set-timer",
     "drained",
     "halt",
+    "hold",
+    "progress",
+    "sealed",
+    "spoil",
 ];
 
 /// What was replayed.
@@ -141,6 +147,8 @@ fn event_kind(event: &Event) -> usize {
         Event::Drain { .. } => 7,
         Event::Lost => 8,
         Event::Buffer { .. } => 9,
+        Event::Seal => 10,
+        Event::TransactionEnded(_) => 11,
     }
 }
 
@@ -161,5 +169,9 @@ fn command_kind(command: &Command) -> usize {
         Command::SetTimer { .. } => 11,
         Command::Drained { .. } => 12,
         Command::Halt { .. } => 13,
+        Command::Hold { .. } => 14,
+        Command::Progress { .. } => 15,
+        Command::Sealed(_) => 16,
+        Command::Spoil { .. } => 17,
     }
 }

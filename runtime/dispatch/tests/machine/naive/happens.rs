@@ -32,6 +32,7 @@ impl Script {
                 self.event(Event::Refused {
                     offset,
                     failure: Failure::new(FailureKind::Produce, "no"),
+                    partly: true,
                 });
             }
             Op::Commit(succeeds) => {
@@ -157,6 +158,7 @@ impl Script {
             Stray::Refused => Event::Refused {
                 offset: number,
                 failure,
+                partly: true,
             },
             Stray::Committed => Event::Committed { next: number },
             Stray::CommitFailed => Event::CommitFailed { next: number },

@@ -177,6 +177,10 @@ impl Script {
             }
             Command::SetTimer { at } => assert!(at >= self.now),
             Command::PauseFetch | Command::ResumeFetch => {}
+            Command::Hold { .. }
+            | Command::Progress { .. }
+            | Command::Sealed(_)
+            | Command::Spoil { .. } => panic!("there is no transaction: {command:?}"),
         }
     }
 }

@@ -1,0 +1,166 @@
+//! What partitions and the producer say, and what comes of it.
+
+use std::collections::BTreeMap;
+
+use super::{
+    ABORT_DELAY, AssignmentId, Ended, FREE_ABORTS, MOST_ABORT_DELAY, Member, MemberCommand, State,
+    Trouble, seat::Seat,
+};
+use crate::{Checkpoint, Outcome};
+
+impl Member {
+    pub(super) fn assigned(
+        &mut self,
+        assignment: AssignmentId,
+        start: Checkpoint,
+        commands: &mut Vec<MemberCommand>,
+    ) {
+        let mut seat = Seat::new(start);
+        // Otherwise it hears of the next transaction together with the others.
+        if matches!(self.state, State::Open) {
+            seat.begin_transaction(Outcome::Committed);
+            let outcome = Outcome::Committed;
+            commands.push(MemberCommand::Tell {
+                assignment,
+                outcome,
+            });
+        }
+        self.seats.insert(assignment, seat);
+    }
+
+    pub(super) fn progressed(
+        &mut self,
+        assignment: AssignmentId,
+        messages: u32,
+        bytes: u64,
+        urgent: bool,
+    ) {
+        let Some(seat) = self.seats.get_mut(&assignment) else {
+            return;
+        };
+        seat.progressed();
+        self.messages += u64::from(messages);
+        self.bytes = self.bytes.saturating_add(bytes);
+        self.urgent |= urgent;
+        self.since.get_or_insert(self.now);
+    }
+
+    pub(super) fn sealed(&mut self, assignment: AssignmentId, checkpoint: Option<Checkpoint>) {
+        if let Some(seat) = self.seats.get_mut(&assignment) {
+            seat.sealed(checkpoint);
+        }
+    }
+
+    pub(super) fn drained(
+        &mut self,
+        assignment: AssignmentId,
+        last: Option<Checkpoint>,
+        commands: &mut Vec<MemberCommand>,
+    ) {
+        let ending = self.is_ending();
+        let Some(seat) = self.seats.get_mut(&assignment) else {
+            return;
+        };
+        if !ending && last.is_none() && !seat.takes_part() {
+            self.seats.remove(&assignment);
+            let outcome = Outcome::Committed;
+            return commands.push(MemberCommand::Left {
+                assignment,
+                outcome,
+            });
+        }
+        seat.drained(last, ending);
+    }
+
+    /// What a lost partition handed over is someone else's to hand over: it must not be committed without its
+    /// offset, and with it the group would refuse it.
+    pub(super) fn lost(&mut self, assignment: AssignmentId, commands: &mut Vec<MemberCommand>) {
+        let Some(seat) = self.seats.remove(&assignment) else {
+            return;
+        };
+        if seat.takes_part() {
+            self.spoiled(commands);
+        }
+    }
+
+    pub(super) fn spoiled(&mut self, commands: &mut Vec<MemberCommand>) {
+        if matches!(self.state, State::Open | State::Sealing) {
+            self.abort(commands);
+        }
+    }
+
+    /// Whether the transaction is past the point where a partition can add to it.
+    fn is_ending(&self) -> bool {
+        !matches!(self.state, State::Open | State::Sealing)
+    }
+
+    pub(super) fn ended(&mut self, ended: Ended, commands: &mut Vec<MemberCommand>) {
+        let attempted = match &mut self.state {
+            State::Committing { checkpoints, .. } => std::mem::take(checkpoints),
+            State::Renewing { attempted, .. } => std::mem::take(attempted),
+            State::Aborting { .. } => BTreeMap::new(),
+            State::Open | State::Sealing | State::Resting { .. } | State::Over => return,
+        };
+        match ended {
+            Ended::Committed => {
+                self.aborts = 0;
+                self.tell_all(Outcome::Committed, commands);
+            }
+            Ended::Aborted => self.aborted(commands),
+            Ended::MustAbort => self.abort(commands),
+            Ended::Unknown | Ended::NotRenewed => self.renew(attempted, commands),
+            Ended::Renewed(committed) => self.renewed(&attempted, &committed, commands),
+            Ended::Fenced if self.has_timed_out() => self.renew(attempted, commands),
+            Ended::Fenced => self.fence(Trouble::Namesake, commands),
+            Ended::Refused(why) => self.fence(Trouble::Refused(why), commands),
+        }
+    }
+
+    /// A transaction that was open for longer than the coordinator allows was ended by it, and by nobody else.
+    fn has_timed_out(&self) -> bool {
+        self.began
+            .is_some_and(|began| self.now.saturating_sub(began) >= self.policy.timeout)
+    }
+
+    /// What is aborted again and again is redone later each time: each redoing is work for every partition.
+    fn aborted(&mut self, commands: &mut Vec<MemberCommand>) {
+        self.aborts = self.aborts.saturating_add(1);
+        match self.aborts.checked_sub(FREE_ABORTS + 1) {
+            None => self.tell_all(Outcome::Aborted, commands),
+            Some(n) => {
+                let delay = ABORT_DELAY.saturating_mul(1 << n.min(16));
+                let until = self.now.saturating_add(delay.min(MOST_ABORT_DELAY));
+                self.state = State::Resting { until };
+            }
+        }
+    }
+
+    /// The old producer is fenced, and its last transaction has ended for good: the group's offsets say how.
+    fn renewed(
+        &mut self,
+        attempted: &BTreeMap<AssignmentId, Checkpoint>,
+        committed: &BTreeMap<AssignmentId, Checkpoint>,
+        commands: &mut Vec<MemberCommand>,
+    ) {
+        let (mut is_committed, mut is_aborted) = (false, false);
+        for (assignment, attempt) in attempted {
+            // One that was lost meanwhile is the next owner's to go on with.
+            let Some(seat) = self.seats.get(assignment) else {
+                continue;
+            };
+            match committed.get(assignment) {
+                Some(found) if found == attempt => is_committed = true,
+                Some(found) if found == seat.committed() => is_aborted = true,
+                _ => return self.fence(Trouble::Foreign, commands),
+            }
+        }
+        match (is_committed, is_aborted) {
+            (true, true) => self.fence(Trouble::Foreign, commands),
+            (true, false) => {
+                self.aborts = 0;
+                self.tell_all(Outcome::Committed, commands);
+            }
+            (false, _) => self.tell_all(Outcome::Aborted, commands),
+        }
+    }
+}
