@@ -28,7 +28,7 @@ pub use load::{check, load, parse};
 pub use model::{
     Admin, Batch, Bootstrap, Buffer, Cluster, Component, Config, Daemon, GroupProtocol, Guarantee,
     Handler, Limits, Log, LogFormat, OnExhausted, Order, Properties, Retry, Settings, Start,
-    TopicCreation, Topics,
+    TopicCreation, Topics, Transaction,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::json_schema;

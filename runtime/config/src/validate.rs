@@ -5,6 +5,7 @@
 
 mod cluster;
 mod component;
+mod exactly_once;
 mod groups;
 mod handler;
 mod loops;
@@ -56,6 +57,7 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
     for handler in config.handlers.values() {
         cluster::of_handler(handler, &config, findings);
         times::validate(handler, &config, findings);
+        exactly_once::validate(handler, &config, findings);
     }
     groups::validate(&config, findings);
     loops::validate(&config, findings);

@@ -86,6 +86,8 @@ pub struct Daemon {
     status: Status,
     metrics: Arc<Metrics>,
     budget: Arc<Budget>,
+    /// Names this life of the process among all others.
+    process: Arc<str>,
 }
 
 impl Daemon {
@@ -116,6 +118,7 @@ impl Daemon {
             metrics: Arc::default(),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
+            process: random_name(),
         };
         let connections = daemon.connect(config)?;
         let files = Files::new();
@@ -202,6 +205,7 @@ impl Daemon {
             shared,
             revision,
             status: self.status.clone(),
+            process: self.process.clone(),
             guests,
             stop: self.stop.clone(),
         };
@@ -226,12 +230,17 @@ impl Daemon {
             .map(|(name, broker)| (name.as_str(), broker.bootstrap()))
     }
 
-    /// Waits until every handler has ended by itself, which happens only when all of them fail.
+    /// Waits until every handler has ended by itself, which happens only when all of them fail, or until one has left
+    /// something running behind that only the end of the process stops.
     /// Cancel-safe.
     pub async fn failed(&mut self) {
         while let Some(ended) = self.handlers.join_next_with_id().await {
-            let left = self.left(ended);
-            self.stopped.add(left);
+            let (name, left) = self.left(ended);
+            let runaway = left.runaway;
+            self.stopped.add((name, left));
+            if runaway {
+                return;
+            }
         }
     }
 
@@ -271,8 +280,8 @@ impl Daemon {
                 (
                     error.id(),
                     Left {
-                        unfinished: 0,
                         failed: Some(why),
+                        ..Left::default()
                     },
                 )
             }
@@ -321,6 +330,14 @@ fn engine_settings(config: &Config) -> EngineSettings {
         stack_bytes: GUEST_STACK_BYTES,
         max_component_bytes: MAX_COMPONENT_BYTES,
     }
+}
+
+/// A name that no other process has, nor another life of this one: 128 random bits.
+fn random_name() -> Arc<str> {
+    use std::hash::{BuildHasher, Hasher, RandomState};
+    // Each state has keys of its own, from the system's source of randomness.
+    let random = || RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random()).into()
 }
 
 /// What a handler's guests may use up, and its settings.

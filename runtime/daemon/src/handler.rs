@@ -8,6 +8,7 @@
 mod members;
 mod shared;
 mod topics;
+mod transactions;
 mod watchdog;
 
 use std::{
@@ -16,7 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_config::Properties;
+use pelton_config::{Guarantee, Properties};
 use pelton_engine::Revision;
 use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
 use pelton_types::{Offset, TopicPartition};
@@ -25,7 +26,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use self::members::Members;
-pub(crate) use self::shared::{Broken, Shared, Trouble};
+pub(crate) use self::{
+    shared::{Broken, Shared, Trouble},
+    transactions::Transactions,
+};
 use crate::{
     dead_letter,
     status::{Aspect, Standing, Status},
@@ -43,6 +47,8 @@ pub(crate) struct Handler {
     pub shared: Arc<Shared>,
     pub revision: watch::Receiver<Option<Revision>>,
     pub status: Status,
+    /// Names this life of the process among all others.
+    pub process: Arc<str>,
     /// The threads that guests run on.
     pub guests: Handle,
     pub stop: CancellationToken,
@@ -74,6 +80,14 @@ pub(crate) struct Left {
     pub unfinished: u32,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
+    /// Something of it may still run, and nobody can tell what that does: the process must end.
+    pub runaway: bool,
+}
+
+/// What a member writes with.
+enum Writer {
+    Plain(Producer),
+    Transactional(Transactions),
 }
 
 enum Ending {
@@ -86,6 +100,8 @@ enum Ending {
         unfinished: u32,
     },
     Failed(String),
+    /// Failed, and something of it may still run.
+    Runaway(String),
 }
 
 impl Ending {
@@ -120,13 +136,20 @@ impl Handler {
                 Ending::Stopped { unfinished } => {
                     return Left {
                         unfinished,
-                        failed: None,
+                        ..Left::default()
                     };
                 }
                 Ending::Failed(why) => {
                     return Left {
-                        unfinished: 0,
                         failed: Some(why),
+                        ..Left::default()
+                    };
+                }
+                Ending::Runaway(why) => {
+                    return Left {
+                        failed: Some(why),
+                        runaway: true,
+                        ..Left::default()
                     };
                 }
                 Ending::Again { why, unfinished } => {
@@ -170,28 +193,33 @@ impl Handler {
         let budget = self.shared.budget.clone();
         let (config, connection, share) = (&self.config, &self.connection, budget.of_handler());
         let consumer = Consumer::start(shared::consumer_settings(config, connection, share));
-        let producer = Producer::start(shared::producer_settings(
-            config,
-            connection,
-            share,
-            largest_batch,
-        ));
-        let ((consumer, mut events), producer) = match (consumer, producer) {
-            (Ok(consumer), Ok(producer)) => (consumer, producer),
-            (Err(error), _) | (_, Err(error)) => return Ending::Failed(error.to_string()),
+        let (consumer, mut events) = match consumer {
+            Ok(consumer) => consumer,
+            Err(error) => return Ending::Failed(error.to_string()),
+        };
+        let trouble = Trouble::default();
+        let writer = match self.writer(&consumer, &trouble, largest_batch) {
+            Ok(writer) => writer,
+            Err(why) => {
+                consumer.close().await;
+                return Ending::Failed(why);
+            }
+        };
+        let producer = match &writer {
+            Writer::Plain(producer) => Some(producer.clone()),
+            Writer::Transactional(_) => None,
         };
         info!(handler = %self.shared.name, group = %self.shared.group, "joining the group");
         self.stand(Standing::Running);
         self.status.forget_troubles(&self.shared.name);
-        let trouble = Trouble::default();
         let mut members = Members::new(
             self,
             consumer.clone(),
-            producer.clone(),
+            writer,
             trouble.clone(),
             dead_letter::largest(largest_batch),
         );
-        let mut health = producer.health();
+        let mut health = producer.as_ref().map(Producer::health);
         let mut share = budget.of_partition();
         let mut ending = None;
         loop {
@@ -202,9 +230,9 @@ impl Handler {
                 },
                 () = self.stop.cancelled(), if ending.is_none() => Happened::Stop,
                 broken = trouble.happened(), if ending.is_none() => Happened::Broken(broken),
-                changed = health.changed(), if ending.is_none() => match changed {
-                    Ok(()) => Happened::Health(health.borrow_and_update().clone()),
-                    Err(_) => Happened::Broken(Broken::Producer("its thread died".to_owned())),
+                health = changed(health.as_mut()), if ending.is_none() => match health {
+                    Some(health) => Happened::Health(health),
+                    None => Happened::Broken(Broken::Producer("its thread died".to_owned())),
                 },
                 Ok(()) = share.changed() => Happened::Share(*share.borrow_and_update()),
                 () = members.ended_by_themselves() => continue,
@@ -226,20 +254,59 @@ impl Handler {
                     consumer.stop();
                 }
                 Happened::Broken(what) => {
-                    error!(handler = %self.shared.name, %what,
-                        "leaving the group to begin anew; nothing unacknowledged is committed");
-                    ending = Some(Ending::again(what.to_string()));
+                    ending = Some(self.broken(what));
                     consumer.stop();
                 }
             }
         }
         consumer.stopped().await;
         let unfinished = members.finish().await;
-        producer.close().await;
+        if let Some(producer) = producer {
+            producer.close().await;
+        }
         match ending.unwrap_or_else(|| Ending::again("the consumer ended".to_owned())) {
             Ending::Stopped { .. } => Ending::Stopped { unfinished },
             Ending::Again { why, .. } => Ending::Again { why, unfinished },
-            Ending::Failed(why) => Ending::Failed(why),
+            failed @ (Ending::Failed(_) | Ending::Runaway(_)) => failed,
+        }
+    }
+
+    /// What outputs are written with.
+    fn writer(
+        &self,
+        consumer: &Consumer,
+        trouble: &Trouble,
+        largest_batch: Option<u32>,
+    ) -> Result<Writer, String> {
+        let share = self.shared.budget.of_handler();
+        let (config, connection) = (&self.config, &self.connection);
+        match config.guarantee {
+            Guarantee::AtLeastOnce => {
+                let settings = shared::producer_settings(config, connection, share, largest_batch);
+                let producer = Producer::start(settings).map_err(|error| error.to_string())?;
+                Ok(Writer::Plain(producer))
+            }
+            Guarantee::ExactlyOnce => {
+                let process = &self.process;
+                let settings =
+                    transactions::settings(config, connection, share, largest_batch, process);
+                let (consumer, trouble) = (consumer.clone(), trouble.clone());
+                Transactions::start(self, settings, consumer, trouble).map(Writer::Transactional)
+            }
+        }
+    }
+
+    /// How the membership ends after something that it can't go on with.
+    fn broken(&self, what: Broken) -> Ending {
+        let why = what.to_string();
+        match what {
+            Broken::Producer(_) | Broken::Task | Broken::Stale => {
+                error!(handler = %self.shared.name, %why,
+                    "leaving the group to begin anew; nothing unacknowledged is committed");
+                Ending::again(why)
+            }
+            Broken::Refused(_) => Ending::Failed(why),
+            Broken::Overdue(_) => Ending::Runaway(why),
         }
     }
 
@@ -350,6 +417,15 @@ impl Handler {
             trouble.happened_to(Broken::Producer(why));
         }
     }
+}
+
+/// How the producer is, once that changes; `None` when its thread is gone. Never where there is no such producer.
+async fn changed(health: Option<&mut watch::Receiver<ProducerHealth>>) -> Option<ProducerHealth> {
+    let Some(health) = health else {
+        return std::future::pending().await;
+    };
+    health.changed().await.ok()?;
+    Some(health.borrow_and_update().clone())
 }
 
 /// What wakes a member.

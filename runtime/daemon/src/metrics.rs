@@ -21,6 +21,12 @@ struct KindLabel {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    handler: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartitionLabel {
     handler: String,
     group: String,
@@ -58,6 +64,7 @@ pub struct Metrics {
     swaps: Family<HandlerLabel, Counter>,
     refused_revisions: Family<HandlerLabel, Counter>,
     rebalances: Family<HandlerLabel, Counter>,
+    transactions: Family<OutcomeLabel, Counter>,
     revision: Family<RevisionLabel, Gauge>,
     committed: Family<PartitionLabel, Gauge>,
     lag: Family<PartitionLabel, Gauge>,
@@ -90,6 +97,7 @@ impl Default for Metrics {
             swaps: Family::default(),
             refused_revisions: Family::default(),
             rebalances: Family::default(),
+            transactions: Family::default(),
             revision: Family::default(),
             committed: Family::default(),
             lag: Family::default(),
@@ -159,6 +167,11 @@ impl Metrics {
             "rebalances",
             "Assignments and revocations",
             self.rebalances.clone(),
+        );
+        r.register(
+            "transactions",
+            "Transactions by what became of them; unknown ones are settled by the group's offsets",
+            self.transactions.clone(),
         );
     }
 
@@ -292,6 +305,14 @@ impl HandlerMetrics {
 
     pub(crate) fn rebalanced(&self) {
         self.rebalances.inc();
+    }
+
+    pub(crate) fn transaction(&self, outcome: &'static str) {
+        let label = OutcomeLabel {
+            handler: self.handler.clone(),
+            outcome,
+        };
+        self.all.transactions.get_or_create(&label).inc();
     }
 
     pub(crate) fn partition(&self, figures: &PartitionFigures<'_>) {

@@ -17,7 +17,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_dispatch::{Arrival, Checkpoint, Command, Event, Partition, Snapshot};
+use pelton_dispatch::{
+    Arrival, AssignmentId, Checkpoint, Command, Event, MemberEvent, Outcome, Partition, Snapshot,
+};
 use pelton_engine::Revision;
 use pelton_kafka::{Consumer, Epoch, Producer, Transit};
 use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
@@ -33,7 +35,7 @@ use crate::{
     budget::PartitionShare,
     clock::Clock,
     dead_letter,
-    handler::{Broken, Shared, Trouble},
+    handler::{Broken, Shared, Transactions, Trouble},
     metrics::PartitionFigures,
     recording::Recording,
 };
@@ -48,6 +50,13 @@ pub(crate) enum Inbox {
     Committed { next: Offset, succeeded: bool },
     /// The bytes that it may hold are others.
     Share { bytes: u32 },
+    /// The transaction ends: hand over nothing more.
+    Seal,
+    /// It has ended, and this producer sends with the next one.
+    TransactionEnded {
+        outcome: Outcome,
+        producer: Producer,
+    },
     /// The partition is being given up: finish what is under way.
     Drain { deadline: Instant },
     /// The partition is someone else's already.
@@ -76,7 +85,9 @@ pub(crate) struct PartitionTask {
     pub partition: TopicPartition,
     pub epoch: Epoch,
     pub consumer: Consumer,
-    pub producer: Producer,
+    /// `None` before the first transaction, where there are any.
+    pub producer: Option<Producer>,
+    pub transactions: Option<Transactions>,
     pub trouble: Trouble,
     /// The largest dead letter that is taken, in bytes.
     pub letter_bytes: usize,
@@ -95,6 +106,8 @@ struct Running {
     outbox: Outbox,
     /// Outputs of the last call at a message, until the machine says what becomes of them.
     returned: HashMap<Offset, Vec<Output>>,
+    /// Outputs that wait for the next transaction.
+    kept: HashMap<Offset, Vec<Output>>,
     calls: Calls,
     timer: Option<Duration>,
     recording: Option<Recording>,
@@ -120,12 +133,17 @@ impl PartitionTask {
                 self.shared.instances.clone(),
                 self.shared.call_memory.clone(),
             ),
-            outbox: Outbox::new(self.producer.clone(), self.trouble.clone()),
+            outbox: Outbox::new(
+                self.producer.clone(),
+                self.transactions.clone(),
+                self.trouble.clone(),
+            ),
             share: PartitionShare::new(self.share),
             task: self,
             machine,
             held: Held::default(),
             returned: HashMap::new(),
+            kept: HashMap::new(),
             timer: None,
             recording,
             ended: None,
@@ -196,6 +214,11 @@ impl Running {
                 self.share.change(bytes);
                 self.limit();
             }
+            Inbox::Seal => self.apply(Event::Seal),
+            Inbox::TransactionEnded { outcome, producer } => {
+                self.outbox.begin(producer);
+                self.apply(Event::TransactionEnded(outcome));
+            }
             Inbox::Drain { deadline } => self.apply(Event::Drain {
                 deadline: self.clock.at(deadline),
             }),
@@ -203,6 +226,7 @@ impl Running {
                 let snapshot = self.machine.snapshot();
                 let begun = snapshot.calling + snapshot.in_delivery;
                 self.apply(Event::Lost);
+                self.tell_member(|assignment| MemberEvent::Lost { assignment });
                 self.ended.get_or_insert(Ended {
                     last: None,
                     unfinished: u32::try_from(begun).unwrap_or(u32::MAX),
@@ -225,6 +249,7 @@ impl Running {
             offset,
             letter,
             refused,
+            handed_over,
         } in settled
         {
             self.apply(match refused {
@@ -237,7 +262,11 @@ impl Running {
                 Some(text) => {
                     warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
                         "an output was refused for good");
-                    Event::Refused { offset, failure: Failure::new(FailureKind::Produce, text) }
+                    Event::Refused {
+                        offset,
+                        failure: Failure::new(FailureKind::Produce, text),
+                        partly: handed_over,
+                    }
                 }
             });
         }
@@ -299,7 +328,12 @@ impl Running {
                 call,
                 messages,
                 fresh,
-            } => self.calls.defer(call, messages, fresh),
+            } => {
+                for attempt in &messages {
+                    self.kept.remove(&attempt.offset);
+                }
+                self.calls.defer(call, messages, fresh);
+            }
             Command::Curtail { call } => {
                 // A call that is curtailed before it begins answers at once, and holds up no drain.
                 self.begin_call();
@@ -307,6 +341,30 @@ impl Running {
             }
             Command::Cancel { call } => self.calls.cancel(call),
             Command::Produce { offset } => self.produce(offset),
+            Command::Hold { offset } => {
+                if let Some(outputs) = self.returned.remove(&offset) {
+                    self.kept.insert(offset, outputs);
+                }
+            }
+            Command::Progress {
+                messages,
+                bytes,
+                urgent,
+            } => self.tell_member(|assignment| MemberEvent::Progress {
+                assignment,
+                messages,
+                bytes,
+                urgent,
+            }),
+            Command::Sealed(checkpoint) => self.tell_member(|assignment| MemberEvent::Sealed {
+                assignment,
+                checkpoint,
+            }),
+            Command::Spoil { offset, failure } => {
+                warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %failure.text,
+                    "the transaction can't be committed");
+                self.tell_member(|_| MemberEvent::Spoiled);
+            }
             Command::DeadLetter {
                 offset,
                 attempts,
@@ -331,7 +389,15 @@ impl Running {
             Command::PauseFetch => consumer.pause(partition, epoch),
             Command::ResumeFetch => consumer.resume(partition, epoch),
             Command::SetTimer { at } => self.timer = Some(at),
-            Command::Drained { last, unfinished } => {
+            Command::Drained {
+                mut last,
+                unfinished,
+            } => {
+                if self.task.transactions.is_some() {
+                    // Offsets go with the transaction only.
+                    let last = last.take();
+                    self.tell_member(|assignment| MemberEvent::Drained { assignment, last });
+                }
                 self.ended = Some(Ended {
                     last,
                     unfinished,
@@ -346,6 +412,18 @@ impl Running {
         }
     }
 
+    fn outputs_of(&mut self, offset: Offset) -> Option<Vec<Output>> {
+        self.returned
+            .remove(&offset)
+            .or_else(|| self.kept.remove(&offset))
+    }
+
+    fn tell_member(&self, event: impl FnOnce(AssignmentId) -> MemberEvent) {
+        if let Some(transactions) = &self.task.transactions {
+            transactions.tell(event(AssignmentId(self.task.epoch.0)));
+        }
+    }
+
     fn begin_call(&mut self) {
         if self.calls.begin(&self.held).is_err() {
             self.task.trouble.happened_to(Broken::Task);
@@ -353,8 +431,7 @@ impl Running {
     }
 
     fn produce(&mut self, offset: Offset) {
-        let (Some(outputs), Some(message)) =
-            (self.returned.remove(&offset), self.held.message(offset))
+        let (Some(outputs), Some(message)) = (self.outputs_of(offset), self.held.message(offset))
         else {
             return;
         };

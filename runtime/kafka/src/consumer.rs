@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 
 use self::commands::{Shared, WantedCommit};
 pub use self::transit::Transit;
-use crate::{Error, TroubleClass};
+use crate::{Error, TroubleClass, native::Client};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -358,6 +358,12 @@ impl Consumer {
     /// Lets no more than so many bytes of one partition wait to be taken in; one message always may.
     pub fn hand_on_each(&self, bytes: u64) {
         self.shared.limit_each(bytes);
+    }
+
+    /// The client, for questions from other threads; `None` when the consumer is over. Whoever holds it last destroys
+    /// it: never on an async runtime.
+    pub(crate) fn client(&self) -> Option<Arc<Client>> {
+        self.shared.client()
     }
 
     /// Leaves word to leave the group: owned partitions are revoked as in a rebalance

@@ -3,6 +3,8 @@
 //! - [`Consumer`]: a member of a group. One thread polls; everything librdkafka says comes out as one
 //!   stream of [`ConsumerEvent`]s. It never commits by itself and never chooses a position by itself.
 //! - [`Producer`]: idempotent, `acks=all`; delivery reports arrive in a [`Mailbox`] of the sender's.
+//! - [`Transactions`]: the transactional producer of one member, through its renewals; blocking calls on a thread
+//!   of its own.
 //! - [`Admin`]: which topics there are, and making them.
 //! - [`EmbeddedBroker`]: a broker in this process, for development and tests.
 //!
@@ -16,6 +18,7 @@ mod error;
 mod native;
 mod producer;
 mod properties;
+mod transaction;
 mod trouble;
 
 pub use admin::Admin;
@@ -28,5 +31,8 @@ pub use error::Error;
 pub use producer::{
     Delivery, DeliveryError, Mailbox, Outgoing, Producer, ProducerHealth, ProducerSettings,
     SendError,
+};
+pub use transaction::{
+    Committed, TransactionError, TransactionFailure, TransactionSettings, Transactions,
 };
 pub use trouble::TroubleClass;

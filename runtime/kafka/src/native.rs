@@ -2,17 +2,22 @@
 //!
 //! Why not rdkafka's own types: its consumer can't be woken from a poll, panics on header names that are not
 //! UTF-8, and hangs on drop while a list of partitions from it is alive; its producers leave no place for the
-//! interceptors that transactions will need.
+//! interceptors that transactions need.
 //!
 //! Invariant: a client outlives its queues, and an event its queue's poll; each is destroyed exactly once.
 
 mod client;
+mod describe;
 mod event;
 mod list;
+mod transaction;
+mod unanswered;
 
 pub(crate) use client::{Client, Queue};
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use list::{List, ListRef, NO_OFFSET};
+pub(crate) use transaction::Failure;
+pub(crate) use unanswered::{Request, Unanswered};
 
 use rdkafka::config::RDKafkaLogLevel as Level;
 

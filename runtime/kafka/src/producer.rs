@@ -5,16 +5,24 @@
 //! outage is waited out.
 
 mod mailbox;
-mod native;
+pub(crate) mod native;
 mod raw;
 
-use std::{collections::BTreeMap, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::sync::watch;
 
 pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
 use self::native::Native;
+
 use crate::Error;
+
+/// What librdkafka counts for each header beside its name and value, at least.
+const HEADER_OVERHEAD: usize = 2;
 
 /// All a producer needs to know.
 #[derive(Clone)]
@@ -29,6 +37,15 @@ pub struct ProducerSettings {
     pub queue_bytes: Option<u64>,
     /// Further librdkafka properties (`compression.type`, `linger.ms`, ...).
     pub properties: BTreeMap<String, String>,
+}
+
+/// How a producer's transactions are made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Transactional {
+    /// The `transactional.id`.
+    pub(crate) id: String,
+    /// How long the coordinator lets a transaction be open.
+    pub(crate) timeout: Duration,
 }
 
 /// One message to be sent.
@@ -48,6 +65,18 @@ pub struct Outgoing<'a> {
     pub headers: &'a [(&'a [u8], Option<&'a [u8]>)],
 }
 
+impl Outgoing<'_> {
+    /// The bytes that librdkafka counts: key, value, and headers with their lengths.
+    fn size(&self) -> usize {
+        let header = |(name, value): &(&[u8], Option<&[u8]>)| {
+            HEADER_OVERHEAD + name.len() + value.map_or(0, <[u8]>::len)
+        };
+        self.key.map_or(0, <[u8]>::len)
+            + self.value.map_or(0, <[u8]>::len)
+            + self.headers.iter().map(header).sum::<usize>()
+    }
+}
+
 /// Why a message was not taken.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
@@ -60,6 +89,9 @@ pub enum SendError {
         /// Why, for people.
         text: String,
     },
+    /// The transaction that this handle belongs to has ended, or can't be committed any more.
+    #[error("the transaction it belongs to is over")]
+    Over,
     /// The producer is over: make a new one.
     #[error("{text}")]
     Fatal {
@@ -81,16 +113,28 @@ pub struct ProducerHealth {
 #[derive(Clone)]
 pub struct Producer {
     native: Arc<Native>,
+    /// The transaction that it sends with, and no other.
+    transaction: Option<u64>,
 }
 
 impl Producer {
+    /// A handle that sends with this transaction.
+    pub(crate) fn with_transaction(native: &Arc<Native>, transaction: u64) -> Self {
+        native.admit(Some(transaction));
+        Self {
+            native: native.clone(),
+            transaction: Some(transaction),
+        }
+    }
+
     /// Makes a producer. Needs no broker yet.
     ///
     /// # Errors
     /// Properties librdkafka refuses, no thread.
     pub fn start(settings: ProducerSettings) -> Result<Self, Error> {
         Ok(Self {
-            native: Arc::new(Native::start(settings)?),
+            native: Arc::new(Native::start(settings, None)?),
+            transaction: None,
         })
     }
 
@@ -105,7 +149,18 @@ impl Producer {
         mailbox: &Arc<Mailbox>,
         ticket: u64,
     ) -> Result<(), SendError> {
-        self.native.send(outgoing, mailbox, ticket)
+        self.native
+            .send(outgoing, mailbox, ticket, self.transaction)
+    }
+
+    /// The number of the transaction it sends with; no two of a member have the same.
+    pub fn transaction(&self) -> Option<u64> {
+        self.transaction
+    }
+
+    /// Why this message will never be taken, as far as that is known before it is sent.
+    pub fn refuses(&self, outgoing: &Outgoing<'_>) -> Option<String> {
+        self.native.refuses(outgoing)
     }
 
     /// Waits until messages have left the queue since it was full. It may be full again: try and see.

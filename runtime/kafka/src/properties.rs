@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 
-use crate::{ConsumerSettings, Error, ProducerSettings, Protocol, Topics};
+use crate::{ConsumerSettings, Error, ProducerSettings, Protocol, Topics, producer::Transactional};
 
 /// Set by this room for every client.
 const OWNED: &[&str] = &[
@@ -42,6 +42,7 @@ const OWNED_BY_PRODUCER: &[&str] = &[
     "delivery.timeout.ms",
     "delivery.report.only.error",
     "transactional.id",
+    "transaction.timeout.ms",
 ];
 
 /// The most that librdkafka takes as `queued.max.messages.kbytes`.
@@ -94,7 +95,10 @@ pub(crate) fn consumer(settings: &ConsumerSettings) -> Result<ClientConfig, Erro
 }
 
 /// What a producer is configured with.
-pub(crate) fn producer(settings: &ProducerSettings) -> Result<ClientConfig, Error> {
+pub(crate) fn producer(
+    settings: &ProducerSettings,
+    transactional: Option<&Transactional>,
+) -> Result<ClientConfig, Error> {
     let mut config = common(&settings.bootstrap, &settings.client_id);
     config
         .set("linger.ms", "5")
@@ -119,6 +123,14 @@ pub(crate) fn producer(settings: &ProducerSettings) -> Result<ClientConfig, Erro
         .set("partitioner", "murmur2_random")
         // An outage is waited out, never turned into an ambiguous failure.
         .set("message.timeout.ms", "0");
+    if let Some(Transactional { id, timeout }) = transactional {
+        let millis = timeout.as_millis();
+        config
+            .set("transactional.id", id)
+            .set("transaction.timeout.ms", millis.to_string())
+            // What isn't written by then would find its transaction aborted by the coordinator.
+            .set("message.timeout.ms", (millis * 9 / 10).to_string());
+    }
     Ok(config)
 }
 
@@ -189,13 +201,13 @@ mod tests {
 
     #[test]
     fn what_the_delivery_rules_rest_on_is_refused() {
-        let refused = producer(&settings(&[("acks", "1")]));
+        let refused = producer(&settings(&[("acks", "1")]), None);
         assert!(matches!(refused, Err(Error::OwnedProperty { name }) if name == "acks"));
     }
 
     #[test]
     fn other_properties_override_the_defaults() {
-        let config = producer(&settings(&[("linger.ms", "50")])).expect("a configuration");
+        let config = producer(&settings(&[("linger.ms", "50")]), None).expect("a configuration");
         assert_eq!(config.get("linger.ms"), Some("50"));
         assert_eq!(config.get("queue.buffering.max.kbytes"), Some("1"));
     }

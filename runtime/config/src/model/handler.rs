@@ -45,15 +45,17 @@ pub struct Handler {
     pub buffer: Buffer,
     /// How much is handed to a guest in one call.
     pub batch: Batch,
-    /// The least time between two commits of a partition.
+    /// The least time between two commits of a partition; exactly-once, the longest until a transaction ends.
     pub commit_interval: Duration,
+    /// How transactions are ended, where the guarantee is exactly-once.
+    pub transaction: Transaction,
     /// How long a revoked partition, or a stop, waits for what is under way.
     pub drain_timeout: Duration,
     /// How long a partition that has messages may stand still before it is reported as stalled; at least a second.
     pub stall_after: Duration,
     /// How the group shares out partitions.
     pub group_protocol: GroupProtocol,
-    /// Static membership: the `group.instance.id`.
+    /// Static membership: the `group.instance.id`, and what the transactional id is made of.
     pub instance_id: Option<String>,
     /// Whether a missing output or dead-letter topic is created, and how; `None` reports it as an error.
     pub topic_creation: Option<TopicCreation>,
@@ -112,11 +114,25 @@ pub enum Start {
     Error,
 }
 
-/// What is promised about repetition. Grows by a case with exactly-once.
+/// What is promised about repetition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Guarantee {
     /// No loss; after a crash a few repetitions.
     AtLeastOnce,
+    /// Outputs, dead letters and offsets in one Kafka transaction.
+    ExactlyOnce,
+}
+
+/// `[handlers.NAME.transaction]`: how transactions are ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transaction {
+    /// How long the coordinator lets one be open; at least two seconds longer than
+    /// [`commit_interval`](Handler::commit_interval).
+    pub timeout: Duration,
+    /// Most messages that take part in one.
+    pub messages: NonZeroU32,
+    /// Most bytes of these messages.
+    pub bytes: NonZeroU32,
 }
 
 /// What is promised about order.

@@ -33,7 +33,9 @@ pub(crate) struct Handler {
     /// Where to begin in a partition for which the group has committed nothing: at the "earliest" message, after the
     /// "latest", or "error" to report it and leave the partition alone.
     pub start: Start,
-    /// "at-least-once": no loss, and after a crash a few repetitions. ("exactly-once" is not available in this version.)
+    /// "at-least-once": no loss, and after a crash a few repetitions. "exactly-once": outputs, dead letters and offsets
+    /// in one Kafka transaction, so that whoever reads with `read_committed` sees each message's outputs once. It covers
+    /// what goes from Kafka to Kafka, not what a handler does elsewhere.
     pub guarantee: Guarantee,
     /// "partition": each partition's messages one after another. "key": those of one key in order, others of the
     /// partition beside them; a message without a key waits for nobody and nobody waits for it, and a message that is
@@ -49,7 +51,12 @@ pub(crate) struct Handler {
     /// Without it such a loop is refused; one of dead letters always is.
     pub allow_loops: bool,
     /// The least time between two commits of a partition. A crash repeats at most this much, and what was in flight.
-    pub commit_interval: Time,
+    /// With "exactly-once" the longest time from a message's outputs to their commit. Not set: "1s", or "100ms" with
+    /// "exactly-once".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub commit_interval: Option<Time>,
+    /// How transactions are ended, with `guarantee = "exactly-once"`.
+    pub transaction: Transaction,
     /// How long a revoked partition, or a stop, waits for messages that are under way. They are left uncommitted after
     /// that. Shorter than `daemon.shutdown-timeout` and than the consumer's `session.timeout.ms` and
     /// `max.poll.interval.ms`.
@@ -60,7 +67,8 @@ pub(crate) struct Handler {
     /// "consumer" lets the broker decide (KIP-848, needs Kafka 4.0; it then also decides `session.timeout.ms`,
     /// `heartbeat.interval.ms` and `partition.assignment.strategy`).
     pub group_protocol: GroupProtocol,
-    /// Static membership: Kafka's `group.instance.id`. Two running members must not share one.
+    /// Static membership: Kafka's `group.instance.id`. Two running members must not share one. With "exactly-once" it
+    /// also names the transactions, so that a process that is started again ends at once what it left open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
     /// How failed messages are repeated.
@@ -99,7 +107,8 @@ impl Default for Handler {
             in_flight: InFlight::new(1_000),
             outputs: Vec::new(),
             allow_loops: false,
-            commit_interval: Time::seconds(1),
+            commit_interval: None,
+            transaction: Transaction::default(),
             drain_timeout: Time::seconds(10),
             stall_after: Time::seconds(60),
             group_protocol: GroupProtocol::Cooperative,
@@ -146,6 +155,29 @@ pub(crate) enum GroupProtocol {
     Cooperative,
     Eager,
     Consumer,
+}
+
+/// How transactions are ended: after `commit-interval`, or earlier by these.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Transaction {
+    /// How long the coordinator lets a transaction be open (`transaction.timeout.ms`). Readers wait so long for what a
+    /// process that died has left open. At least two seconds longer than `commit-interval`.
+    pub timeout: Time,
+    /// Most messages whose outputs go into one transaction, of all partitions together.
+    pub messages: Count,
+    /// Most bytes of these messages, at most 1 GiB.
+    pub bytes: Size,
+}
+
+impl Default for Transaction {
+    fn default() -> Self {
+        Self {
+            timeout: Time::seconds(10),
+            messages: Count::new(10_000),
+            bytes: Size::mib(16),
+        }
+    }
 }
 
 /// How failed messages are repeated.

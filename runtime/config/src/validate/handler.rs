@@ -8,7 +8,7 @@ use std::{
 
 use crate::{
     Batch, Buffer, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Retry, Settings,
-    Start, TopicCreation,
+    Start, TopicCreation, Transaction,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size, Time},
@@ -18,6 +18,10 @@ use crate::{
         topics,
     },
 };
+
+/// How often is committed unless the file says otherwise.
+const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
+const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
 
 pub(super) fn validate(
     name: &str,
@@ -33,6 +37,10 @@ pub(super) fn validate(
     let topics = topics::subscription(&at.join("topics"), raw.topics, findings);
     let outputs = topics::names(&at.join("outputs"), raw.outputs, findings);
     own_loop(&at, &topics, &outputs, raw.allow_loops, findings);
+    let (guarantee, interval) = match raw.guarantee {
+        schema::Guarantee::AtLeastOnce => (Guarantee::AtLeastOnce, COMMIT_INTERVAL),
+        schema::Guarantee::ExactlyOnce => (Guarantee::ExactlyOnce, TRANSACTION_INTERVAL),
+    };
     let consumer_at = at.join("consumer-properties");
     let producer_at = at.join("producer-properties");
     Handler {
@@ -49,7 +57,7 @@ pub(super) fn validate(
             schema::Start::Latest => Start::Latest,
             schema::Start::Error => Start::Error,
         },
-        guarantee: guarantee(&at.join("guarantee"), raw.guarantee, findings),
+        guarantee,
         order: match raw.order {
             schema::Order::Partition => Order::Partition,
             schema::Order::Key => Order::Key,
@@ -75,7 +83,16 @@ pub(super) fn validate(
             bytes: bytes(&at.join("batch").join("bytes"), raw.batch.bytes, findings),
             target_time: raw.batch.target_time.0,
         },
-        commit_interval: raw.commit_interval.0,
+        commit_interval: raw.commit_interval.map_or(interval, |given| given.0),
+        transaction: Transaction {
+            timeout: raw.transaction.timeout.0,
+            messages: raw.transaction.messages.0,
+            bytes: bytes(
+                &at.join("transaction").join("bytes"),
+                raw.transaction.bytes,
+                findings,
+            ),
+        },
         drain_timeout: raw.drain_timeout.0,
         stall_after: stall_after(&at.join("stall-after"), raw.stall_after, findings),
         group_protocol: match raw.group_protocol {
@@ -111,21 +128,6 @@ fn text(at: &Key, raw: Option<String>, findings: &mut Findings<'_>) -> Option<St
         findings.refuse(finding.help("remove the key to get its default"));
     }
     raw
-}
-
-fn guarantee(at: &Key, raw: schema::Guarantee, findings: &mut Findings<'_>) -> Guarantee {
-    match raw {
-        schema::Guarantee::AtLeastOnce => {}
-        schema::Guarantee::ExactlyOnce => {
-            let finding = Finding::new(format!(
-                "`{at}` is \"exactly-once\", which is not available in this version"
-            ));
-            findings.refuse(finding.value(at, "").help(
-                "use \"at-least-once\", and make repetitions harmless: `delivery.id` names a message for good",
-            ));
-        }
-    }
-    Guarantee::AtLeastOnce
 }
 
 fn stall_after(at: &Key, raw: Time, findings: &mut Findings<'_>) -> Duration {

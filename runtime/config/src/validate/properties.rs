@@ -26,6 +26,9 @@ const ACKS: &str = "the daemon always waits for all in-sync replicas";
 const PROTOCOL: &str = "use `group-protocol` of the handler";
 const WAITS: &str = "the daemon waits an outage out, so that no output is lost";
 
+const TRANSACTIONS: &str =
+    "use `guarantee = \"exactly-once\"` of the handler; its `instance-id` names the transactions";
+
 /// Properties that the daemon sets, for which client, and what to use instead.
 const OWNED: &[(&str, Client, &str)] = &[
     ("bootstrap.servers", Client::Any, SERVERS),
@@ -112,10 +115,11 @@ const OWNED: &[(&str, Client, &str)] = &[
         Client::Producer,
         "the daemon needs every delivery report",
     ),
+    ("transactional.id", Client::Producer, TRANSACTIONS),
     (
-        "transactional.id",
+        "transaction.timeout.ms",
         Client::Producer,
-        "transactions are not available in this version",
+        "use `transaction.timeout` of the handler",
     ),
 ];
 

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use pelton_dispatch::{Checkpoint, Snapshot};
+use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, Snapshot};
 use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer, Transit};
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::{
@@ -15,7 +15,7 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Broken, Handler, Shared, Trouble, watchdog::Watchdog};
+use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Watchdog};
 use crate::{
     budget::Claim,
     partition::{Ended, Inbox, PartitionTask},
@@ -49,7 +49,9 @@ pub(super) struct Members {
 
 struct Template {
     consumer: Consumer,
-    producer: Producer,
+    /// `None` where there are transactions, whose producers come and go.
+    producer: Option<Producer>,
+    transactions: Option<Transactions>,
     trouble: Trouble,
     letter_bytes: usize,
     revision: tokio::sync::watch::Receiver<Option<pelton_engine::Revision>>,
@@ -59,10 +61,14 @@ impl Members {
     pub(super) fn new(
         handler: &Handler,
         consumer: Consumer,
-        producer: Producer,
+        writer: Writer,
         trouble: Trouble,
         letter_bytes: usize,
     ) -> Self {
+        let (producer, transactions) = match writer {
+            Writer::Plain(producer) => (Some(producer), None),
+            Writer::Transactional(transactions) => (None, Some(transactions)),
+        };
         Self {
             shared: handler.shared.clone(),
             status: handler.status.clone(),
@@ -70,6 +76,7 @@ impl Members {
             template: Template {
                 consumer,
                 producer,
+                transactions,
                 trouble,
                 letter_bytes,
                 revision: handler.revision.clone(),
@@ -110,12 +117,17 @@ impl Members {
                 epoch,
                 consumer: self.template.consumer.clone(),
                 producer: self.template.producer.clone(),
+                transactions: self.template.transactions.clone(),
                 trouble: self.template.trouble.clone(),
                 letter_bytes: self.template.letter_bytes,
                 revision: self.template.revision.clone(),
                 report: Arc::clone(&report),
                 share: *self.shared.budget.of_partition().borrow(),
             };
+            if let Some(transactions) = &self.template.transactions {
+                let assignment = AssignmentId(epoch.0);
+                transactions.assigned(assignment, partition.clone(), start.clone(), inbox.clone());
+            }
             let task = self.tasks.spawn_on(task.run(start, receiver), &self.guests);
             self.members.insert(
                 partition,
@@ -140,8 +152,21 @@ impl Members {
     ) -> Vec<Commit> {
         self.shared.metrics.rebalanced();
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
-        let ended = self.give_up(partitions, || Inbox::Drain { deadline }).await;
+        let assignments: Vec<_> = partitions
+            .iter()
+            .filter(|(partition, epoch)| self.owns(partition, *epoch))
+            .map(|(_, epoch)| AssignmentId(epoch.0))
+            .collect();
+        let drained_by = match &self.template.transactions {
+            Some(_) => Instant::now() + deadline.saturating_duration_since(Instant::now()) * 3 / 4,
+            None => deadline,
+        };
+        let drain = || Inbox::Drain {
+            deadline: drained_by,
+        };
+        let ended = self.give_up(partitions, drain).await;
         self.purge_unanswered(&ended);
+        self.end_transactions(assignments, deadline).await;
         let unfinished = unfinished(&ended);
         if unfinished > 0 {
             self.unfinished = self.unfinished.saturating_add(unfinished);
@@ -160,6 +185,26 @@ impl Members {
                 })
             })
             .collect()
+    }
+
+    /// Waits until what these partitions took part in is committed, or aborted (delivery rule 31).
+    async fn end_transactions(&mut self, assignments: Vec<AssignmentId>, deadline: Instant) {
+        let Some(transactions) = self.template.transactions.clone() else {
+            return;
+        };
+        let left = transactions.left(assignments);
+        let name = self.shared.name.clone();
+        match tokio::time::timeout_at(deadline.into(), left).await {
+            Ok(outcomes) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
+            Ok(_) => {
+                self.left_uncommitted();
+                warn!(handler = %name, "the last transaction of revoked partitions was aborted: their next owner handles again what was in it");
+            }
+            Err(_) => {
+                self.left_uncommitted();
+                warn!(handler = %name, "the last transaction of revoked partitions has not ended in time: whether it is committed is for the coordinator to say");
+            }
+        }
     }
 
     /// Stops work on partitions that belong to someone else already.
@@ -185,6 +230,10 @@ impl Members {
                 if member.inbox.send(tell()).await.is_ok() {
                     leaving.insert(member.task, (partition, member));
                 } else {
+                    if let Some(transactions) = &self.template.transactions {
+                        let assignment = AssignmentId(epoch.0);
+                        transactions.tell(MemberEvent::Lost { assignment });
+                    }
                     self.forget(&partition);
                 }
             }
@@ -228,8 +277,12 @@ impl Members {
     /// Sees to it that outputs of partitions that were given up don't land behind the next owner's newer ones.
     /// What is purged of kept partitions is produced again by a new life of the handler.
     fn purge_unanswered(&self, ended: &[(TopicPartition, Ended)]) {
+        // Where there are transactions, what is unanswered is aborted.
+        let Some(producer) = &self.template.producer else {
+            return;
+        };
         if ended.iter().any(|(_, ended)| ended.unanswered) {
-            self.template.producer.purge();
+            producer.purge();
             self.template.trouble.happened_to(Broken::Stale);
         }
     }

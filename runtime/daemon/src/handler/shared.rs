@@ -10,7 +10,7 @@ use std::{
 };
 
 use pelton_config as config;
-use pelton_dispatch::{Checkpoint, OnExhausted, Order, Policy, Retry};
+use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
 use pelton_kafka::{ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
 use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
 use tokio::sync::{Notify, Semaphore};
@@ -186,7 +186,7 @@ pub(super) fn producer_settings(
     }
 }
 
-fn client_id(handler: &config::Handler) -> String {
+pub(super) fn client_id(handler: &config::Handler) -> String {
     format!("pelton-{}", handler.name)
 }
 
@@ -195,6 +195,10 @@ const METADATA_BYTES: u32 = 4096;
 
 fn policy(handler: &config::Handler, share: HandlerShare) -> Policy {
     Policy {
+        guarantee: match handler.guarantee {
+            config::Guarantee::AtLeastOnce => Guarantee::AtLeastOnce,
+            config::Guarantee::ExactlyOnce => Guarantee::ExactlyOnce,
+        },
         retry: Retry {
             attempts: handler.retry.attempts,
             backoff: handler.retry.backoff,
@@ -233,6 +237,12 @@ pub(crate) enum Broken {
     Task,
     #[error("outputs of partitions that were given up were still on their way")]
     Stale,
+    /// No new life of the handler mends it.
+    #[error("{0}")]
+    Refused(String),
+    /// Something of it may still run.
+    #[error("{0}")]
+    Overdue(String),
 }
 
 /// Told by a partition when its handler can't go on; heard by the handler.

@@ -13,7 +13,7 @@ use pelton_types::{Offset, Output};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::handler::{Broken, Trouble};
+use crate::handler::{Broken, Transactions, Trouble};
 
 /// An output with the topic it goes to.
 pub(crate) struct Addressed {
@@ -28,6 +28,8 @@ pub(super) struct Settled {
     pub letter: bool,
     /// What was refused for good, if anything.
     pub refused: Option<String>,
+    /// Whether anything of it was handed to the producer.
+    pub handed_over: bool,
 }
 
 struct Ticket {
@@ -35,10 +37,13 @@ struct Ticket {
     letter: bool,
     outstanding: usize,
     refused: Option<String>,
+    handed_over: bool,
 }
 
 pub(super) struct Outbox {
-    producer: Producer,
+    /// `None` before the first transaction, where there are any.
+    producer: Option<Producer>,
+    transactions: Option<Transactions>,
     mailbox: Arc<Mailbox>,
     tickets: HashMap<u64, Ticket>,
     next_ticket: u64,
@@ -50,9 +55,14 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(producer: Producer, trouble: Trouble) -> Self {
+    pub(super) fn new(
+        producer: Option<Producer>,
+        transactions: Option<Transactions>,
+        trouble: Trouble,
+    ) -> Self {
         Self {
             producer,
+            transactions,
             mailbox: Arc::new(Mailbox::default()),
             tickets: HashMap::new(),
             next_ticket: 0,
@@ -74,11 +84,54 @@ impl Outbox {
                 letter,
                 outstanding: outputs.len(),
                 refused: None,
+                handed_over: false,
             },
         );
+        if let Some(text) = outputs.iter().find_map(|output| self.refuses(output)) {
+            // Nothing of it is sent, rather than a part.
+            return self.refuse(ticket, text);
+        }
         self.waiting
             .extend(outputs.into_iter().map(|output| (ticket, output)));
         self.send_waiting();
+    }
+
+    /// Sends with this producer's transaction from here on; what belongs to an earlier one is forgotten.
+    pub(super) fn begin(&mut self, producer: Producer) {
+        self.producer = Some(producer);
+        self.mailbox = Arc::default();
+        self.tickets.clear();
+        self.waiting.clear();
+        self.settled.clear();
+        self.memory.clear();
+    }
+
+    fn refuses(&self, output: &Addressed) -> Option<String> {
+        let producer = self.producer.as_ref()?;
+        with_outgoing(output, |outgoing| producer.refuses(&outgoing))
+    }
+
+    fn refuse(&mut self, ticket: u64, text: String) {
+        if let Some(Ticket { offset, letter, .. }) = self.tickets.remove(&ticket) {
+            self.settled.push(Settled {
+                offset,
+                letter,
+                refused: Some(text),
+                handed_over: false,
+            });
+        }
+    }
+
+    /// What was sent can't be acknowledged any more.
+    fn failed(&self, text: String) {
+        match (&self.transactions, &self.producer) {
+            (Some(transactions), Some(producer)) => {
+                if let Some(transaction) = producer.transaction() {
+                    transactions.spoiled(transaction);
+                }
+            }
+            _ => self.trouble.happened_to(Broken::Producer(text)),
+        }
     }
 
     /// Whether anything handed over is not answered yet.
@@ -101,32 +154,34 @@ impl Outbox {
     /// Waits for room in the producer's queue.
     pub(super) fn room(&self) -> impl Future<Output = ()> + use<> {
         let producer = self.producer.clone();
-        async move { producer.wait_for_room().await }
+        async move {
+            match producer {
+                Some(producer) => producer.wait_for_room().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Hands over as much of what waits as the producer takes.
     pub(super) fn send_waiting(&mut self) {
-        while let Some((ticket, Addressed { topic, output })) = self.waiting.front() {
-            let headers: Vec<(&[u8], Option<&[u8]>)> = output
-                .headers
-                .iter()
-                .map(|h| (&*h.name, h.value.as_deref()))
-                .collect();
-            let outgoing = Outgoing {
-                topic,
-                partition: output.partition,
-                timestamp: output.timestamp,
-                key: output.key.as_deref(),
-                value: output.value.as_deref(),
-                headers: &headers,
-            };
+        let Some(producer) = self.producer.clone() else {
+            return;
+        };
+        while let Some((ticket, output)) = self.waiting.front() {
             let ticket = *ticket;
-            match self.producer.send(outgoing, &self.mailbox, ticket) {
-                Ok(()) => {}
+            let sent = with_outgoing(output, |outgoing| {
+                producer.send(outgoing, &self.mailbox, ticket)
+            });
+            match sent {
+                Ok(()) => {
+                    if let Some(open) = self.tickets.get_mut(&ticket) {
+                        open.handed_over = true;
+                    }
+                }
                 Err(SendError::QueueFull) => return,
                 Err(SendError::Refused { text }) => self.answered(ticket, Some(text)),
-                Err(SendError::Fatal { text }) => {
-                    self.trouble.happened_to(Broken::Producer(text));
+                Err(error @ (SendError::Over | SendError::Fatal { .. })) => {
+                    self.failed(error.to_string());
                     self.waiting.clear();
                     return;
                 }
@@ -145,8 +200,8 @@ impl Outbox {
                     Err(error) if error.permanent => self.answered(ticket, Some(error.text)),
                     // Neither delivered nor refused: the message stays unfinished, and with it the commit,
                     // until the handler begins anew with a fresh producer.
-                    Err(error) if error.purged => {}
-                    Err(error) => self.trouble.happened_to(Broken::Producer(error.text)),
+                    Err(error) if error.purged && self.transactions.is_none() => {}
+                    Err(error) => self.failed(error.text),
                 }
             }
         }
@@ -166,6 +221,7 @@ impl Outbox {
                 offset,
                 letter,
                 refused,
+                handed_over,
                 ..
             }) = self.tickets.remove(&ticket)
         {
@@ -173,7 +229,26 @@ impl Outbox {
                 offset,
                 letter,
                 refused,
+                handed_over,
             });
         }
     }
+}
+
+/// An output as the producer takes it.
+fn with_outgoing<T>(output: &Addressed, then: impl FnOnce(Outgoing<'_>) -> T) -> T {
+    let Addressed { topic, output } = output;
+    let headers: Vec<(&[u8], Option<&[u8]>)> = output
+        .headers
+        .iter()
+        .map(|header| (&*header.name, header.value.as_deref()))
+        .collect();
+    then(Outgoing {
+        topic,
+        partition: output.partition,
+        timestamp: output.timestamp,
+        key: output.key.as_deref(),
+        value: output.value.as_deref(),
+        headers: &headers,
+    })
 }

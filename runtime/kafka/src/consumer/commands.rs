@@ -11,7 +11,7 @@ use pelton_types::{Offset, TopicPartition};
 use tokio::sync::watch;
 
 use super::{Epoch, transit::Way};
-use crate::native::Queue;
+use crate::native::{Client, Queue};
 
 /// What is to be committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +106,11 @@ impl Shared {
 
     pub(super) fn is_stopping(&self) -> bool {
         self.lock().stopping
+    }
+
+    /// The client, while the consumer isn't over.
+    pub(super) fn client(&self) -> Option<Arc<Client>> {
+        self.lock().queue.as_ref().map(Queue::client)
     }
 
     /// Gives the queue back, so that the thread can destroy the client.

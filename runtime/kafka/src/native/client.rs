@@ -15,14 +15,18 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode as Code};
 use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 
 use super::{
-    Event, ListRef,
+    Event, ListRef, Unanswered,
     event::{code, text},
 };
 use crate::Error;
 
+const PRODUCER_EVENTS: c_int = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR;
+
 /// A client. Dropping it joins librdkafka's threads, which may take a while: never on an async runtime.
 pub(crate) struct Client {
     ptr: NonNull<sys::rd_kafka_t>,
+    /// Of a transactional producer. Dropped after the client is destroyed.
+    unanswered: Option<Arc<Unanswered>>,
 }
 
 // SAFETY: librdkafka's clients may be used from any thread at any time, as its introduction says.
@@ -45,7 +49,7 @@ impl Client {
         let events = sys::RD_KAFKA_EVENT_REBALANCE
             | sys::RD_KAFKA_EVENT_OFFSET_COMMIT
             | sys::RD_KAFKA_EVENT_ERROR;
-        let client = Self::new(Kind::RD_KAFKA_CONSUMER, config, events)?;
+        let client = Self::new(Kind::RD_KAFKA_CONSUMER, config, events, None)?;
         // SAFETY: the client is alive; this forwards its main queue to the consumer's.
         unsafe { sys::rd_kafka_poll_set_consumer(client.ptr.as_ptr()) };
         Ok(client)
@@ -53,20 +57,30 @@ impl Client {
 
     /// Makes a producer, whose every event comes through [`main_queue`](Self::main_queue).
     pub(crate) fn producer(config: ClientConfig) -> Result<Arc<Self>, Error> {
-        Self::new(
-            Kind::RD_KAFKA_PRODUCER,
-            config,
-            sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR,
-        )
+        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, None)
     }
 
-    fn new(kind: Kind, mut config: ClientConfig, events: c_int) -> Result<Arc<Self>, Error> {
+    /// The same, of a transactional producer, whose requests are counted.
+    pub(crate) fn transactional(config: ClientConfig) -> Result<Arc<Self>, Error> {
+        let unanswered = Some(Arc::default());
+        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, unanswered)
+    }
+
+    fn new(
+        kind: Kind,
+        mut config: ClientConfig,
+        events: c_int,
+        unanswered: Option<Arc<Unanswered>>,
+    ) -> Result<Arc<Self>, Error> {
         config.set("log.queue", "true");
         let native = config.create_native_config().map_err(config_error)?;
         let mut error: [c_char; 512] = [0; 512];
         // SAFETY: the configuration is alive; `rd_kafka_new` takes it over only when it succeeds, and then
-        // it is forgotten here. The buffer is as long as is said.
+        // it is forgotten here. The buffer is as long as is said. The counts are dropped after the client.
         let ptr = unsafe {
+            if let Some(unanswered) = &unanswered {
+                unanswered.watch(native.ptr());
+            }
             sys::rd_kafka_conf_set_events(native.ptr(), events);
             sys::rd_kafka_new(kind, native.ptr(), error.as_mut_ptr(), error.len())
         };
@@ -79,7 +93,12 @@ impl Client {
         std::mem::forget(native);
         // SAFETY: the client is alive; with no queue named, log lines go to its main queue.
         unsafe { sys::rd_kafka_set_log_queue(ptr.as_ptr(), ptr::null_mut()) };
-        Ok(Arc::new(Self { ptr }))
+        Ok(Arc::new(Self { ptr, unanswered }))
+    }
+
+    /// Which requests of a transactional producer were sent and not answered.
+    pub(crate) fn unanswered(&self) -> Option<&Unanswered> {
+        self.unanswered.as_deref()
     }
 
     /// The C object, for calls that are made elsewhere in this room.
@@ -339,6 +358,11 @@ impl Queue {
         })
     }
 
+    /// The C object, for calls that are made elsewhere in this room.
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
+        self.ptr.as_ptr()
+    }
+
     /// Waits for an event. `None` when the time is up, or after [`wake`](Self::wake).
     pub(crate) fn poll(&self, timeout: Duration) -> Option<Event<'_>> {
         // SAFETY: the queue is alive, the event returned is ours, and bound to the queue, hence to its client.
@@ -360,6 +384,11 @@ impl Queue {
                 self.ptr.as_ptr(),
             ))
         }
+    }
+
+    /// The client it belongs to.
+    pub(crate) fn client(&self) -> Arc<Client> {
+        self.client.clone()
     }
 
     /// Whether the consumer has left its group.
@@ -389,7 +418,7 @@ unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Result<(), String> {
     }
 }
 
-fn millis(timeout: Duration) -> c_int {
+pub(super) fn millis(timeout: Duration) -> c_int {
     c_int::try_from(timeout.as_millis()).unwrap_or(c_int::MAX)
 }
 

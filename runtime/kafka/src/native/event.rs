@@ -70,6 +70,11 @@ impl Event<'_> {
         })
     }
 
+    /// The C object, for calls that are made elsewhere in this room.
+    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_event_t {
+        self.ptr
+    }
+
     /// What kind of event it is.
     pub(crate) fn kind(&self) -> EventKind {
         // SAFETY: the event is alive.

@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 
 use super::{
     Delivery, DeliveryError, Mailbox, Outgoing, ProducerHealth, ProducerSettings, SendError,
+    Transactional,
     raw::{self, Receipt, Topic, Unsent},
 };
 use crate::{
@@ -30,10 +31,12 @@ use crate::{
 const TICK: Duration = Duration::from_millis(500);
 /// How long a broker may take to answer when the thread looks whether it is back.
 const PROBE: Duration = Duration::from_millis(250);
+/// How long a topic that may not be written to is not tried again.
+const DENIED: Duration = Duration::from_secs(30);
 /// How long an ending producer waits for the reports of what it purged.
 const FAREWELL: Duration = Duration::from_secs(5);
 
-pub(super) struct Native {
+pub(crate) struct Native {
     shared: Arc<Shared>,
     health: watch::Receiver<ProducerHealth>,
     ended: watch::Receiver<bool>,
@@ -43,6 +46,10 @@ pub(super) struct Native {
 struct Shared {
     /// `None` once the producer is over.
     open: RwLock<Option<Open>>,
+    /// Topics that may not be written to, and until when that is taken for granted.
+    denied: RwLock<HashMap<String, Instant>>,
+    /// The largest message that is taken.
+    largest: usize,
     in_flight: AtomicUsize,
     answered: Notify,
     closing: AtomicBool,
@@ -50,6 +57,8 @@ struct Shared {
 
 /// A producer that takes messages.
 struct Open {
+    /// The transaction under way, where there are any.
+    transaction: Option<u64>,
     /// Topics that were sent to. They go before the client does.
     topics: HashMap<String, Topic>,
     queue: Arc<Queue>,
@@ -57,14 +66,26 @@ struct Open {
 }
 
 impl Native {
-    pub(super) fn start(settings: ProducerSettings) -> Result<Self, Error> {
-        let client = Client::producer(properties::producer(&settings)?)?;
+    pub(crate) fn start(
+        settings: ProducerSettings,
+        transactional: Option<&Transactional>,
+    ) -> Result<Self, Error> {
+        let config = properties::producer(&settings, transactional)?;
+        let largest = config.get("message.max.bytes");
+        let largest = largest.and_then(|bytes| bytes.parse().ok());
+        let client = match transactional {
+            None => Client::producer(config)?,
+            Some(_) => Client::transactional(config)?,
+        };
         let no_queue = || Error::Client {
             text: "it has no event queue".to_owned(),
         };
         let queue = Arc::new(client.main_queue().ok_or_else(no_queue)?);
         let shared = Arc::new(Shared {
+            denied: RwLock::default(),
+            largest: largest.unwrap_or(usize::MAX),
             open: RwLock::new(Some(Open {
+                transaction: None,
                 topics: HashMap::new(),
                 queue: queue.clone(),
                 client: client.clone(),
@@ -82,6 +103,7 @@ impl Native {
             client,
             troubles,
             health: health_sender,
+            transactional: transactional.is_some(),
         };
         thread::Builder::new()
             .name("pelton-producer".to_owned())
@@ -97,21 +119,15 @@ impl Native {
         })
     }
 
-    pub(super) fn send(
+    pub(crate) fn send(
         &self,
         outgoing: Outgoing<'_>,
         mailbox: &Arc<Mailbox>,
         ticket: u64,
+        transaction: Option<u64>,
     ) -> Result<(), SendError> {
-        if outgoing.timestamp.is_some_and(|millis| millis < 0) {
-            return Err(SendError::Refused {
-                text: "a timestamp before 1970 can't be written".to_owned(),
-            });
-        }
-        if let Some(partition @ ..=-1) = outgoing.partition {
-            return Err(SendError::Refused {
-                text: format!("there is no partition {partition}"),
-            });
+        if let Some(text) = self.refuses(&outgoing) {
+            return Err(SendError::Refused { text });
         }
         let over = || SendError::Fatal {
             text: "the producer is closed".to_owned(),
@@ -126,7 +142,15 @@ impl Native {
                 .open
                 .read()
                 .unwrap_or_else(PoisonError::into_inner);
-            let Open { topics, client, .. } = open.as_ref().ok_or_else(over)?;
+            let Open {
+                topics,
+                client,
+                transaction: present,
+                ..
+            } = open.as_ref().ok_or_else(over)?;
+            if *present != transaction {
+                return Err(SendError::Over);
+            }
             if let Some(topic) = topics.get(outgoing.topic) {
                 // Counted before, because the report may come before this returns.
                 self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
@@ -135,7 +159,11 @@ impl Native {
                     return Ok(());
                 };
                 self.shared.untake();
-                let error = send_error(client, code, text);
+                let error = match code {
+                    // The transaction has failed meanwhile, and waits to be aborted.
+                    Code::State if transaction.is_some() => SendError::Over,
+                    _ => send_error(client, code, text),
+                };
                 drop(open);
                 if matches!(error, SendError::Fatal { .. }) {
                     self.shared.give_up();
@@ -145,6 +173,63 @@ impl Native {
             drop(open);
             receipt = self.meet(outgoing.topic, receipt)?;
         }
+    }
+
+    /// Why this message will never be taken, as far as that is known here.
+    pub(crate) fn refuses(&self, outgoing: &Outgoing<'_>) -> Option<String> {
+        if outgoing.timestamp.is_some_and(|millis| millis < 0) {
+            return Some("a timestamp before 1970 can't be written".to_owned());
+        }
+        if let Some(partition @ ..=-1) = outgoing.partition {
+            return Some(format!("there is no partition {partition}"));
+        }
+        let (size, largest) = (outgoing.size(), self.shared.largest);
+        if size > largest {
+            return Some(format!(
+                "it takes {size} bytes, and `message.max.bytes` allows {largest}"
+            ));
+        }
+        let denied = self.shared.denied.read();
+        let denied = denied.unwrap_or_else(PoisonError::into_inner);
+        let until = denied.get(outgoing.topic)?;
+        (*until > Instant::now())
+            .then(|| format!("writing to topic {} is not allowed", outgoing.topic))
+    }
+
+    /// The client, unless the producer is over.
+    pub(crate) fn client(&self) -> Option<Arc<Client>> {
+        let open = self.shared.open.read();
+        let open = open.unwrap_or_else(PoisonError::into_inner);
+        Some(open.as_ref()?.client.clone())
+    }
+
+    /// Takes messages of this transaction only, from here on; of none where there is none.
+    pub(crate) fn admit(&self, transaction: Option<u64>) {
+        let open = self.shared.open.write();
+        if let Some(open) = &mut *open.unwrap_or_else(PoisonError::into_inner) {
+            open.transaction = transaction;
+        }
+    }
+
+    /// Topics that were sent to.
+    pub(crate) fn topics(&self) -> Vec<String> {
+        let open = self.shared.open.read();
+        let open = open.unwrap_or_else(PoisonError::into_inner);
+        open.as_ref()
+            .map_or_else(Vec::new, |open| open.topics.keys().cloned().collect())
+    }
+
+    /// Refuses messages to these topics for a while, without asking a broker.
+    pub(crate) fn deny(&self, topics: Vec<String>) {
+        let until = Instant::now() + DENIED;
+        let denied = self.shared.denied.write();
+        let mut denied = denied.unwrap_or_else(PoisonError::into_inner);
+        denied.extend(topics.into_iter().map(|topic| (topic, until)));
+    }
+
+    /// Ends it without waiting for that.
+    pub(crate) fn abandon(&self) {
+        self.shared.close();
     }
 
     /// Makes a topic known, under the exclusive lock.
@@ -166,14 +251,14 @@ impl Native {
     }
 
     /// Waits until something was answered, unless nothing is outstanding.
-    pub(super) async fn answered(&self) {
+    pub(crate) async fn answered(&self) {
         let answered = self.shared.answered.notified();
         if self.in_flight() > 0 {
             answered.await;
         }
     }
 
-    pub(super) fn purge(&self) {
+    pub(crate) fn purge(&self) {
         if let Some(open) = &*self
             .shared
             .open
@@ -184,15 +269,15 @@ impl Native {
         }
     }
 
-    pub(super) fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.shared.in_flight.load(Ordering::Acquire)
     }
 
-    pub(super) fn health(&self) -> watch::Receiver<ProducerHealth> {
+    pub(crate) fn health(&self) -> watch::Receiver<ProducerHealth> {
         self.health.clone()
     }
 
-    pub(super) async fn close(&self) {
+    pub(crate) async fn close(&self) {
         self.shared.close();
         // An error means that the thread is gone.
         let _ = self.ended.clone().wait_for(|ended| *ended).await;
@@ -258,6 +343,8 @@ struct Reports {
     client: Arc<Client>,
     troubles: Troubles,
     health: watch::Sender<ProducerHealth>,
+    /// What fails is the transaction's matter.
+    transactional: bool,
 }
 
 impl Reports {
@@ -310,6 +397,7 @@ impl Reports {
             if let Err(error) = &result
                 && !error.permanent
                 && !error.purged
+                && !self.transactional
             {
                 self.give_up(&error.text);
             }

@@ -1,0 +1,143 @@
+//! The transactions of one membership: feeds the member's machine and carries out what it commands.
+//!
+//! Partitions' tasks and the handler leave word here; the calls to the producer are made by the `kafka` room, on a
+//! thread of their own, one at a time.
+//!
+//! Invariant: a partition hears how a transaction ended together with the producer of the next one, so nothing it
+//! hands over can enter another transaction than the one it knows of.
+
+mod driver;
+
+use pelton_config as config;
+use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, TransactionPolicy};
+use pelton_kafka::TransactionSettings;
+use pelton_types::TopicPartition;
+use tokio::sync::{mpsc, oneshot};
+
+use self::driver::Driver;
+use super::{Broken, Connection, Handler, shared};
+use crate::partition::Inbox;
+
+/// What is left for the member.
+pub(super) enum Word {
+    Assigned {
+        assignment: AssignmentId,
+        partition: TopicPartition,
+        start: Checkpoint,
+        inbox: mpsc::Sender<Inbox>,
+    },
+    Event(MemberEvent),
+    /// This transaction can't be committed.
+    Spoiled {
+        transaction: u64,
+    },
+    /// Answer when the transactions of these have ended.
+    Left {
+        assignments: Vec<AssignmentId>,
+        answer: oneshot::Sender<Vec<(AssignmentId, Outcome)>>,
+    },
+}
+
+/// A handle to the transactions of a membership. They end with its last copy.
+#[derive(Clone)]
+pub(crate) struct Transactions {
+    words: mpsc::UnboundedSender<Word>,
+}
+
+impl Transactions {
+    /// Starts them: a producer is made and initialised while the group is joined.
+    pub(super) fn start(
+        handler: &Handler,
+        settings: TransactionSettings,
+        consumer: pelton_kafka::Consumer,
+        trouble: super::Trouble,
+    ) -> Result<Self, String> {
+        let (words, left) = mpsc::unbounded_channel();
+        let calls =
+            pelton_kafka::Transactions::start(settings).map_err(|error| error.to_string())?;
+        let policy = policy(&handler.config);
+        let driver = Driver::new(handler, policy, calls, consumer, trouble);
+        tokio::spawn(driver.run(left));
+        Ok(Self { words })
+    }
+
+    /// A partition is assigned, whose task listens to this inbox.
+    pub(super) fn assigned(
+        &self,
+        assignment: AssignmentId,
+        partition: TopicPartition,
+        start: Checkpoint,
+        inbox: mpsc::Sender<Inbox>,
+    ) {
+        self.leave(Word::Assigned {
+            assignment,
+            partition,
+            start,
+            inbox,
+        });
+    }
+
+    /// A partition's task says so.
+    pub(crate) fn tell(&self, event: MemberEvent) {
+        self.leave(Word::Event(event));
+    }
+
+    /// Something that was sent with this transaction failed.
+    pub(crate) fn spoiled(&self, transaction: u64) {
+        self.leave(Word::Spoiled { transaction });
+    }
+
+    /// Waits until the transactions of partitions that have ended are over; says how those did.
+    pub(super) async fn left(
+        &self,
+        assignments: Vec<AssignmentId>,
+    ) -> Vec<(AssignmentId, Outcome)> {
+        let (answer, answered) = oneshot::channel();
+        self.leave(Word::Left {
+            assignments,
+            answer,
+        });
+        answered.await.unwrap_or_default()
+    }
+
+    fn leave(&self, word: Word) {
+        // A driver that has ended has told the handler why.
+        let _ = self.words.send(word);
+    }
+}
+
+fn policy(handler: &config::Handler) -> TransactionPolicy {
+    TransactionPolicy {
+        interval: handler.commit_interval,
+        messages: handler.transaction.messages.get(),
+        bytes: u64::from(handler.transaction.bytes.get()),
+        timeout: handler.transaction.timeout,
+    }
+}
+
+/// The settings of a member's transactions. The id is the `instance-id`'s where there is one, so that a process that
+/// is started again ends what it left open; otherwise no two processes have the same (delivery rule 32).
+pub(super) fn settings(
+    handler: &config::Handler,
+    connection: &Connection,
+    share: crate::budget::HandlerShare,
+    largest_batch: Option<u32>,
+    process: &str,
+) -> TransactionSettings {
+    let instance = handler.instance_id.as_deref().unwrap_or(process);
+    TransactionSettings {
+        producer: shared::producer_settings(handler, connection, share, largest_batch),
+        id: format!("{}.{}.{instance}", handler.group, handler.name),
+        timeout: handler.transaction.timeout,
+    }
+}
+
+/// What a member's trouble means for its handler.
+fn broken(trouble: &pelton_dispatch::Trouble) -> Broken {
+    use pelton_dispatch::Trouble;
+    match trouble {
+        Trouble::Namesake | Trouble::Refused(_) => Broken::Refused(trouble.to_string()),
+        Trouble::Overdue => Broken::Overdue(trouble.to_string()),
+        Trouble::Foreign => Broken::Producer(trouble.to_string()),
+    }
+}
