@@ -1,6 +1,9 @@
 //! The ground the other suites stand on: the broker starts, restarts and dies with its test, and every client
 //! reads what every other one wrote.
 
+#[path = "harness/proxy.rs"]
+mod proxy;
+
 use std::{
     process::{Command, Stdio},
     time::Duration,

@@ -1,12 +1,12 @@
 //! A real Apache Kafka of one broker, on loopback, in a folder of its own.
 
+mod ports;
 mod settings;
 
 use std::{
-    collections::BTreeMap,
     fs,
-    net::TcpListener,
-    path::{Path, PathBuf},
+    net::SocketAddr,
+    path::PathBuf,
     process::Command,
     sync::{
         Mutex, OnceLock, PoisonError,
@@ -17,7 +17,11 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{Client, paths, process::Process, wait};
+use crate::{Client, Proxy, paths, process::Process, wait};
+use ports::ports;
+use settings::Proxied;
+
+pub use ports::free_ports;
 
 /// A fresh broker is up in 3 s here; a busy machine may take far longer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -74,6 +78,27 @@ impl TestCluster {
     /// # Errors
     /// When the jars are missing, or the broker doesn't come up within 90 s.
     pub fn start(version: Version) -> Result<Self> {
+        let [port, controller] = ports()?;
+        Self::launch(version, [port, controller], None)
+    }
+
+    /// As [`TestCluster::start`], with a proxy before it. Who comes by [`Proxy::bootstrap`] stays on the way
+    /// through the proxy, who comes by [`TestCluster::bootstrap`] on the one past it.
+    ///
+    /// # Errors
+    /// As [`TestCluster::start`].
+    pub fn start_proxied(version: Version) -> Result<(Self, Proxy)> {
+        let [port, controller, behind] = ports()?;
+        let proxy = Proxy::start(SocketAddr::from(([127, 0, 0, 1], behind)))?;
+        let proxied = Proxied {
+            behind,
+            advertised: proxy.port(),
+        };
+        let cluster = Self::launch(version, [port, controller], Some(proxied))?;
+        Ok((cluster, proxy))
+    }
+
+    fn launch(version: Version, ports: [u16; 2], proxied: Option<Proxied>) -> Result<Self> {
         let libs = paths::target()
             .join("kafka")
             .join(version.folder())
@@ -85,13 +110,12 @@ impl TestCluster {
         );
         let folder = paths::fresh_folder(&format!("kafka-{}", version.folder()))?;
         let data = folder.join("data");
-        let (port, controller) = free_ports()?;
-        settings::write_all(&folder, &data, port, controller)?;
+        settings::write_all(&folder, &data, ports, proxied)?;
         let cluster = Self {
             version,
             classpath: libs.join("*").display().to_string(),
             data,
-            bootstrap: format!("127.0.0.1:{port}"),
+            bootstrap: format!("127.0.0.1:{}", ports[0]),
             broker: Mutex::new(None),
             folder,
         };
@@ -326,24 +350,4 @@ const CLUSTER_ID: &str = "cGVsdG9uLWhhcm5lc3MtMQ";
 pub fn unique(name: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(1);
     format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Two ports that are free now. Both are held until both are known, so that they differ.
-pub fn free_ports() -> Result<(u16, u16)> {
-    let listen = || TcpListener::bind(("127.0.0.1", 0));
-    let (one, two) = (listen()?, listen()?);
-    Ok((one.local_addr()?.port(), two.local_addr()?.port()))
-}
-
-/// A configuration as Java's properties.
-fn properties(entries: &BTreeMap<&str, String>) -> String {
-    entries
-        .iter()
-        .map(|(key, value)| format!("{key}={value}\n"))
-        .collect()
-}
-
-/// Writes a file, naming it when that fails.
-fn write(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
 }

@@ -5,6 +5,7 @@
 //! runs, watched from outside through its exit code, its log, its HTTP and what stands in the topics;
 //! [`Client`] speaks to the broker over plain librdkafka; [`foreign`] drives KafkaJS and kcat.
 //! Only [`FaultyCluster`] is no Kafka: it stands in where brokers have to fail in a way that none can be told to.
+//! [`Proxy`] stands before a real one and loses, delays and delivers late what passes it, unaltered.
 //!
 //! Invariant: no process that a test started outlives the test's own process, however that ends.
 //!
@@ -19,6 +20,7 @@ pub mod foreign;
 pub mod http;
 pub mod paths;
 pub mod process;
+pub mod proxy;
 pub mod stage;
 pub mod wait;
 
@@ -27,4 +29,5 @@ pub use cluster::{TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};
 pub use faulty::FaultyCluster;
 pub use process::Signal;
+pub use proxy::Proxy;
 pub use stage::{Copies, Stage, orders};

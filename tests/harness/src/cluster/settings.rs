@@ -1,13 +1,30 @@
 //! The broker's configuration: one node, loopback, small, nothing created behind the tests' back.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use super::{properties, write};
+/// A second listener, for those who come through a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Proxied {
+    /// Where the broker listens.
+    pub(super) behind: u16,
+    /// Where it tells its clients to go.
+    pub(super) advertised: u16,
+}
 
 /// Writes `server.properties` and the logging configuration of either logging library.
-pub(super) fn write_all(folder: &Path, data: &Path, port: u16, controller: u16) -> Result<()> {
+pub(super) fn write_all(
+    folder: &Path,
+    data: &Path,
+    [port, controller]: [u16; 2],
+    proxied: Option<Proxied>,
+) -> Result<()> {
+    let listener = |port: Option<u16>| {
+        port.map_or_else(String::new, |port| format!(",PROXIED://127.0.0.1:{port}"))
+    };
+    let behind = listener(proxied.map(|proxied| proxied.behind));
+    let advertised = listener(proxied.map(|proxied| proxied.advertised));
     let server = BTreeMap::from([
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", "1".to_owned()),
@@ -17,16 +34,16 @@ pub(super) fn write_all(folder: &Path, data: &Path, port: u16, controller: u16) 
         ),
         (
             "listeners",
-            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}"),
+            format!("PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}{behind}"),
         ),
         (
             "advertised.listeners",
-            format!("PLAINTEXT://127.0.0.1:{port}"),
+            format!("PLAINTEXT://127.0.0.1:{port}{advertised}"),
         ),
         ("controller.listener.names", "CONTROLLER".to_owned()),
         (
             "listener.security.protocol.map",
-            "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
         ),
         ("log.dirs", data.display().to_string()),
         // One broker can keep one replica.
@@ -91,3 +108,16 @@ pub(super) fn write_all(folder: &Path, data: &Path, port: u16, controller: u16) 
 
 /// Time, level, message and source, one line each.
 const PATTERN: &str = "[%d] %p %m (%c)%n";
+
+/// A configuration as Java's properties.
+fn properties(entries: &BTreeMap<&str, String>) -> String {
+    entries
+        .iter()
+        .map(|(key, value)| format!("{key}={value}\n"))
+        .collect()
+}
+
+/// Writes a file, naming it when that fails.
+fn write(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("can't write {}", path.display()))
+}
