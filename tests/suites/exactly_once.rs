@@ -56,7 +56,10 @@ fn under_load(
 fn a_calm_run_shows_each_output_once_and_in_order() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "calm", 4)?);
-    let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.unrecorded().start()?;
+    let mut daemon = stage
+        .daemon("passthrough", EXACTLY_ONCE)?
+        .unrecorded()
+        .start()?;
     let drafts = orders(5_000);
     client.produce(&stage.input, &drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -83,7 +86,10 @@ fn kill_9_in_the_middle_repeats_nothing() -> Result<()> {
 fn sigterm_in_the_middle_repeats_nothing_and_ends_with_0() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "once-stopped", 4)?);
-    let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.unrecorded().start()?;
+    let mut daemon = stage
+        .daemon("passthrough", EXACTLY_ONCE)?
+        .unrecorded()
+        .start()?;
     let shares = [3_000, 8_000, 13_000];
     let copies = under_load(&stage, &client, &mut daemon, &shares, |daemon| {
         let start = Instant::now();
@@ -109,7 +115,10 @@ fn a_too_large_output_is_dead_lettered_and_the_others_go_on() -> Result<()> {
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
     // What librdkafka takes and the topic doesn't comes back by delivery report.
     cluster.create_topic_named(&stage.output, 2, &[("max.message.bytes", "20000")])?;
-    let mut daemon = stage.daemon("misbehave", EXACTLY_ONCE)?.unrecorded().start()?;
+    let mut daemon = stage
+        .daemon("misbehave", EXACTLY_ONCE)?
+        .unrecorded()
+        .start()?;
     let mut drafts: Vec<Draft> = (0..200)
         .map(|n| Draft::new(format!("k{}", n % 7), format!("plain {n}")))
         .collect();
@@ -122,7 +131,12 @@ fn a_too_large_output_is_dead_lettered_and_the_others_go_on() -> Result<()> {
     let letters = client.read_all(&stage.dead_letter)?;
     let good: Vec<Draft> = drafts
         .iter()
-        .filter(|draft| draft.value.as_deref().is_some_and(|v| v.starts_with(b"plain")))
+        .filter(|draft| {
+            draft
+                .value
+                .as_deref()
+                .is_some_and(|v| v.starts_with(b"plain"))
+        })
         .cloned()
         .collect();
     Copies::of(&good, &outputs).exactly_once()?;
@@ -139,12 +153,10 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
     let stage = Stage::new(&cluster, "once-denied", 2)?;
     let denied = cluster.create_topic("once-denied-topic", 1, &[])?;
     cluster.forbid_writing(&denied)?;
-    let config = stage
-        .config("misbehave", EXACTLY_ONCE)
-        .replace(
-            &format!("outputs = [\"{}\"]", stage.output),
-            &format!("outputs = [\"{}\", \"{denied}\"]", stage.output),
-        );
+    let config = stage.config("misbehave", EXACTLY_ONCE).replace(
+        &format!("outputs = [\"{}\"]", stage.output),
+        &format!("outputs = [\"{}\", \"{denied}\"]", stage.output),
+    );
     let mut daemon = pelton_harness::DaemonOptions::new(&stage.handler)?
         .component("misbehave")?
         .config(&config)?
@@ -160,7 +172,12 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     let good: Vec<Draft> = drafts
         .iter()
-        .filter(|draft| draft.value.as_deref().is_some_and(|v| v.starts_with(b"plain")))
+        .filter(|draft| {
+            draft
+                .value
+                .as_deref()
+                .is_some_and(|v| v.starts_with(b"plain"))
+        })
         .cloned()
         .collect();
     Copies::of(&good, &client.read_all(&stage.output)?).exactly_once()?;

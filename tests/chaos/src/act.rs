@@ -10,7 +10,6 @@ use pelton_harness::{Signal, TestDaemon, component, wait};
 
 use crate::{
     history::{Incident, Snapshot},
-    options::Subject,
     run::Run,
     schedule::{Kind, Step},
     subject::{self, GUEST, INPUT, OUTPUT, SESSION},
@@ -175,7 +174,7 @@ impl Run<'_> {
         let snapshot = self.asker.snapshot()?;
         self.see(&mut incident, snapshot);
         self.note(incident);
-        let daemon = subject::start(self.cluster, self.options, &name)?;
+        let daemon = subject::start(&self.bootstrap(), self.options, &name)?;
         self.further.push_back((name, daemon));
         Ok(())
     }
@@ -213,7 +212,7 @@ impl Run<'_> {
         for (daemon, _) in &before {
             component::replace(&daemon.folder().join(format!("{GUEST}.wasm")), &bytes)?;
         }
-        if self.options.subject == Subject::Pelton {
+        if self.options.subject.is_pelton() {
             for (daemon, before) in before {
                 let swapped = wait::until_true("the new revision to run", LIMIT, || {
                     Ok(runs(daemon) > before)
@@ -229,7 +228,7 @@ impl Run<'_> {
 
     /// Waits until a daemon listens to signals: before that SIGTERM ends it as it ends any program.
     fn wait_alive(&self, daemon: &TestDaemon) -> Result<()> {
-        if self.options.subject == Subject::Careless {
+        if !self.options.subject.is_pelton() {
             thread::sleep(Duration::from_secs(1));
             return Ok(());
         }

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod act;
+mod apart;
 mod bound;
 mod careless;
 mod check;
@@ -20,6 +21,7 @@ mod sampler;
 mod schedule;
 mod soak;
 mod subject;
+mod visible;
 mod watch;
 mod writer;
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match arguments.mode {
         Some(Mode::Careless { bootstrap }) => careless::run(&bootstrap).map(|()| true),
+        Some(Mode::Apart { bootstrap }) => apart::run(&bootstrap).map(|()| true),
         None => judged(&arguments.options),
     };
     match result {
@@ -63,10 +66,10 @@ fn judged(options: &Options) -> Result<bool> {
     Ok(as_expected(options, &verdict))
 }
 
-/// A control is there to be found broken, by the loss of messages; everything else to be kept.
+/// A control is there to be found broken, by what it does to messages; everything else to be kept.
 fn as_expected(options: &Options, verdict: &Verdict) -> bool {
     if options.expect_broken {
-        verdict.lost > 0
+        verdict.lost > 0 || options.exactly_once && verdict.repeated > 0
     } else {
         verdict.is_kept()
     }

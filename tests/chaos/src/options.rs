@@ -19,9 +19,15 @@ pub struct Arguments {
     pub options: Options,
 }
 
-/// What this program is besides: the consumer that shows that the checker can object.
+/// What this program is besides: the consumers that show that the checker can object.
 #[derive(Subcommand)]
 pub enum Mode {
+    /// Consumes with transactions that hold no offsets. Started by `--subject apart`.
+    #[command(hide = true)]
+    Apart {
+        /// Where the broker is.
+        bootstrap: String,
+    },
     /// Consumes carelessly: commits before its outputs are acknowledged. Started by `--subject careless`.
     #[command(hide = true)]
     Careless {
@@ -54,6 +60,13 @@ pub struct Options {
     /// What the handler promises about order.
     #[arg(long, value_enum, default_value_t = Order::Partition)]
     pub order: Order,
+    /// The guarantee is exactly-once: whoever reads what is committed must see each message's output once. The daemons
+    /// reach the broker through a proxy that delays, drops, cuts off and withholds requests of their transactions.
+    #[arg(long)]
+    pub exactly_once: bool,
+    /// How many of a thousand of those requests it does that to, with `--exactly-once`.
+    #[arg(long, default_value_t = 10)]
+    pub storm: u32,
     /// How the group shares out partitions.
     #[arg(long, value_enum, default_value_t = Protocol::Cooperative)]
     pub protocol: Protocol,
@@ -79,7 +92,8 @@ pub struct Options {
     /// Who consumes.
     #[arg(long, value_enum, default_value_t = Subject::Pelton)]
     pub subject: Subject,
-    /// Exits with 0 only if messages were found lost: for the control that shows that the checker can object.
+    /// Exits with 0 only if messages were found lost, or with `--exactly-once` lost or repeated: for the controls that
+    /// show that the checker can object.
     #[arg(long)]
     pub expect_broken: bool,
     /// Records what dispatch does and replays it at the end. Takes 1 KiB a message and more: not for long runs.
@@ -125,10 +139,22 @@ pub enum Subject {
     Pelton,
     /// A consumer that commits too early, made to be found out. It is only killed.
     Careless,
+    /// A consumer with transactions that commits its offsets outside of them, made to be found out. It is only killed.
+    Apart,
+    /// `pelton run` without the defence against requests of an earlier transaction that arrive in a later one, made to
+    /// be found out.
+    Undefended,
 }
 
 /// The most messages of which recordings are made: some hundred megabytes.
 const MOST_RECORDED: usize = 100_000;
+
+impl Subject {
+    /// Whether it is Pelton, and can be asked how it is.
+    pub fn is_pelton(self) -> bool {
+        matches!(self, Self::Pelton | Self::Undefended)
+    }
+}
 
 impl Options {
     /// What clap can't see.
@@ -139,6 +165,10 @@ impl Options {
         ensure!(
             !self.record || (self.minutes.is_none() && self.messages <= MOST_RECORDED),
             "--record is for runs of at most {MOST_RECORDED} messages, and for no soak: recordings would fill the disk"
+        );
+        ensure!(
+            self.exactly_once || !matches!(self.subject, Subject::Apart | Subject::Undefended),
+            "this subject is for --exactly-once"
         );
         ensure!(self.daemons > 0, "--daemons must be at least 1");
         ensure!(self.partitions > 0, "--partitions must be at least 1");

@@ -34,13 +34,19 @@ pub struct Reader {
 
 impl Reader {
     /// Begins.
-    pub fn start(bootstrap: &str, partitions: i32, progress: Arc<Progress>) -> Result<Self> {
+    pub fn start(
+        bootstrap: &str,
+        partitions: i32,
+        transactions: bool,
+        progress: Arc<Progress>,
+    ) -> Result<Self> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", bootstrap)
             .set("client.id", "pelton-chaos-reader")
             .set("group.id", "pelton-chaos-reader")
             .set("enable.auto.commit", "false")
+            .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "100")
             .set("reconnect.backoff.max.ms", "500")
             .set("auto.offset.reset", "error");
@@ -52,14 +58,32 @@ impl Reader {
         consumer.assign(&list)?;
         let until = Arc::new(Mutex::new(None));
         let own = Arc::clone(&until);
-        let thread = thread::spawn(move || read(&consumer, partitions as usize, &own, &progress));
+        let reading = Reading {
+            partitions: partitions as usize,
+            transactions,
+            progress,
+        };
+        let thread = thread::spawn(move || reading.read(&consumer, &own));
         Ok(Self { until, thread })
     }
 
-    /// Reads up to these ends, and returns everything by partition.
+    /// Reads as much as another reader saw, and returns it if it is the same.
     ///
     /// # Errors
-    /// When that takes more than a minute, or the topic has offsets without a message.
+    /// When it is something else, or less after a minute.
+    pub fn compare(self, seen: Vec<Vec<Output>>) -> Result<Vec<Vec<Output>>> {
+        let own = self.finish(seen.iter().map(|one| one.len() as i64).collect())?;
+        ensure!(
+            own == seen,
+            "who read all the while saw something else than who read at the end"
+        );
+        Ok(own)
+    }
+
+    /// Reads so many messages of each partition, and returns them by partition.
+    ///
+    /// # Errors
+    /// When that takes more than a minute, or, without transactions, the topic has offsets without a message.
     pub fn finish(self, ends: Vec<i64>) -> Result<Vec<Vec<Output>>> {
         *lock(&self.until) = Some(ends);
         let joined = self.thread.join();
@@ -67,37 +91,46 @@ impl Reader {
     }
 }
 
-/// The thread.
-fn read(
-    consumer: &BaseConsumer,
+/// What the thread knows.
+struct Reading {
     partitions: usize,
-    until: &Mutex<Option<Vec<i64>>>,
-    progress: &Progress,
-) -> Result<Vec<Vec<Output>>> {
-    let mut outputs: Vec<Vec<Output>> = vec![Vec::new(); partitions];
-    let mut seen = Vec::new();
-    let mut told = None;
-    loop {
-        // The broker is away now and then; librdkafka comes back to it by itself, and a gap would be seen below.
-        if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
-            let output = convert(&message);
-            let of_partition = &mut outputs[message.partition() as usize];
-            ensure!(
-                output.offset == of_partition.len() as i64,
-                "the reader got offset {} where {} comes next",
-                output.offset,
-                of_partition.len()
-            );
-            of_partition.push(output);
-            count(&mut seen, output, progress);
-        }
-        if let Some(ends) = &*lock(until) {
-            let mut pairs = outputs.iter().zip(ends);
-            if pairs.all(|(outputs, end)| outputs.len() as i64 >= *end) {
-                return Ok(outputs);
+    /// The ends of transactions take offsets too, and so does what was aborted.
+    transactions: bool,
+    progress: Arc<Progress>,
+}
+
+impl Reading {
+    /// The thread.
+    fn read(
+        &self,
+        consumer: &BaseConsumer,
+        until: &Mutex<Option<Vec<i64>>>,
+    ) -> Result<Vec<Vec<Output>>> {
+        let mut outputs: Vec<Vec<Output>> = vec![Vec::new(); self.partitions];
+        let mut seen = Vec::new();
+        let mut told = None;
+        loop {
+            // The broker is away now and then; librdkafka comes back to it by itself, and a gap would be seen below.
+            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+                let output = convert(&message);
+                let of_partition = &mut outputs[message.partition() as usize];
+                let next = of_partition.last().map_or(0, |last| last.offset + 1);
+                ensure!(
+                    output.offset == next || self.transactions && output.offset > next,
+                    "the reader got offset {} where {next} comes next",
+                    output.offset,
+                );
+                of_partition.push(output);
+                count(&mut seen, output, &self.progress);
             }
-            if told.get_or_insert_with(Instant::now).elapsed() > CATCH_UP {
-                bail!("the reader can't reach the end of the output topic");
+            if let Some(ends) = &*lock(until) {
+                let mut pairs = outputs.iter().zip(ends);
+                if pairs.all(|(outputs, end)| outputs.len() as i64 >= *end) {
+                    return Ok(outputs);
+                }
+                if told.get_or_insert_with(Instant::now).elapsed() > CATCH_UP {
+                    bail!("the reader can't reach the end of the output topic");
+                }
             }
         }
     }

@@ -71,13 +71,17 @@ pub fn verdict(
 ) -> Verdict {
     let mut faults = faults(history, findings);
     faults.extend(seen);
+    let explained: usize = findings.repeats.iter().map(Repeats::sum).sum();
+    let repeated = explained + findings.unexplained.len();
+    if options.exactly_once && repeated > 0 {
+        faults.push(format!("{repeated} came out more than once"));
+    }
     if options.rolling {
         faults.extend(must_not_repeat(history, findings));
     }
-    let explained: usize = findings.repeats.iter().map(Repeats::sum).sum();
     Verdict {
         lost: findings.lost.len(),
-        repeated: explained + findings.unexplained.len(),
+        repeated,
         steps,
         messages: history.inputs.len(),
         faults,

@@ -14,19 +14,24 @@ use std::{
 };
 
 use anyhow::{Context, Result};
-use pelton_harness::{Client, TestCluster, TestDaemon, Version, paths, wait};
+use pelton_harness::{
+    Client, Proxy, TestCluster, TestDaemon, Version, paths,
+    proxy::{Api, Kind, Storm},
+    wait,
+};
 
 use crate::{
     bound::Settings,
     check::{self, Ordered},
     history::{History, Incident},
-    options::{Options, Order, Subject},
+    options::{Options, Order},
     progress::Progress,
     reader::Reader,
     report::{self, Verdict},
     sampler::Sampler,
     schedule::{self, Amounts, Step},
     subject::{self, DEAD_LETTER, GUEST, INPUT, OUTPUT},
+    visible,
     watch::{Asker, Watch},
     writer::{KEYS, Writer},
 };
@@ -50,6 +55,8 @@ const START: Duration = Duration::from_secs(60);
 pub struct Run<'a> {
     pub options: &'a Options,
     pub cluster: &'a TestCluster,
+    /// What stands between the daemons and the broker, where something does.
+    proxy: Option<&'a Proxy>,
     pub asker: Asker,
     pub progress: Arc<Progress>,
     writer: Option<Writer>,
@@ -78,12 +85,23 @@ pub fn run(options: &Options) -> Result<Verdict> {
     let seed = options
         .seed
         .unwrap_or_else(|| crate::progress::now() as u64);
-    let cluster = TestCluster::start(Version::V4)?;
+    let (cluster, proxy) = if options.exactly_once {
+        let (cluster, proxy) = TestCluster::start_proxied(Version::V4)?;
+        (cluster, Some(proxy))
+    } else {
+        (TestCluster::start(Version::V4)?, None)
+    };
     subject::create_topics(&cluster, options.partitions)?;
     let client = cluster.client()?;
     let progress = Progress::new(options.partitions as usize);
     let printer = progress.print();
-    let done = conduct(options, seed, &cluster, &client, Arc::clone(&progress));
+    let done = conduct(
+        options,
+        seed,
+        (&cluster, proxy.as_ref()),
+        &client,
+        Arc::clone(&progress),
+    );
     progress.end();
     // It only prints.
     let _ = printer.join();
@@ -93,7 +111,7 @@ pub fn run(options: &Options) -> Result<Verdict> {
 fn conduct(
     options: &Options,
     seed: u64,
-    cluster: &TestCluster,
+    (cluster, proxy): (&TestCluster, Option<&Proxy>),
     client: &Client,
     progress: Arc<Progress>,
 ) -> Result<Verdict> {
@@ -102,11 +120,13 @@ fn conduct(
     let reader = Reader::start(
         cluster.bootstrap(),
         options.partitions,
+        options.exactly_once,
         Arc::clone(&progress),
     )?;
     let mut run = Run {
         options,
         cluster,
+        proxy,
         asker: Asker::new(client, options.partitions)?,
         writer: None,
         daemons: Vec::new(),
@@ -121,6 +141,9 @@ fn conduct(
         progress: Arc::clone(&progress),
     };
     run.start_daemons()?;
+    if let Some(proxy) = proxy {
+        proxy.storm(storm(options, seed));
+    }
     run.writer = Some(Writer::start(
         cluster.bootstrap(),
         total,
@@ -133,9 +156,12 @@ fn conduct(
     run.faults
         .extend(stopped.err().map(|error| format!("{error:#}")));
     progress.say("reading the output topic to its end");
-    let outputs = reader.finish(run.asker.ends(OUTPUT)?)?;
+    let outputs = match options.exactly_once {
+        true => reader.compare(visible::all(cluster, client, &mut run.faults)?)?,
+        false => reader.finish(run.asker.ends(OUTPUT)?)?,
+    };
     let last = run.asker.snapshot()?;
-    let letters = client.ends(DEAD_LETTER)?.iter().sum::<i64>();
+    let letters = client.read_all(DEAD_LETTER)?.len();
     if letters > 0 {
         run.faults.push(format!("{letters} dead letters"));
     }
@@ -163,6 +189,9 @@ fn conduct(
         run.faults.extend(report::soak(&lasting));
     }
     report::table(&history, &findings);
+    if let Some(proxy) = proxy {
+        println!("{}", proxy.report());
+    }
     let read = |number: &AtomicUsize| number.load(Ordering::Relaxed);
     let steps = (read(&progress.done), read(&progress.planned));
     let seen = run.faults;
@@ -171,16 +200,42 @@ fn conduct(
     ))
 }
 
+/// What the proxy does to the requests of which a transaction consists. Nothing is swallowed without a word: that
+/// costs a time-out of a minute each. Producers are never made late: that fences whoever came after.
+fn storm(options: &Options, seed: u64) -> Storm {
+    let apis = [
+        Api::Produce,
+        Api::AddPartitionsToTxn,
+        Api::AddOffsetsToTxn,
+        Api::EndTxn,
+        Api::TxnOffsetCommit,
+    ];
+    Storm {
+        per_mille: apis.into_iter().map(|api| (api, options.storm)).collect(),
+        kinds: vec![Kind::Delay, Kind::Drop, Kind::CutAfter, Kind::Hold],
+        limit: usize::MAX,
+        ..Storm::new(seed)
+    }
+}
+
 impl Run<'_> {
+    /// Where the daemons find the broker.
+    pub fn bootstrap(&self) -> String {
+        match self.proxy {
+            Some(proxy) => proxy.bootstrap(),
+            None => self.cluster.bootstrap().to_owned(),
+        }
+    }
+
     /// Starts the daemons, and waits until they are ready.
     fn start_daemons(&mut self) -> Result<()> {
         self.progress.say("starting the daemons");
         for position in 0..self.options.daemons {
             let name = format!("daemon-{position}");
-            let daemon = subject::start(self.cluster, self.options, &name)?;
+            let daemon = subject::start(&self.bootstrap(), self.options, &name)?;
             self.daemons.push(daemon);
         }
-        if self.options.subject == Subject::Pelton {
+        if self.options.subject.is_pelton() {
             for daemon in &mut self.daemons {
                 daemon.wait_ready(START)?;
             }
@@ -227,7 +282,7 @@ impl Run<'_> {
             schedule::rolling(options.daemons, 2)
         } else if let Some(away) = options.outage {
             schedule::outage(away)
-        } else if options.subject == Subject::Careless {
+        } else if !options.subject.is_pelton() {
             schedule::kills(options.kills, options.daemons, seed)
         } else {
             let amounts = Amounts {
@@ -312,6 +367,10 @@ impl Run<'_> {
             "the input topic holds {ends:?} messages, but the writer was told of {counted:?}"
         );
         self.progress.say("waiting until everything is committed");
+        if let Some(proxy) = self.proxy {
+            proxy.calm();
+            proxy.release_held();
+        }
         let committed = wait::until_true("all to be committed", CATCH_UP, || {
             Ok(self.progress.lag() == 0)
         });

@@ -26,23 +26,39 @@ pub fn create_topics(cluster: &TestCluster, partitions: i32) -> Result<()> {
 }
 
 /// Starts a member of the group.
-pub fn start(cluster: &TestCluster, options: &Options, name: &str) -> Result<TestDaemon> {
+pub fn start(bootstrap: &str, options: &Options, name: &str) -> Result<TestDaemon> {
     let mut daemon = DaemonOptions::new(name)?;
-    if options.subject == Subject::Careless {
+    let broken = match options.subject {
+        Subject::Careless => Some("careless"),
+        Subject::Apart => Some("apart"),
+        Subject::Pelton | Subject::Undefended => None,
+    };
+    if let Some(mode) = broken {
         let own = std::env::current_exe()?;
         return daemon
             .instead(own)
-            .argument("careless")
-            .argument(cluster.bootstrap())
+            .argument(mode)
+            .argument(bootstrap)
             .start();
+    }
+    if options.subject == Subject::Undefended {
+        daemon = daemon.environment("PELTON_TEST_UNDEFENDED", "1");
     }
     daemon = daemon
         .component(GUEST)?
-        .config(&config(cluster.bootstrap(), options, name))?;
+        .config(&config(bootstrap, options, name))?;
     if !options.record {
         daemon = daemon.unrecorded();
     }
     daemon.start()
+}
+
+/// The handler's name. Each daemon's producer has to be known to the proxy by a client id of its own, which comes of it.
+fn handler(options: &Options, name: &str) -> String {
+    match options.exactly_once {
+        true => format!("{HANDLER}-{name}"),
+        false => HANDLER.to_owned(),
+    }
 }
 
 /// The defaults, but that a member that is dead is missed after 6 s instead of 45, which the drain has to fit into.
@@ -56,6 +72,9 @@ fn config(bootstrap: &str, options: &Options, name: &str) -> String {
     if options.order == Order::Key {
         more.push_str("order = \"key\"\n");
     }
+    if options.exactly_once {
+        more.push_str("guarantee = \"exactly-once\"\n");
+    }
     if options.static_members {
         more.push_str(&format!("instance-id = \"{name}\"\n"));
     }
@@ -64,14 +83,16 @@ fn config(bootstrap: &str, options: &Options, name: &str) -> String {
 [clusters.default]
 bootstrap-servers = ["{bootstrap}"]
 
-[handlers.{HANDLER}]
+[handlers.{}]
 component = "{GUEST}.wasm"
 topics = ["{INPUT}"]
 outputs = ["{OUTPUT}"]
 group = "{GROUP}"
 group-protocol = "{}"
 drain-timeout = "5s"
+dead-letter.topic = "{DEAD_LETTER}"
 {more}"#,
+        handler(options, name),
         options.protocol.name()
     )
 }

@@ -307,6 +307,30 @@ impl TestCluster {
         command
     }
 
+    /// The values in a topic, as Kafka's own console consumer sees them with `read_committed`.
+    ///
+    /// # Errors
+    /// When it can't be run.
+    pub fn console_read_committed(&self, topic: &str) -> Result<Vec<Vec<u8>>> {
+        let class = match self.version {
+            Version::V4 => "org.apache.kafka.tools.consumer.ConsoleConsumer",
+            Version::V3_9 => "kafka.tools.ConsoleConsumer",
+        };
+        let output = self
+            .java()
+            .arg(class)
+            .args(["--bootstrap-server", &self.bootstrap, "--topic", topic])
+            .args(["--isolation-level", "read_committed"])
+            .args(["--from-beginning", "--timeout-ms", "15000"])
+            .output()
+            .context("the console consumer")?;
+        let lines = output.stdout.split(|byte| *byte == b'\n');
+        Ok(lines
+            .filter(|line| !line.is_empty())
+            .map(<[u8]>::to_vec)
+            .collect())
+    }
+
     /// Writes the cluster's id into the data folder.
     fn format(&self) -> Result<()> {
         let mut command = self.java();

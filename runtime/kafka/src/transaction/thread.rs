@@ -236,6 +236,10 @@ fn repeated(
 
 /// Delivery rule 35: whatever the calls returned.
 fn answered(client: &Client, aborted: bool) -> Result<(), TransactionError> {
+    // The tests show what happens without it.
+    if cfg!(debug_assertions) && std::env::var_os("PELTON_TEST_UNDEFENDED").is_some() {
+        return Ok(());
+    }
     let open = client.unanswered().and_then(|counts| counts.any(aborted));
     open.map_or(Ok(()), |request| {
         let text = format!("a {request:?} request was never answered, and may still arrive");

@@ -50,6 +50,11 @@ pub(super) fn write_all(
         ("offsets.topic.replication.factor", "1".to_owned()),
         ("transaction.state.log.replication.factor", "1".to_owned()),
         ("transaction.state.log.min.isr", "1".to_owned()),
+        // Who has died in a transaction is missed as soon as its time-out allows, not up to ten seconds later.
+        (
+            "transaction.abort.timed.out.transaction.cleanup.interval.ms",
+            "1000".to_owned(),
+        ),
         (
             "share.coordinator.state.topic.replication.factor",
             "1".to_owned(),

@@ -1,0 +1,42 @@
+//! What stands in the output topic for whoever reads only what is committed, read again from its beginning when
+//! everything is over: by librdkafka, and by Kafka's own console consumer.
+
+use std::collections::HashMap;
+
+use anyhow::Result;
+use pelton_harness::{Client, TestCluster};
+
+use crate::{
+    history::Output,
+    subject::OUTPUT,
+    writer::{self},
+};
+
+/// All of it by partition, in the order of offsets. That Java sees something else is a fault.
+pub fn all(
+    cluster: &TestCluster,
+    client: &Client,
+    faults: &mut Vec<String>,
+) -> Result<Vec<Vec<Output>>> {
+    let partitions = usize::try_from(client.partitions(OUTPUT)?)?;
+    let mut visible = vec![Vec::new(); partitions];
+    let mut counts: HashMap<Vec<u8>, i64> = HashMap::new();
+    for message in client.read_all(OUTPUT)? {
+        visible[message.partition as usize].push(Output {
+            id: writer::id(message.value.as_deref()),
+            offset: message.offset,
+            at: message.timestamp.unwrap_or(0),
+        });
+        *counts.entry(message.value.unwrap_or_default()).or_default() += 1;
+    }
+    for value in cluster.console_read_committed(OUTPUT)? {
+        *counts.entry(value).or_default() -= 1;
+    }
+    let differing = counts.values().filter(|count| **count != 0).count();
+    if differing > 0 {
+        faults.push(format!(
+            "Java's console consumer sees {differing} values more or less often than librdkafka"
+        ));
+    }
+    Ok(visible)
+}
