@@ -230,17 +230,12 @@ impl Daemon {
             .map(|(name, broker)| (name.as_str(), broker.bootstrap()))
     }
 
-    /// Waits until every handler has ended by itself, which happens only when all of them fail, or until one has left
-    /// something running behind that only the end of the process stops.
+    /// Waits until every handler has ended by itself, which happens only when all of them fail.
     /// Cancel-safe.
     pub async fn failed(&mut self) {
         while let Some(ended) = self.handlers.join_next_with_id().await {
-            let (name, left) = self.left(ended);
-            let runaway = left.runaway;
-            self.stopped.add((name, left));
-            if runaway {
-                return;
-            }
+            let left = self.left(ended);
+            self.stopped.add(left);
         }
     }
 

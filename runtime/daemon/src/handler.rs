@@ -80,8 +80,6 @@ pub(crate) struct Left {
     pub unfinished: u32,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
-    /// Something of it may still run, and nobody can tell what that does: the process must end.
-    pub runaway: bool,
 }
 
 /// What a member writes with.
@@ -100,8 +98,6 @@ enum Ending {
         unfinished: u32,
     },
     Failed(String),
-    /// Failed, and something of it may still run.
-    Runaway(String),
 }
 
 impl Ending {
@@ -142,13 +138,6 @@ impl Handler {
                 Ending::Failed(why) => {
                     return Left {
                         failed: Some(why),
-                        ..Left::default()
-                    };
-                }
-                Ending::Runaway(why) => {
-                    return Left {
-                        failed: Some(why),
-                        runaway: true,
                         ..Left::default()
                     };
                 }
@@ -267,7 +256,7 @@ impl Handler {
         match ending.unwrap_or_else(|| Ending::again("the consumer ended".to_owned())) {
             Ending::Stopped { .. } => Ending::Stopped { unfinished },
             Ending::Again { why, .. } => Ending::Again { why, unfinished },
-            failed @ (Ending::Failed(_) | Ending::Runaway(_)) => failed,
+            Ending::Failed(why) => Ending::Failed(why),
         }
     }
 
@@ -306,7 +295,6 @@ impl Handler {
                 Ending::again(why)
             }
             Broken::Refused(_) => Ending::Failed(why),
-            Broken::Overdue(_) => Ending::Runaway(why),
         }
     }
 

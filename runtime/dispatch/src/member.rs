@@ -13,7 +13,9 @@
 //!   when nothing of it will ever be visible;
 //! - no transaction begins after one in which a request was never answered, but with a new producer (delivery
 //!   rule 35);
-//! - a call that doesn't return ends the process (delivery rule 36).
+//! - a call that doesn't return is left behind together with its producer, whose epoch the next one takes
+//!   (delivery rule 36).
+//! - the group's offsets of a partition are sent only while it is owned: who gives one up waits for what is under way.
 
 mod event;
 mod outcome;
@@ -119,7 +121,7 @@ impl Member {
             aborts: 0,
             timer: None,
         };
-        member.renew(BTreeMap::new(), commands);
+        member.renew(BTreeMap::new(), false, commands);
         member.proceed(commands);
         member
     }
@@ -169,17 +171,22 @@ impl Member {
         self.set_timer(commands);
     }
 
-    /// A call that should have returned long ago: nobody can tell what it still does.
+    /// A call that should have returned long ago: nobody can tell what it still does. A new producer takes the epoch
+    /// from it. One that is being made is waited for, or each hour of an outage would leave hundreds behind.
     fn overdue(&mut self, commands: &mut Vec<MemberCommand>) {
-        let until = match &self.state {
-            State::Renewing { until, .. }
-            | State::Committing { until, .. }
-            | State::Aborting { until } => *until,
-            State::Open | State::Sealing | State::Resting { .. } | State::Over => return,
+        let now = self.now;
+        let attempted = match &mut self.state {
+            State::Committing { checkpoints, until } if *until <= now => {
+                std::mem::take(checkpoints)
+            }
+            State::Aborting { until } if *until <= now => BTreeMap::new(),
+            State::Renewing { until, .. } if *until <= now => {
+                *until = now.saturating_add(self.policy.timeout + GRACE);
+                return;
+            }
+            _ => return,
         };
-        if until <= self.now {
-            self.fence(Trouble::Overdue, commands);
-        }
+        self.renew(attempted, true, commands);
     }
 
     fn fence(&mut self, why: Trouble, commands: &mut Vec<MemberCommand>) {
@@ -259,10 +266,12 @@ impl Member {
     fn renew(
         &mut self,
         attempted: BTreeMap<AssignmentId, Checkpoint>,
+        leave_behind: bool,
         commands: &mut Vec<MemberCommand>,
     ) {
         commands.push(MemberCommand::Renew {
             committed_of: attempted.keys().copied().collect(),
+            leave_behind,
         });
         self.state = State::Renewing {
             attempted,

@@ -152,11 +152,7 @@ impl Members {
     ) -> Vec<Commit> {
         self.shared.metrics.rebalanced();
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
-        let assignments: Vec<_> = partitions
-            .iter()
-            .filter(|(partition, epoch)| self.owns(partition, *epoch))
-            .map(|(_, epoch)| AssignmentId(epoch.0))
-            .collect();
+        let assignments = self.assignments(&partitions);
         let drained_by = match &self.template.transactions {
             Some(_) => Instant::now() + deadline.saturating_duration_since(Instant::now()) * 3 / 4,
             None => deadline,
@@ -187,12 +183,20 @@ impl Members {
             .collect()
     }
 
+    /// The names of those that are ours.
+    fn assignments(&self, partitions: &[(TopicPartition, Epoch)]) -> Vec<AssignmentId> {
+        let ours = partitions
+            .iter()
+            .filter(|(partition, epoch)| self.owns(partition, *epoch));
+        ours.map(|(_, epoch)| AssignmentId(epoch.0)).collect()
+    }
+
     /// Waits until what these partitions took part in is committed, or aborted (delivery rule 31).
     async fn end_transactions(&mut self, assignments: Vec<AssignmentId>, deadline: Instant) {
         let Some(transactions) = self.template.transactions.clone() else {
             return;
         };
-        let left = transactions.left(assignments);
+        let left = transactions.left(assignments.clone());
         let name = self.shared.name.clone();
         match tokio::time::timeout_at(deadline.into(), left).await {
             Ok(outcomes) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
@@ -203,6 +207,10 @@ impl Members {
             Err(_) => {
                 self.left_uncommitted();
                 warn!(handler = %name, "the last transaction of revoked partitions has not ended in time: whether it is committed is for the coordinator to say");
+                for assignment in assignments {
+                    // What hasn't been sent of them must not be any more.
+                    transactions.tell(MemberEvent::Lost { assignment });
+                }
             }
         }
     }
@@ -212,8 +220,13 @@ impl Members {
         self.shared.metrics.rebalanced();
         warn!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)),
             "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
+        let assignments: Vec<_> = self.assignments(&partitions);
         let ended = self.give_up(partitions, || Inbox::Lost).await;
         self.purge_unanswered(&ended);
+        if let Some(transactions) = self.template.transactions.clone() {
+            // The group takes no offset of them, unless this member joins it anew while one is on its way.
+            transactions.left(assignments).await;
+        }
         self.unfinished = self.unfinished.saturating_add(unfinished(&ended));
         self.status.clear(&self.shared.name, Aspect::Stuck);
     }

@@ -240,9 +240,6 @@ pub(crate) enum Broken {
     /// No new life of the handler mends it.
     #[error("{0}")]
     Refused(String),
-    /// Something of it may still run.
-    #[error("{0}")]
-    Overdue(String),
 }
 
 /// Told by a partition when its handler can't go on; heard by the handler.

@@ -53,10 +53,9 @@ impl Transactions {
         trouble: super::Trouble,
     ) -> Result<Self, String> {
         let (words, left) = mpsc::unbounded_channel();
-        let calls =
-            pelton_kafka::Transactions::start(settings).map_err(|error| error.to_string())?;
+        let calls = calls(&settings)?;
         let policy = policy(&handler.config);
-        let driver = Driver::new(handler, policy, calls, consumer, trouble);
+        let driver = Driver::new(handler, policy, (settings, calls), consumer, trouble);
         tokio::spawn(driver.run(left));
         Ok(Self { words })
     }
@@ -106,6 +105,11 @@ impl Transactions {
     }
 }
 
+/// The thread that makes the calls.
+fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, String> {
+    pelton_kafka::Transactions::start(settings.clone()).map_err(|error| error.to_string())
+}
+
 fn policy(handler: &config::Handler) -> TransactionPolicy {
     TransactionPolicy {
         interval: handler.commit_interval,
@@ -137,7 +141,6 @@ fn broken(trouble: &pelton_dispatch::Trouble) -> Broken {
     use pelton_dispatch::Trouble;
     match trouble {
         Trouble::Namesake | Trouble::Refused(_) => Broken::Refused(trouble.to_string()),
-        Trouble::Overdue => Broken::Overdue(trouble.to_string()),
         Trouble::Foreign => Broken::Producer(trouble.to_string()),
     }
 }

@@ -42,7 +42,8 @@ pub enum MemberEvent {
         /// What is to be committed of it, if anything.
         last: Option<Checkpoint>,
     },
-    /// A partition belongs to someone else already, or its task is gone.
+    /// A partition belongs to someone else already, or can't be waited for. Whoever gives it up waits for
+    /// [`MemberCommand::Left`]: until then its offset may be on its way.
     Lost {
         /// Which.
         assignment: AssignmentId,
@@ -97,6 +98,8 @@ pub enum MemberCommand {
     Renew {
         /// Of which partitions.
         committed_of: Vec<AssignmentId>,
+        /// The call under way never returned: leave it alone with the producer, and make the new one elsewhere.
+        leave_behind: bool,
     },
     /// Give this partition [`Event::TransactionEnded`](crate::Event::TransactionEnded), and the new transaction.
     Tell {
@@ -126,8 +129,6 @@ pub enum MemberCommand {
 pub enum Trouble {
     /// Another process uses the same transactional id.
     Namesake,
-    /// A call to the producer did not return.
-    Overdue,
     /// The group has committed what this member neither read nor sent: someone else works on its partitions.
     Foreign,
     /// The producer is refused.
@@ -140,9 +141,6 @@ impl fmt::Display for Trouble {
             Self::Namesake => f.write_str(
                 "another process uses the same transactional id and has fenced this one; give every process an \
                  `instance-id` of its own, or none",
-            ),
-            Self::Overdue => f.write_str(
-                "a call to the transactional producer did not return, and nobody can tell what it still does",
             ),
             Self::Foreign => f.write_str(
                 "the group's offsets are neither what was read nor what was sent: someone else commits for this group",

@@ -75,10 +75,20 @@ impl Member {
     /// What a lost partition handed over is someone else's to hand over: it must not be committed without its
     /// offset, and with it the group would refuse it.
     pub(super) fn lost(&mut self, assignment: AssignmentId, commands: &mut Vec<MemberCommand>) {
-        let Some(seat) = self.seats.remove(&assignment) else {
+        let ending = self.is_ending();
+        let Some(seat) = self.seats.get_mut(&assignment) else {
             return;
         };
-        if seat.takes_part() {
+        if ending && seat.takes_part() {
+            return seat.lose();
+        }
+        let takes_part = seat.takes_part();
+        self.seats.remove(&assignment);
+        commands.push(MemberCommand::Left {
+            assignment,
+            outcome: Outcome::Aborted,
+        });
+        if takes_part {
             self.spoiled(commands);
         }
     }
@@ -108,9 +118,9 @@ impl Member {
             }
             Ended::Aborted => self.aborted(commands),
             Ended::MustAbort => self.abort(commands),
-            Ended::Unknown | Ended::NotRenewed => self.renew(attempted, commands),
+            Ended::Unknown | Ended::NotRenewed => self.renew(attempted, false, commands),
             Ended::Renewed(committed) => self.renewed(&attempted, &committed, commands),
-            Ended::Fenced if self.has_timed_out() => self.renew(attempted, commands),
+            Ended::Fenced if self.has_timed_out() => self.renew(attempted, false, commands),
             Ended::Fenced => self.fence(Trouble::Namesake, commands),
             Ended::Refused(why) => self.fence(Trouble::Refused(why), commands),
         }
@@ -144,13 +154,14 @@ impl Member {
     ) {
         let (mut is_committed, mut is_aborted) = (false, false);
         for (assignment, attempt) in attempted {
-            // One that was lost meanwhile is the next owner's to go on with.
             let Some(seat) = self.seats.get(assignment) else {
                 continue;
             };
             match committed.get(assignment) {
                 Some(found) if found == attempt => is_committed = true,
                 Some(found) if found == seat.committed() => is_aborted = true,
+                // Its next owner has gone on.
+                _ if seat.is_lost() => {}
                 _ => return self.fence(Trouble::Foreign, commands),
             }
         }

@@ -13,6 +13,8 @@ pub(super) struct Seat {
     next: Option<Checkpoint>,
     /// It hands over nothing any more, and is forgotten when the transaction has ended.
     given_up: bool,
+    /// Someone else may own it already.
+    lost: bool,
     /// Something of it takes part in the present transaction, or will in the next.
     takes_part: bool,
 }
@@ -33,6 +35,7 @@ impl Seat {
             said: Said::Checkpoint(None),
             next: None,
             given_up: false,
+            lost: false,
             takes_part: false,
         }
     }
@@ -43,6 +46,19 @@ impl Seat {
 
     pub fn is_given_up(&self) -> bool {
         self.given_up
+    }
+
+    pub fn is_lost(&self) -> bool {
+        self.lost
+    }
+
+    /// It is someone else's, and what it has said may be on its way.
+    pub fn lose(&mut self) {
+        (self.given_up, self.lost) = (true, true);
+        self.next = None;
+        if !self.is_sealed() {
+            self.said = Said::Checkpoint(None);
+        }
     }
 
     pub fn takes_part(&self) -> bool {

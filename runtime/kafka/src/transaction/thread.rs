@@ -4,7 +4,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -48,7 +52,6 @@ pub(super) fn start(settings: TransactionSettings) -> Result<mpsc::Sender<Job>, 
     let mut thread = Calls {
         settings,
         producer: None,
-        transaction: 0,
     };
     thread::Builder::new()
         .name("pelton-transaction".to_owned())
@@ -65,8 +68,12 @@ pub(super) fn start(settings: TransactionSettings) -> Result<mpsc::Sender<Job>, 
 struct Calls {
     settings: TransactionSettings,
     producer: Option<Transacting>,
-    /// The number of the present transaction; no two of a member have the same.
-    transaction: u64,
+}
+
+/// The number of the next transaction; no two of a process have the same.
+fn next_transaction() -> u64 {
+    static LAST: AtomicU64 = AtomicU64::new(0);
+    LAST.fetch_add(1, Ordering::Relaxed) + 1
 }
 
 /// A producer, and its client.
@@ -160,10 +167,9 @@ impl Calls {
             .begin_transaction()
             .map_err(|failure| error(TransactionFailure::Unknown, &failure.text))?;
         producer.ends_before = sent_ends(&producer.client);
-        self.transaction += 1;
         Ok(Producer::with_transaction(
             &producer.native,
-            self.transaction,
+            next_transaction(),
         ))
     }
 
@@ -181,13 +187,16 @@ impl Calls {
                 .iter()
                 .map(|one| (&one.partition, one.next, one.metadata.as_bytes())),
         );
-        repeated(deadline, |left| {
-            // Anew each time: under KIP-848 the member's epoch may have moved on.
-            let metadata = group.client().and_then(|client| client.group_metadata());
-            let metadata = metadata.ok_or_else(|| left_the_group())?;
-            client.send_offsets(&list, &metadata, left)
-        })
-        .map_err(|failure| classify(&failure, TransactionFailure::MustAbort))?;
+        // Once: the group may move on meanwhile, and with a later generation it would take offsets of partitions that
+        // are someone else's by then.
+        let metadata = group.client().and_then(|client| client.group_metadata());
+        let sent = match metadata {
+            Some(metadata) => repeated(deadline, |left| {
+                client.send_offsets(&list, &metadata, left)
+            }),
+            None => Err(left_the_group()),
+        };
+        sent.map_err(|failure| classify(&failure, TransactionFailure::MustAbort))?;
         repeated(deadline, |left| client.commit_transaction(left)).map_err(|failure| {
             // Without an EndTxn nobody has been asked to commit.
             let asked = sent_ends(client) > producer.ends_before;

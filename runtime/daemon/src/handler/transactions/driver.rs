@@ -12,6 +12,7 @@ use pelton_dispatch::{
 };
 use pelton_kafka::{
     Commit, Committed, Consumer, Producer, ProducerHealth, TransactionError, TransactionFailure,
+    TransactionSettings,
 };
 use pelton_types::TopicPartition;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -19,7 +20,7 @@ use tracing::{debug, info, warn};
 
 use super::{Word, broken};
 use crate::{
-    handler::{Handler, Shared, Trouble},
+    handler::{Broken, Handler, Shared, Trouble},
     partition::Inbox,
     status::{Aspect, Standing, Status},
 };
@@ -40,6 +41,7 @@ pub(super) struct Driver {
     status: Status,
     trouble: Trouble,
     calls: Arc<pelton_kafka::Transactions>,
+    settings: TransactionSettings,
     consumer: Consumer,
     policy: TransactionPolicy,
     seats: HashMap<AssignmentId, Seat>,
@@ -63,7 +65,7 @@ impl Driver {
     pub(super) fn new(
         handler: &Handler,
         policy: TransactionPolicy,
-        calls: pelton_kafka::Transactions,
+        (settings, calls): (TransactionSettings, pelton_kafka::Transactions),
         consumer: Consumer,
         trouble: Trouble,
     ) -> Self {
@@ -72,6 +74,7 @@ impl Driver {
             status: handler.status.clone(),
             trouble,
             calls: Arc::new(calls),
+            settings,
             consumer,
             policy,
             seats: HashMap::new(),
@@ -129,11 +132,6 @@ impl Driver {
                 self.seats.insert(assignment, Seat { partition, inbox });
                 Some(MemberEvent::Assigned { assignment, start })
             }
-            Word::Event(MemberEvent::Lost { assignment }) => {
-                self.seats.remove(&assignment);
-                self.left.insert(assignment, Outcome::Aborted);
-                Some(MemberEvent::Lost { assignment })
-            }
             Word::Event(event) => Some(event),
             Word::Spoiled { transaction } => {
                 let present = self.producer.as_ref().and_then(Producer::transaction);
@@ -174,7 +172,15 @@ impl Driver {
                 }
                 MemberCommand::Commit { checkpoints } => self.commit(checkpoints),
                 MemberCommand::Abort => self.abort(),
-                MemberCommand::Renew { committed_of } => self.renew(committed_of),
+                MemberCommand::Renew {
+                    committed_of,
+                    leave_behind,
+                } => {
+                    if leave_behind {
+                        self.leave_behind();
+                    }
+                    self.renew(committed_of);
+                }
                 MemberCommand::SetTimer { at } => self.timer = Some(at),
                 MemberCommand::Fence(trouble) => {
                     self.trouble.happened_to(broken(&trouble));
@@ -222,6 +228,18 @@ impl Driver {
             }
         };
         self.under_way = Some(call.boxed());
+    }
+
+    /// The call under way never returned. Its thread ends when it does, with its producer.
+    fn leave_behind(&mut self) {
+        warn!(handler = %self.shared.name, "a call to the transactional producer does not return: another producer takes its place");
+        match super::calls(&self.settings) {
+            Ok(calls) => self.calls = Arc::new(calls),
+            Err(why) => {
+                self.trouble.happened_to(Broken::Producer(why));
+                self.over = true;
+            }
+        }
     }
 
     fn renew(&mut self, committed_of: Vec<AssignmentId>) {
