@@ -110,13 +110,8 @@ pub(super) enum Answer {
 impl<M: Machine, T: Transactions> World<M, T> {
     /// A request arrives.
     pub fn arrives(&mut self, process: ProcessId, arriving: Arriving) -> Result<(), Violation> {
-        let torn = self
-            .processes
-            .get(process)
-            .is_some_and(|p| p.client.transaction != arriving.transaction)
-            && self.broker.get(process).is_some_and(|b| {
-                b.epoch == arriving.epoch && b.state == State::Ongoing && !arriving.answered
-            });
+        let present = self.processes.get(process).map(|p| p.client.transaction);
+        let torn = !arriving.answered && present != Some(arriving.transaction);
         match &arriving.request {
             Request::End { .. } if torn => self.saw(Seen::TornEnd),
             Request::Offsets { .. } if torn => self.saw(Seen::TornOffsets),
@@ -144,7 +139,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             (Request::FetchOffsets { partitions }, _) => return Ok(self.fetch_offsets(partitions)),
             (Request::Init, State::Ongoing) => {
                 known.epoch += 1;
-                self.decide(process, false);
+                self.decide(process, false)?;
                 return Ok(Answer::NotYet);
             }
             (Request::Init, State::Prepared(_)) => return Ok(Answer::NotYet),
@@ -165,7 +160,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
                 },
                 _,
             ) => return self.take_offsets(process, *generation, offsets),
-            (Request::End { commit }, State::Ongoing) => self.decide(process, *commit),
+            (Request::End { commit }, State::Ongoing) => self.decide(process, *commit)?,
             (Request::End { commit }, State::Prepared(decided)) if *commit == decided => {
                 return Ok(Answer::NotYet);
             }
@@ -201,6 +196,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         }
         if self.has(DriverFault::OffsetsOutside) {
             self.judge.committed(&[], offsets)?;
+            self.group.offsets.extend(offsets.clone());
             return Ok(Answer::Done);
         }
         self.open(process);
@@ -218,7 +214,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             self.saw(Seen::Unstable);
             return Answer::NotYet;
         }
-        let committed = |partition: &usize| (*partition, self.judge.checkpoint(*partition).clone());
+        let committed = |partition: &usize| (*partition, self.group.committed(*partition));
         Answer::Fetched(partitions.iter().map(committed).collect())
     }
 
@@ -229,25 +225,15 @@ impl<M: Machine, T: Transactions> World<M, T> {
             .any(|known| known.state != State::Empty && known.offsets.contains_key(&partition))
     }
 
-    fn decide(&mut self, process: ProcessId, commit: bool) {
-        if let Some(known) = self.broker.get_mut(process) {
-            known.state = State::Prepared(commit);
-        }
+    /// How a transaction ends is decided; nothing changes that any more.
+    fn decide(&mut self, process: ProcessId, commit: bool) -> Result<(), Violation> {
         self.soon(Item::Completes(process));
-    }
-
-    /// The markers are written: readers see what was committed, and offsets count.
-    pub fn completes(&mut self, process: ProcessId) -> Result<(), Violation> {
         let Some(known) = self.broker.get_mut(process) else {
             return Ok(());
         };
-        let State::Prepared(commit) = known.state else {
-            return Ok(());
-        };
-        known.state = State::Empty;
-        known.last = Some(commit);
+        known.state = State::Prepared(commit);
         let records = std::mem::take(&mut known.records);
-        let offsets = std::mem::take(&mut known.offsets);
+        let offsets = known.offsets.clone();
         self.say(|_| {
             format!("process {process}: committed {commit}: {records:?}, offsets {offsets:?}")
         });
@@ -265,16 +251,38 @@ impl<M: Machine, T: Transactions> World<M, T> {
         self.judge.committed(&records, &offsets)
     }
 
+    /// The markers are written: the offsets can be fetched.
+    pub fn completes(&mut self, process: ProcessId) -> Result<(), Violation> {
+        let Some(known) = self.broker.get_mut(process) else {
+            return Ok(());
+        };
+        let State::Prepared(commit) = known.state else {
+            return Ok(());
+        };
+        known.state = State::Empty;
+        known.last = Some(commit);
+        let offsets = std::mem::take(&mut known.offsets);
+        if commit {
+            self.group.offsets.extend(offsets);
+        }
+        Ok(())
+    }
+
     /// The coordinator ends a transaction that was open for too long, and fences its producer.
-    pub fn transaction_timeout(&mut self, process: ProcessId, serial: u64) {
+    pub fn transaction_timeout(
+        &mut self,
+        process: ProcessId,
+        serial: u64,
+    ) -> Result<(), Violation> {
         let ongoing =
             |known: &&mut Transactional| known.serial == serial && known.state == State::Ongoing;
         if let Some(known) = self.broker.get_mut(process).filter(ongoing) {
             known.epoch += 1;
             self.saw(Seen::TimedOut);
             self.say(|_| format!("the transaction of process {process} was open for too long"));
-            self.decide(process, false);
+            return self.decide(process, false);
         }
+        Ok(())
     }
 
     /// Outputs arrive. A sequence number tells those that were given up with their transaction.

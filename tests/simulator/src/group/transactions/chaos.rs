@@ -158,7 +158,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         }
         let until = self.now + long;
         if let Some(known) = self.processes.get_mut(process) {
-            known.frozen_until = until;
+            known.frozen_until = known.frozen_until.max(until);
             known.silences += 1;
             if long > session {
                 let item = Item::SessionExpired(process, known.silences);

@@ -33,6 +33,8 @@ pub(super) struct Client {
     pub closed: bool,
     /// A request of it was never answered.
     indefinite: bool,
+    /// When the first of it was handed over.
+    began: Option<Duration>,
     added: Added,
     queued: Vec<Write>,
     /// When what was last written lands: writes don't overtake each other.
@@ -67,10 +69,12 @@ impl<M: Machine, T: Transactions> World<M, T> {
 
     /// Hands outputs to the producer.
     pub fn write(&mut self, process: ProcessId, mut write: Write) {
+        let now = self.now;
         let Some(client) = self.client(process) else {
             return;
         };
         write.epoch = client.epoch;
+        client.began.get_or_insert(now);
         match client.added {
             Added::Yes => self.send_write(process, write),
             Added::Asked => client.queued.push(write),
@@ -296,12 +300,18 @@ impl<M: Machine, T: Transactions> World<M, T> {
     /// A call returns.
     fn finish(&mut self, process: ProcessId, ended: Ended) -> Result<(), Violation> {
         let believes = self.has(DriverFault::BelievesUnanswered);
+        let (now, timeout) = (self.now, self.limits.policy.timeout);
         let Some(client) = self.client(process) else {
             return Ok(());
         };
         client.call = None;
         client.pending = None;
         let mut ended = ended;
+        // The member may not have heard yet of what was handed over long ago, when the process stood still.
+        let old = client.began.is_some_and(|began| now >= began + timeout);
+        if ended == Ended::Fenced && old {
+            ended = Ended::Unknown;
+        }
         if matches!(ended, Ended::Committed | Ended::Aborted) && client.indefinite && !believes {
             ended = Ended::Unknown;
             self.saw(Seen::Indefinite);
@@ -314,6 +324,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             client.closed = false;
             client.indefinite = false;
             client.added = Added::No;
+            client.began = None;
         }
         match &ended {
             Ended::Renewed(_) => self.saw(Seen::Renewed),

@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use pelton_dispatch::{Event, MemberEvent, RecordingHeader};
+use pelton_dispatch::{Checkpoint, Event, MemberEvent, RecordingHeader};
 use rand::{Rng, seq::SliceRandom};
 
 use super::{
@@ -27,6 +27,8 @@ pub(super) struct Group {
     pub generation: u64,
     owners: Vec<Owner>,
     targets: Vec<Option<ProcessId>>,
+    /// What is committed, once the markers of its transaction are written.
+    pub offsets: BTreeMap<usize, Checkpoint>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,11 +48,21 @@ impl Group {
             generation: 0,
             owners: vec![Owner::Nobody; partitions],
             targets: vec![None; partitions],
+            offsets: BTreeMap::new(),
         }
     }
 
     pub fn is_held(&self, partition: usize) -> bool {
         matches!(self.owners.get(partition), Some(Owner::Held(_)))
+    }
+
+    /// What stands committed of a partition.
+    pub fn committed(&self, partition: usize) -> Checkpoint {
+        let nothing = || Checkpoint::at(0);
+        self.offsets
+            .get(&partition)
+            .cloned()
+            .unwrap_or_else(nothing)
     }
 
     fn owner(&mut self, partition: usize) -> Option<&mut Owner> {
@@ -90,7 +102,13 @@ impl<M: Machine, T: Transactions> World<M, T> {
         for (partition, target) in self.group.targets.iter_mut().enumerate() {
             *target = order.get(partition % order.len().max(1)).copied();
         }
-        self.say(|world| format!("rebalance: {:?}", world.group));
+        self.say(|world| {
+            let group = &world.group;
+            format!(
+                "rebalance {}: {:?} of {:?}",
+                group.generation, group.targets, group.owners
+            )
+        });
         for partition in 0..self.plan.partitions {
             let target = self.group.targets.get(partition).copied().flatten();
             match self.group.owners.get(partition).copied() {
@@ -165,7 +183,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
     fn take_on(&mut self, process: ProcessId, partition: usize) -> Result<(), Violation> {
         self.saw(Seen::Assigned);
         let seat = self.seats.len();
-        let start = self.judge.checkpoint(partition).clone();
+        let start = self.group.committed(partition);
         if start.progress().is_ok_and(|told| !told.finished.is_empty()) {
             self.saw(Seen::InheritedFinished);
         }

@@ -250,10 +250,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             Item::Arrives(process, arriving) => self.arrives(process, arriving),
             Item::Lands(process, write) => self.lands(process, write),
             Item::Completes(process) => self.completes(process),
-            Item::TransactionTimeout(process, serial) => {
-                self.transaction_timeout(process, serial);
-                Ok(())
-            }
+            Item::TransactionTimeout(process, serial) => self.transaction_timeout(process, serial),
             Item::Assign(partition) => self.assign(partition),
             Item::SessionExpired(process, silence) => self.session_expired(process, silence),
             Item::Start => self.start(),
