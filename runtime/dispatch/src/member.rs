@@ -201,7 +201,8 @@ impl Member {
             return;
         }
         self.state = State::Sealing;
-        self.began = self.since;
+        // A last checkpoint can be all there is, and nothing was told of before it.
+        self.began = self.since.or(Some(self.now));
         (self.since, self.messages, self.bytes, self.urgent) = (None, 0, 0, false);
         for (assignment, seat) in &mut self.seats {
             if seat.begin_seal() {
@@ -249,7 +250,7 @@ impl Member {
     }
 
     fn abort(&mut self, commands: &mut Vec<MemberCommand>) {
-        self.began = self.began.or(self.since);
+        self.began = self.began.or(self.since).or(Some(self.now));
         commands.push(MemberCommand::Abort);
         self.state = State::Aborting {
             until: self.deadline(),

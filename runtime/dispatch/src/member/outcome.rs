@@ -149,6 +149,8 @@ impl Member {
                 continue;
             };
             match committed.get(assignment) {
+                // What would have changed nothing tells nothing.
+                Some(found) if found == attempt && found == seat.committed() => {}
                 Some(found) if found == attempt => is_committed = true,
                 Some(found) if found == seat.committed() => is_aborted = true,
                 _ => return self.fence(Trouble::Foreign, commands),

@@ -9,7 +9,8 @@ use super::{
     broker::Transactional,
     client::Client,
     plan::Disturbance,
-    queue::{Item, ProcessId},
+    queue::{Item, ProcessId, Seat},
+    run::DriverFault,
     seen::Seen,
     world::{Life, Phase, Process, World},
 };
@@ -186,11 +187,22 @@ impl<M: Machine, T: Transactions> World<M, T> {
                 self.feed(seat, Event::Lost)?;
             }
             if was != Phase::Over {
-                let assignment = Self::name(seat);
-                self.word(seat, MemberEvent::Lost { assignment });
+                self.tell_lost(process, seat)?;
             }
         }
         self.join(process)
+    }
+
+    /// The member hears of it before its process takes part in the group's next generation: else it would commit, with
+    /// that, what belongs to the generation before.
+    fn tell_lost(&mut self, process: ProcessId, seat: Seat) -> Result<(), Violation> {
+        let assignment = Self::name(seat);
+        let lost = MemberEvent::Lost { assignment };
+        if self.has(DriverFault::TellsOfLossLate) {
+            self.word(seat, lost);
+            return Ok(());
+        }
+        self.member_event(process, lost)
     }
 
     /// Nothing fails any more, and somebody is there to finish the work.

@@ -36,6 +36,8 @@ pub enum DriverFault {
     OffsetsOutside,
     /// It starts from offsets while a transaction that changes them is not ended (delivery rule 29).
     FetchesUnstable,
+    /// A member hears of lost partitions after its process has joined the group's next generation.
+    TellsOfLossLate,
 }
 
 impl Default for Options {
