@@ -73,12 +73,13 @@ impl Member {
     }
 
     /// What a lost partition handed over is someone else's to hand over: it must not be committed without its
-    /// offset, and with it the group would refuse it.
+    /// offset, and with it the group would refuse it. One that isn't sealed may have handed over what it has not told
+    /// of yet: the loss is heard of on another way.
     pub(super) fn lost(&mut self, assignment: AssignmentId, commands: &mut Vec<MemberCommand>) {
         let Some(seat) = self.seats.remove(&assignment) else {
             return;
         };
-        if seat.takes_part() {
+        if seat.takes_part() || !seat.is_sealed() {
             self.spoiled(commands);
         }
     }
