@@ -28,7 +28,7 @@ use tracing::{error, info, warn};
 use self::members::Members;
 pub(crate) use self::{
     shared::{Broken, Shared, Trouble},
-    transactions::Transactions,
+    transactions::{Seat, Transactions},
 };
 use crate::{
     dead_letter,

@@ -23,7 +23,7 @@ use pelton_dispatch::{
 use pelton_engine::Revision;
 use pelton_kafka::{Consumer, Epoch, Producer, Transit};
 use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::{info, trace, warn};
 
 use self::{
@@ -35,7 +35,7 @@ use crate::{
     budget::PartitionShare,
     clock::Clock,
     dead_letter,
-    handler::{Broken, Shared, Transactions, Trouble},
+    handler::{Broken, Seat, Shared, Trouble},
     metrics::PartitionFigures,
     recording::Recording,
 };
@@ -56,6 +56,8 @@ pub(crate) enum Inbox {
     TransactionEnded {
         outcome: Outcome,
         producer: Producer,
+        /// Its number, which goes with every word about it.
+        transaction: u64,
     },
     /// The partition is being given up: finish what is under way.
     Drain { deadline: Instant },
@@ -87,7 +89,8 @@ pub(crate) struct PartitionTask {
     pub consumer: Consumer,
     /// `None` before the first transaction, where there are any.
     pub producer: Option<Producer>,
-    pub transactions: Option<Transactions>,
+    /// Its place in the member's transactions, where there are any.
+    pub seat: Option<Seat>,
     pub trouble: Trouble,
     /// The largest dead letter that is taken, in bytes.
     pub letter_bytes: usize,
@@ -108,6 +111,10 @@ struct Running {
     returned: HashMap<Offset, Vec<Output>>,
     /// Outputs that wait for the next transaction.
     kept: HashMap<Offset, Vec<Output>>,
+    /// What these may take of the memory for calls.
+    kept_memory: Vec<OwnedSemaphorePermit>,
+    /// The last transaction that was heard of.
+    heard: u64,
     calls: Calls,
     timer: Option<Duration>,
     recording: Option<Recording>,
@@ -135,7 +142,7 @@ impl PartitionTask {
             ),
             outbox: Outbox::new(
                 self.producer.clone(),
-                self.transactions.clone(),
+                self.seat.clone(),
                 self.trouble.clone(),
             ),
             share: PartitionShare::new(self.share),
@@ -144,6 +151,8 @@ impl PartitionTask {
             held: Held::default(),
             returned: HashMap::new(),
             kept: HashMap::new(),
+            kept_memory: Vec::new(),
+            heard: 0,
             timer: None,
             recording,
             ended: None,
@@ -215,9 +224,17 @@ impl Running {
                 self.limit();
             }
             Inbox::Seal => self.apply(Event::Seal),
-            Inbox::TransactionEnded { outcome, producer } => {
-                self.outbox.begin(producer);
+            Inbox::TransactionEnded {
+                outcome,
+                producer,
+                transaction,
+            } => {
+                self.heard = transaction;
+                self.outbox.begin(producer, transaction);
                 self.apply(Event::TransactionEnded(outcome));
+                if self.kept.is_empty() {
+                    self.kept_memory.clear();
+                }
             }
             Inbox::Drain { deadline } => self.apply(Event::Drain {
                 deadline: self.clock.at(deadline),
@@ -302,7 +319,11 @@ impl Running {
             waited,
         });
         self.returned.clear();
-        self.outbox.keep(memory);
+        if self.kept.is_empty() {
+            self.outbox.keep(memory);
+        } else {
+            self.kept_memory.extend(memory);
+        }
     }
 
     fn apply(&mut self, event: Event) {
@@ -363,7 +384,9 @@ impl Running {
             Command::Spoil { offset, failure } => {
                 warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %failure.text,
                     "the transaction can't be committed");
-                self.tell_member(|_| MemberEvent::Spoiled);
+                if let Some(seat) = &self.task.seat {
+                    seat.spoiled(self.heard, failure.text);
+                }
             }
             Command::DeadLetter {
                 offset,
@@ -393,7 +416,7 @@ impl Running {
                 mut last,
                 unfinished,
             } => {
-                if self.task.transactions.is_some() {
+                if self.task.seat.is_some() {
                     // Offsets go with the transaction only.
                     let last = last.take();
                     self.tell_member(|assignment| MemberEvent::Drained { assignment, last });
@@ -419,8 +442,8 @@ impl Running {
     }
 
     fn tell_member(&self, event: impl FnOnce(AssignmentId) -> MemberEvent) {
-        if let Some(transactions) = &self.task.transactions {
-            transactions.tell(event(AssignmentId(self.task.epoch.0)));
+        if let Some(seat) = &self.task.seat {
+            seat.tell(self.heard, event(seat.assignment()));
         }
     }
 

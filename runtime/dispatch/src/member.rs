@@ -46,8 +46,12 @@ pub struct TransactionPolicy {
     pub timeout: Duration,
 }
 
-/// How much longer than its time-out a call may take before it counts as never returning.
+/// How much longer than twice its time-out a call may take before it counts as never returning: librdkafka begins
+/// no request after the time-out, but waits for one that it has begun for as long again.
 const GRACE: Duration = Duration::from_secs(5);
+/// So many fences within this time may be the doing of late requests.
+const MOST_FENCES: usize = 3;
+const FENCES_WITHIN: Duration = Duration::from_secs(60);
 /// Aborts in a row that are redone at once.
 const FREE_ABORTS: u32 = 3;
 /// The delay after the next one; it doubles with each further one.
@@ -73,6 +77,10 @@ pub struct Member {
     urgent: bool,
     /// Aborts since the last commit.
     aborts: u32,
+    /// When it was fenced though its transaction had not outlived its time-out.
+    fences: Vec<Duration>,
+    /// No producer was there yet.
+    first: bool,
     timer: Option<Duration>,
 }
 
@@ -119,6 +127,8 @@ impl Member {
             began: None,
             urgent: false,
             aborts: 0,
+            fences: Vec::new(),
+            first: true,
             timer: None,
         };
         member.renew(BTreeMap::new(), false, commands);
@@ -181,7 +191,7 @@ impl Member {
             }
             State::Aborting { until } if *until <= now => BTreeMap::new(),
             State::Renewing { until, .. } if *until <= now => {
-                *until = now.saturating_add(self.policy.timeout + GRACE);
+                *until = now.saturating_add(2 * self.policy.timeout + GRACE);
                 return;
             }
             _ => return,
@@ -208,7 +218,8 @@ impl Member {
             return;
         }
         self.state = State::Sealing;
-        self.began = self.since;
+        // A last checkpoint can be all there is, and nothing was told of before it.
+        self.began = self.since.or(Some(self.now));
         (self.since, self.messages, self.bytes, self.urgent) = (None, 0, 0, false);
         for (assignment, seat) in &mut self.seats {
             if seat.begin_seal() {
@@ -256,7 +267,7 @@ impl Member {
     }
 
     fn abort(&mut self, commands: &mut Vec<MemberCommand>) {
-        self.began = self.began.or(self.since);
+        self.began = self.began.or(self.since).or(Some(self.now));
         commands.push(MemberCommand::Abort);
         self.state = State::Aborting {
             until: self.deadline(),
@@ -280,7 +291,7 @@ impl Member {
     }
 
     fn deadline(&self) -> Duration {
-        self.now.saturating_add(self.policy.timeout + GRACE)
+        self.now.saturating_add(2 * self.policy.timeout + GRACE)
     }
 
     /// Tells every partition how the transaction ended; the next one is open.

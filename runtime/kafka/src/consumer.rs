@@ -360,6 +360,11 @@ impl Consumer {
         self.shared.limit_each(bytes);
     }
 
+    /// Changes each time before partitions are given up: as long as it is the same, what was owned still is.
+    pub fn ownership(&self) -> u64 {
+        self.shared.ownership()
+    }
+
     /// The client, for questions from other threads; `None` when the consumer is over. Whoever holds it last destroys
     /// it: never on an async runtime.
     pub(crate) fn client(&self) -> Option<Arc<Client>> {

@@ -90,8 +90,11 @@ pub enum SendError {
         text: String,
     },
     /// The transaction that this handle belongs to has ended, or can't be committed any more.
-    #[error("the transaction it belongs to is over")]
-    Over,
+    #[error("{text}")]
+    Over {
+        /// Why, for people.
+        text: String,
+    },
     /// The producer is over: make a new one.
     #[error("{text}")]
     Fatal {
@@ -151,11 +154,6 @@ impl Producer {
     ) -> Result<(), SendError> {
         self.native
             .send(outgoing, mailbox, ticket, self.transaction)
-    }
-
-    /// The number of the transaction it sends with; no two of a member have the same.
-    pub fn transaction(&self) -> Option<u64> {
-        self.transaction
     }
 
     /// Why this message will never be taken, as far as that is known before it is sent.

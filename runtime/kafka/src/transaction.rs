@@ -96,18 +96,19 @@ impl Transactions {
         .await
     }
 
-    /// Commits what was sent with the present transaction together with these offsets. Every message must have been
-    /// acknowledged before. The producer returned sends with the next transaction.
+    /// Commits what was sent with the present transaction together with these offsets of partitions that were all owned
+    /// when the consumer said this [`ownership`](Consumer::ownership). Every message must have been acknowledged before. The producer returned sends with the next transaction.
     ///
     /// # Errors
     /// See [`TransactionFailure`].
     pub async fn commit(
         &self,
-        group: Consumer,
+        (group, ownership): (Consumer, u64),
         offsets: Vec<Commit>,
     ) -> Result<Producer, TransactionError> {
         self.ask(|answer| Job::Commit {
             group,
+            ownership,
             offsets,
             answer,
         })

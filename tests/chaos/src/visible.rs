@@ -1,16 +1,19 @@
 //! What stands in the output topic for whoever reads only what is committed, read again from its beginning when
 //! everything is over: by librdkafka, and by Kafka's own console consumer.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use anyhow::Result;
-use pelton_harness::{Client, TestCluster};
+use pelton_harness::{Client, TestCluster, wait};
 
 use crate::{
     history::Output,
-    subject::OUTPUT,
-    writer::{self},
+    subject::{GROUP, OUTPUT},
+    writer,
 };
+
+/// After so long a transaction that is still open hangs: three times its time-out.
+const HANGS: Duration = Duration::from_secs(30);
 
 /// All of it by partition, in the order of offsets. That Java sees something else is a fault.
 pub fn all(
@@ -18,8 +21,14 @@ pub fn all(
     client: &Client,
     faults: &mut Vec<String>,
 ) -> Result<Vec<Vec<Output>>> {
-    let partitions = usize::try_from(client.partitions(OUTPUT)?)?;
-    let mut visible = vec![Vec::new(); partitions];
+    let count = client.partitions(OUTPUT)?;
+    let probe = client.probe(GROUP)?;
+    // What a process that was killed has left open ends by its time-out. What doesn't hides all that stands behind it.
+    let ended = wait::until_true("every transaction to end", HANGS, || {
+        Ok(client.ends(OUTPUT)? == probe.ends(OUTPUT, count, HANGS)?)
+    });
+    faults.extend(ended.err().map(|error| format!("{error:#}")));
+    let mut visible = vec![Vec::new(); usize::try_from(count)?];
     let mut counts: HashMap<Vec<u8>, i64> = HashMap::new();
     for message in client.read_all(OUTPUT)? {
         visible[message.partition as usize].push(Output {

@@ -19,6 +19,7 @@ mod queue;
 mod run;
 mod topic;
 mod trace;
+pub mod transactions;
 mod world;
 mod writing;
 

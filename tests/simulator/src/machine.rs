@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
-use pelton_dispatch::{Checkpoint, Command, Event, Partition, Policy, Snapshot};
+use pelton_dispatch::{
+    Checkpoint, Command, Event, Member, MemberCommand, MemberEvent, Partition, Policy, Snapshot,
+    TransactionPolicy,
+};
 
 /// A machine of one assigned partition.
 pub trait Machine {
@@ -28,5 +31,23 @@ impl Machine for Partition {
 
     fn snapshot(&self) -> Snapshot {
         self.snapshot()
+    }
+}
+
+/// A machine of one member's transactions.
+pub trait Transactions {
+    /// As [`Member::new`].
+    fn new(policy: TransactionPolicy, now: Duration, commands: &mut Vec<MemberCommand>) -> Self;
+    /// As [`Member::handle`].
+    fn handle(&mut self, now: Duration, event: MemberEvent, commands: &mut Vec<MemberCommand>);
+}
+
+impl Transactions for Member {
+    fn new(policy: TransactionPolicy, now: Duration, commands: &mut Vec<MemberCommand>) -> Self {
+        Self::new(policy, now, commands)
+    }
+
+    fn handle(&mut self, now: Duration, event: MemberEvent, commands: &mut Vec<MemberCommand>) {
+        self.handle(now, event, commands);
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, Snapshot};
+use pelton_dispatch::{AssignmentId, Checkpoint, Outcome, Snapshot};
 use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer, Transit};
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::{
@@ -117,7 +117,11 @@ impl Members {
                 epoch,
                 consumer: self.template.consumer.clone(),
                 producer: self.template.producer.clone(),
-                transactions: self.template.transactions.clone(),
+                seat: self
+                    .template
+                    .transactions
+                    .as_ref()
+                    .map(|transactions| transactions.seat(AssignmentId(epoch.0))),
                 trouble: self.template.trouble.clone(),
                 letter_bytes: self.template.letter_bytes,
                 revision: self.template.revision.clone(),
@@ -209,8 +213,10 @@ impl Members {
                 warn!(handler = %name, "the last transaction of revoked partitions has not ended in time: whether it is committed is for the coordinator to say");
                 for assignment in assignments {
                     // What hasn't been sent of them must not be any more.
-                    transactions.tell(MemberEvent::Lost { assignment });
+                    transactions.lost(assignment);
                 }
+                // They can be given up when that is known.
+                transactions.heard().await;
             }
         }
     }
@@ -245,7 +251,7 @@ impl Members {
                 } else {
                     if let Some(transactions) = &self.template.transactions {
                         let assignment = AssignmentId(epoch.0);
-                        transactions.tell(MemberEvent::Lost { assignment });
+                        transactions.lost(assignment);
                     }
                     self.forget(&partition);
                 }

@@ -26,11 +26,22 @@ pub(super) enum Word {
         start: Checkpoint,
         inbox: mpsc::Sender<Inbox>,
     },
-    Event(MemberEvent),
-    /// This transaction can't be committed.
-    Spoiled {
-        transaction: u64,
+    /// A partition's task says so, which has heard of this transaction last.
+    Event {
+        assignment: AssignmentId,
+        heard: u64,
+        event: MemberEvent,
     },
+    /// A partition's task says that the transaction can't be committed.
+    Spoiled {
+        assignment: AssignmentId,
+        heard: u64,
+        why: String,
+    },
+    /// It can't be waited for any more.
+    Lost { assignment: AssignmentId },
+    /// Answer when everything before this was taken in.
+    Heard(oneshot::Sender<()>),
     /// Answer when the transactions of these have ended.
     Left {
         assignments: Vec<AssignmentId>,
@@ -76,14 +87,25 @@ impl Transactions {
         });
     }
 
-    /// A partition's task says so.
-    pub(crate) fn tell(&self, event: MemberEvent) {
-        self.leave(Word::Event(event));
+    /// What the task of this assignment speaks through.
+    pub(super) fn seat(&self, assignment: AssignmentId) -> Seat {
+        Seat {
+            transactions: self.clone(),
+            assignment,
+        }
     }
 
-    /// Something that was sent with this transaction failed.
-    pub(crate) fn spoiled(&self, transaction: u64) {
-        self.leave(Word::Spoiled { transaction });
+    /// This assignment can't be waited for any more.
+    pub(super) fn lost(&self, assignment: AssignmentId) {
+        self.leave(Word::Lost { assignment });
+    }
+
+    /// Waits until everything that was left was taken in.
+    pub(super) async fn heard(&self) {
+        let (answer, answered) = oneshot::channel();
+        self.leave(Word::Heard(answer));
+        // An error means that the driver has ended.
+        let _ = answered.await;
     }
 
     /// Waits until the transactions of partitions that have ended are over; says how those did.
@@ -108,6 +130,37 @@ impl Transactions {
 /// The thread that makes the calls.
 fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, String> {
     pelton_kafka::Transactions::start(settings.clone()).map_err(|error| error.to_string())
+}
+
+/// The place of one assignment in the transactions.
+#[derive(Clone)]
+pub(crate) struct Seat {
+    transactions: Transactions,
+    assignment: AssignmentId,
+}
+
+impl Seat {
+    pub(crate) fn assignment(&self) -> AssignmentId {
+        self.assignment
+    }
+
+    /// The partition's task says so, which has heard of this transaction last.
+    pub(crate) fn tell(&self, heard: u64, event: MemberEvent) {
+        self.transactions.leave(Word::Event {
+            assignment: self.assignment,
+            heard,
+            event,
+        });
+    }
+
+    /// Something that was to go with this transaction failed.
+    pub(crate) fn spoiled(&self, heard: u64, why: String) {
+        self.transactions.leave(Word::Spoiled {
+            assignment: self.assignment,
+            heard,
+            why,
+        });
+    }
 }
 
 fn policy(handler: &config::Handler) -> TransactionPolicy {

@@ -13,7 +13,7 @@ use pelton_types::{Offset, Output};
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::handler::{Broken, Transactions, Trouble};
+use crate::handler::{Broken, Seat, Trouble};
 
 /// An output with the topic it goes to.
 pub(crate) struct Addressed {
@@ -43,7 +43,9 @@ struct Ticket {
 pub(super) struct Outbox {
     /// `None` before the first transaction, where there are any.
     producer: Option<Producer>,
-    transactions: Option<Transactions>,
+    seat: Option<Seat>,
+    /// The transaction that it sends with.
+    heard: u64,
     mailbox: Arc<Mailbox>,
     tickets: HashMap<u64, Ticket>,
     next_ticket: u64,
@@ -55,14 +57,11 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn new(
-        producer: Option<Producer>,
-        transactions: Option<Transactions>,
-        trouble: Trouble,
-    ) -> Self {
+    pub(super) fn new(producer: Option<Producer>, seat: Option<Seat>, trouble: Trouble) -> Self {
         Self {
             producer,
-            transactions,
+            seat,
+            heard: 0,
             mailbox: Arc::new(Mailbox::default()),
             tickets: HashMap::new(),
             next_ticket: 0,
@@ -97,7 +96,8 @@ impl Outbox {
     }
 
     /// Sends with this producer's transaction from here on; what belongs to an earlier one is forgotten.
-    pub(super) fn begin(&mut self, producer: Producer) {
+    pub(super) fn begin(&mut self, producer: Producer, transaction: u64) {
+        self.heard = transaction;
         self.producer = Some(producer);
         self.mailbox = Arc::default();
         self.tickets.clear();
@@ -124,13 +124,9 @@ impl Outbox {
 
     /// What was sent can't be acknowledged any more.
     fn failed(&self, text: String) {
-        match (&self.transactions, &self.producer) {
-            (Some(transactions), Some(producer)) => {
-                if let Some(transaction) = producer.transaction() {
-                    transactions.spoiled(transaction);
-                }
-            }
-            _ => self.trouble.happened_to(Broken::Producer(text)),
+        match &self.seat {
+            Some(seat) => seat.spoiled(self.heard, text),
+            None => self.trouble.happened_to(Broken::Producer(text)),
         }
     }
 
@@ -180,7 +176,7 @@ impl Outbox {
                 }
                 Err(SendError::QueueFull) => return,
                 Err(SendError::Refused { text }) => self.answered(ticket, Some(text)),
-                Err(error @ (SendError::Over | SendError::Fatal { .. })) => {
+                Err(error @ (SendError::Over { .. } | SendError::Fatal { .. })) => {
                     self.failed(error.to_string());
                     self.waiting.clear();
                     return;
@@ -200,7 +196,7 @@ impl Outbox {
                     Err(error) if error.permanent => self.answered(ticket, Some(error.text)),
                     // Neither delivered nor refused: the message stays unfinished, and with it the commit,
                     // until the handler begins anew with a fresh producer.
-                    Err(error) if error.purged && self.transactions.is_none() => {}
+                    Err(error) if error.purged && self.seat.is_none() => {}
                     Err(error) => self.failed(error.text),
                 }
             }

@@ -1,4 +1,14 @@
 //! What a member's driver tells its machine, and what it is told.
+//!
+//! Partitions' tasks may be busy, so that the member is a transaction ahead of what one of them has heard. Three things
+//! are the driver's to keep, because only it sees them:
+//! - between an abort's [`Tell`](MemberCommand::Tell) and the moment the task has taken it in, what the task says speaks
+//!   of what was undone: [`Sealed`](MemberEvent::Sealed) and [`Spoiled`](MemberEvent::Spoiled) are dropped, and of
+//!   [`Drained`](MemberEvent::Drained) the last checkpoint is; what it hands over is refused, and not answered;
+//! - partitions that are lost are told of before the process takes part in the group's next generation, and a commit
+//!   is sent with the generation of the moment when it was commanded;
+//! - a producer that is fenced in a transaction whose first output was handed over longer ago than the time-out is
+//!   [`Unknown`](Ended::Unknown), not [`Fenced`](Ended::Fenced): a process that stood still may hear of that output last.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
 

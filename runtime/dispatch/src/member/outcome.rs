@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::{
-    ABORT_DELAY, AssignmentId, Ended, FREE_ABORTS, MOST_ABORT_DELAY, Member, MemberCommand, State,
-    Trouble, seat::Seat,
+    ABORT_DELAY, AssignmentId, Ended, FENCES_WITHIN, FREE_ABORTS, MOST_ABORT_DELAY, MOST_FENCES,
+    Member, MemberCommand, State, Trouble, seat::Seat,
 };
 use crate::{Checkpoint, Outcome};
 
@@ -61,7 +61,8 @@ impl Member {
         let Some(seat) = self.seats.get_mut(&assignment) else {
             return;
         };
-        if !ending && last.is_none() && !seat.takes_part() {
+        let nothing_under_way = seat.checkpoint().is_none() && !seat.takes_part();
+        if last.is_none() && nothing_under_way {
             self.seats.remove(&assignment);
             let outcome = Outcome::Committed;
             return commands.push(MemberCommand::Left {
@@ -73,22 +74,23 @@ impl Member {
     }
 
     /// What a lost partition handed over is someone else's to hand over: it must not be committed without its
-    /// offset, and with it the group would refuse it.
+    /// offset, and with it the group would refuse it. One that isn't sealed may have handed over what it has not told
+    /// of yet: the loss is heard of on another way.
     pub(super) fn lost(&mut self, assignment: AssignmentId, commands: &mut Vec<MemberCommand>) {
         let ending = self.is_ending();
         let Some(seat) = self.seats.get_mut(&assignment) else {
             return;
         };
-        if ending && seat.takes_part() {
+        if ending && seat.checkpoint().is_some() {
             return seat.lose();
         }
-        let takes_part = seat.takes_part();
+        let spoils = seat.takes_part() || !seat.is_sealed();
         self.seats.remove(&assignment);
         commands.push(MemberCommand::Left {
             assignment,
             outcome: Outcome::Aborted,
         });
-        if takes_part {
+        if spoils {
             self.spoiled(commands);
         }
     }
@@ -120,16 +122,27 @@ impl Member {
             Ended::MustAbort => self.abort(commands),
             Ended::Unknown | Ended::NotRenewed => self.renew(attempted, false, commands),
             Ended::Renewed(committed) => self.renewed(&attempted, &committed, commands),
-            Ended::Fenced if self.has_timed_out() => self.renew(attempted, false, commands),
-            Ended::Fenced => self.fence(Trouble::Namesake, commands),
+            Ended::Fenced if self.is_fenced_by_a_namesake() => {
+                self.fence(Trouble::Namesake, commands);
+            }
+            Ended::Fenced => self.renew(attempted, false, commands),
             Ended::Refused(why) => self.fence(Trouble::Refused(why), commands),
         }
     }
 
-    /// A transaction that was open for longer than the coordinator allows was ended by it, and by nobody else.
-    fn has_timed_out(&self) -> bool {
-        self.began
-            .is_some_and(|began| self.now.saturating_sub(began) >= self.policy.timeout)
+    /// A coordinator fences whose transaction outlived its time-out, and a late request of one's own making may: so one
+    /// time says nothing. A namesake fences again and again.
+    fn is_fenced_by_a_namesake(&mut self) -> bool {
+        let timed_out = self
+            .began
+            .is_some_and(|began| self.now.saturating_sub(began) >= self.policy.timeout);
+        if timed_out {
+            return false;
+        }
+        let recent = self.now.saturating_sub(FENCES_WITHIN);
+        self.fences.retain(|at| *at >= recent);
+        self.fences.push(self.now);
+        self.fences.len() > MOST_FENCES
     }
 
     /// What is aborted again and again is redone later each time: each redoing is work for every partition.
@@ -158,6 +171,8 @@ impl Member {
                 continue;
             };
             match committed.get(assignment) {
+                // What would have changed nothing tells nothing.
+                Some(found) if found == attempt && found == seat.committed() => {}
                 Some(found) if found == attempt => is_committed = true,
                 Some(found) if found == seat.committed() => is_aborted = true,
                 // Its next owner has gone on.
@@ -165,13 +180,16 @@ impl Member {
                 _ => return self.fence(Trouble::Foreign, commands),
             }
         }
+        let first = std::mem::replace(&mut self.first, false);
         match (is_committed, is_aborted) {
             (true, true) => self.fence(Trouble::Foreign, commands),
             (true, false) => {
                 self.aborts = 0;
                 self.tell_all(Outcome::Committed, commands);
             }
-            (false, _) => self.tell_all(Outcome::Aborted, commands),
+            // Nothing was attempted by a producer that is the first.
+            (false, _) if first => self.tell_all(Outcome::Aborted, commands),
+            (false, _) => self.aborted(commands),
         }
     }
 }

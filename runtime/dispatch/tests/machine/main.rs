@@ -5,6 +5,7 @@ mod calls;
 mod drains;
 mod failures;
 mod lanes;
+mod member;
 mod naive;
 mod offsets;
 mod progress;

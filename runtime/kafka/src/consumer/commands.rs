@@ -4,7 +4,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use pelton_types::{Offset, TopicPartition};
@@ -40,6 +43,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     ended: watch::Sender<bool>,
     way: Arc<Way>,
+    ownership: AtomicU64,
 }
 
 struct State {
@@ -60,7 +64,17 @@ impl Shared {
             state: Mutex::new(state),
             ended: watch::Sender::new(false),
             way,
+            ownership: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn ownership(&self) -> u64 {
+        self.ownership.load(Ordering::Acquire)
+    }
+
+    /// Something is given up from here on.
+    pub(super) fn give_up_ownership(&self) {
+        self.ownership.fetch_add(1, Ordering::AcqRel);
     }
 
     pub(super) fn commit(&self, partition: &TopicPartition, wanted: WantedCommit) {

@@ -129,6 +129,7 @@ impl Poll {
             // everything by itself while the group is shared out anew.
             told("resume", self.client.resume(&List::of_partitions(&paused)));
         }
+        self.shared.give_up_ownership();
         let unassigned = if self.client.is_cooperative() {
             let placed = partitions
                 .iter()
@@ -221,6 +222,7 @@ impl Poll {
             .collect();
         if !owned.is_empty() {
             self.lose(owned);
+            self.shared.give_up_ownership();
         }
     }
 

@@ -33,6 +33,20 @@ impl Drop for GroupMetadata {
     }
 }
 
+impl GroupMetadata {
+    /// Whether it names a member and a generation. Brokers take offsets from anyone who names neither.
+    pub(crate) fn is_member(&self) -> bool {
+        // SAFETY: the object is alive, and so is its string.
+        unsafe {
+            let generation = sys::rd_kafka_consumer_group_metadata_generation_id(self.ptr.as_ptr());
+            let member = text(sys::rd_kafka_consumer_group_metadata_member_id(
+                self.ptr.as_ptr(),
+            ));
+            generation >= 0 && !member.is_empty()
+        }
+    }
+}
+
 impl Client {
     /// Who this consumer is in its group right now.
     pub(crate) fn group_metadata(&self) -> Option<GroupMetadata> {

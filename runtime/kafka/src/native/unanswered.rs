@@ -5,10 +5,12 @@
 //!
 //! Invariant: a request counts as sent once the last of its bytes has left the client, and as answered only when
 //! a broker's answer has come. Correlation ids don't come with an answer here (librdkafka 2.12 leaves them 0), so
-//! what is kept are counts, which is all that is asked for.
+//! what is kept are counts, which is all that is asked for. Answers are counted on the threads that talk to brokers:
+//! most of them are told of once more on the main thread.
 #![expect(unsafe_code, reason = "librdkafka's interceptors are C functions")]
 
 use std::{
+    cell::Cell,
     ffi::{c_char, c_int, c_void},
     sync::{
         Arc,
@@ -83,6 +85,22 @@ impl Unanswered {
     }
 }
 
+thread_local! {
+    /// Whether this thread talks to a broker.
+    static OF_A_BROKER: Cell<bool> = const { Cell::new(false) };
+}
+
+unsafe extern "C" fn on_thread(
+    _: *mut sys::rd_kafka_t,
+    kind: sys::rd_kafka_thread_type_t,
+    _: *const c_char,
+    _: *mut c_void,
+) -> RespErr {
+    let of_a_broker = matches!(kind, sys::rd_kafka_thread_type_t::RD_KAFKA_THREAD_BROKER);
+    OF_A_BROKER.set(of_a_broker);
+    RespErr::RD_KAFKA_RESP_ERR_NO_ERROR
+}
+
 /// Interceptors of requests can be added only while a client is being made.
 unsafe extern "C" fn on_new(
     client: *mut sys::rd_kafka_t,
@@ -93,6 +111,12 @@ unsafe extern "C" fn on_new(
 ) -> RespErr {
     // SAFETY: the client is being made; `opaque` is what `watch` was given, and only handed on.
     unsafe {
+        sys::rd_kafka_interceptor_add_on_thread_start(
+            client,
+            NAME.as_ptr(),
+            Some(on_thread),
+            opaque,
+        );
         sys::rd_kafka_interceptor_add_on_request_sent(client, NAME.as_ptr(), Some(on_sent), opaque);
         sys::rd_kafka_interceptor_add_on_response_received(
             client,
@@ -138,9 +162,15 @@ unsafe extern "C" fn on_answer(
     // SAFETY: as above.
     let counts = unsafe { &*opaque.cast::<Unanswered>() };
     // A broker's refusal is an answer; what librdkafka reports by itself is none.
-    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && OF_A_BROKER.get();
     if let Some(index) = Request::of(api_key).filter(|_| answered) {
-        counts.answered[index].fetch_add(1, Ordering::AcqRel);
+        let before = counts.answered[index].fetch_add(1, Ordering::AcqRel);
+        let sent = counts.sent[index].load(Ordering::Acquire);
+        // Or one would be told of twice, and hide another that was never answered.
+        debug_assert!(
+            before < sent,
+            "more answers than requests of kind {api_key}"
+        );
     }
     RespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }

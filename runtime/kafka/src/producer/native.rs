@@ -149,7 +149,8 @@ impl Native {
                 ..
             } = open.as_ref().ok_or_else(over)?;
             if *present != transaction {
-                return Err(SendError::Over);
+                let text = "the transaction it belongs to has ended".to_owned();
+                return Err(SendError::Over { text });
             }
             if let Some(topic) = topics.get(outgoing.topic) {
                 // Counted before, because the report may come before this returns.
@@ -161,7 +162,9 @@ impl Native {
                 self.shared.untake();
                 let error = match code {
                     // The transaction has failed meanwhile, and waits to be aborted.
-                    Code::State if transaction.is_some() => SendError::Over,
+                    Code::State | Code::UnknownTopic if transaction.is_some() => {
+                        SendError::Over { text }
+                    }
                     _ => send_error(client, code, text),
                 };
                 drop(open);

@@ -40,6 +40,8 @@ pub(super) enum Job {
     },
     Commit {
         group: Consumer,
+        /// As it was when the commit was decided.
+        ownership: u64,
         offsets: Vec<Commit>,
         answer: Answer<Producer>,
     },
@@ -97,9 +99,10 @@ impl Calls {
             } => drop(answer.send(self.renew(group.as_ref(), &partitions))),
             Job::Commit {
                 group,
+                ownership,
                 offsets,
                 answer,
-            } => drop(answer.send(self.commit(&group, &offsets))),
+            } => drop(answer.send(self.commit((&group, ownership), &offsets))),
             Job::Abort(answer) => drop(answer.send(self.abort())),
         }
     }
@@ -128,11 +131,13 @@ impl Calls {
         }
         let producer = self.producer.as_mut().ok_or_else(no_producer)?;
         repeated(deadline, |left| producer.client.init_transactions(left)).map_err(|failure| {
-            let lasting = failure.fatal && !failure.retriable;
-            match lasting {
-                true => error(TransactionFailure::Refused, &failure.text),
-                false => error(TransactionFailure::Unknown, &failure.text),
-            }
+            let kind = match classify(&failure, TransactionFailure::Unknown).failure {
+                // Whoever was faster has been fenced by the next one that is made.
+                TransactionFailure::Fenced => TransactionFailure::Unknown,
+                _ if failure.fatal => TransactionFailure::Refused,
+                kind => kind,
+            };
+            error(kind, &failure.text)
         })?;
         producer.initialised = true;
         let committed = match group {
@@ -162,6 +167,9 @@ impl Calls {
     /// The next transaction. It costs no request: the coordinator hears of it with the first message or offset.
     fn begin(&mut self) -> Result<Producer, TransactionError> {
         let producer = self.producer.as_mut().ok_or_else(no_producer)?;
+        if producer.native.client().is_none() {
+            return Err(no_producer());
+        }
         producer
             .client
             .begin_transaction()
@@ -175,7 +183,7 @@ impl Calls {
 
     fn commit(
         &mut self,
-        group: &Consumer,
+        (group, ownership): (&Consumer, u64),
         offsets: &[Commit],
     ) -> Result<Producer, TransactionError> {
         let deadline = self.deadline();
@@ -190,10 +198,13 @@ impl Calls {
         // Once: the group may move on meanwhile, and with a later generation it would take offsets of partitions that
         // are someone else's by then.
         let metadata = group.client().and_then(|client| client.group_metadata());
+        // As long as nothing was given up since, all of it is owned in the generation that was just read.
+        let metadata =
+            metadata.filter(|metadata| metadata.is_member() && group.ownership() == ownership);
         let sent = match metadata {
-            Some(metadata) => repeated(deadline, |left| {
-                client.send_offsets(&list, &metadata, left)
-            }),
+            Some(metadata) => {
+                repeated(deadline, |left| client.send_offsets(&list, &metadata, left))
+            }
             None => Err(left_the_group()),
         };
         sent.map_err(|failure| classify(&failure, TransactionFailure::MustAbort))?;
@@ -296,6 +307,11 @@ fn classify(failure: &Failure, otherwise: TransactionFailure) -> TransactionErro
         Code::TransactionalIdAuthorizationFailed | Code::ClusterAuthorizationFailed => {
             TransactionFailure::Refused
         }
+        Code::OffsetMetadataTooLarge => {
+            let text = "the broker takes less metadata with an offset than 4096 bytes \
+                (offset.metadata.max.bytes), and without it what finished out of order would be repeated";
+            return error(TransactionFailure::Refused, text);
+        }
         _ if failure.fatal => TransactionFailure::Unknown,
         _ => otherwise,
     };
@@ -313,10 +329,11 @@ fn no_producer() -> TransactionError {
     error(TransactionFailure::Unknown, "there is no producer")
 }
 
+/// Nothing was sent, so nothing but an abort is needed.
 fn left_the_group() -> Failure {
     Failure {
         code: Code::UnknownMemberId,
-        text: "the consumer has left its group".to_owned(),
+        text: "the group has moved on".to_owned(),
         fatal: false,
         retriable: false,
         abortable: true,

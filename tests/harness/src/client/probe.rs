@@ -28,6 +28,8 @@ pub struct Committed {
 /// See the module. Made by [`Client::probe`].
 pub struct Probe {
     consumer: BaseConsumer,
+    /// Sees what stands in a topic, whether it is committed or not.
+    uncommitted: BaseConsumer,
 }
 
 impl Client {
@@ -38,6 +40,10 @@ impl Client {
     pub fn probe(&self, group: &str) -> Result<Probe> {
         Ok(Probe {
             consumer: self.consumer(group)?,
+            uncommitted: self
+                .config()
+                .set("isolation.level", "read_uncommitted")
+                .create()?,
         })
     }
 }
@@ -78,12 +84,17 @@ impl Probe {
         Ok(answered)
     }
 
-    /// The offset after the last message of each partition of a topic.
+    /// The offset after the last message of each partition of a topic, committed or not.
     ///
     /// # Errors
     /// When the broker doesn't say within `limit` for one of them.
     pub fn ends(&self, topic: &str, partitions: i32, limit: Duration) -> Result<Vec<i64>> {
-        let end = |partition| Ok(self.consumer.fetch_watermarks(topic, partition, limit)?.1);
+        let end = |partition| {
+            Ok(self
+                .uncommitted
+                .fetch_watermarks(topic, partition, limit)?
+                .1)
+        };
         (0..partitions).map(end).collect()
     }
 }

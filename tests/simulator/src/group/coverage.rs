@@ -1,9 +1,10 @@
 //! What a run has exercised. A simulator that never meets a case proves nothing about it.
 
-use std::fmt;
-
-macro_rules! seen {
+/// Defines what a run may meet, and the counts of it.
+macro_rules! define_coverage {
     ($($name:ident => $text:literal,)+) => {
+        use std::fmt;
+
         /// Something that a run may meet.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Seen {
@@ -19,10 +20,63 @@ macro_rules! seen {
                 match self { $(Self::$name => $text,)+ }
             }
         }
+
+        /// How often each thing was met.
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        pub struct Coverage(Vec<u64>);
+
+        impl Default for Coverage {
+            fn default() -> Self {
+                Self(vec![0; Seen::ALL.len()])
+            }
+        }
+
+        impl Coverage {
+            /// Counts one.
+            pub fn saw(&mut self, seen: Seen) {
+                self.add(seen, 1);
+            }
+
+            fn add(&mut self, seen: Seen, times: u64) {
+                if let Some(count) = self.0.get_mut(seen as usize) {
+                    *count += times;
+                }
+            }
+
+            /// How often.
+            pub fn count(&self, seen: Seen) -> u64 {
+                self.0.get(seen as usize).copied().unwrap_or_default()
+            }
+
+            /// What was never met.
+            pub fn missing(&self) -> Vec<Seen> {
+                Seen::ALL
+                    .iter()
+                    .copied()
+                    .filter(|seen| self.count(*seen) == 0)
+                    .collect()
+            }
+
+            /// Adds another run's counts.
+            pub fn merge(&mut self, other: &Self) {
+                for (count, more) in self.0.iter_mut().zip(&other.0) {
+                    *count += more;
+                }
+            }
+        }
+
+        impl fmt::Display for Coverage {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                Seen::ALL
+                    .iter()
+                    .try_for_each(|seen| writeln!(f, "{:>12}  {}", self.count(*seen), seen.as_str()))
+            }
+        }
     };
 }
+pub(super) use define_coverage;
 
-seen! {
+define_coverage! {
     Step => "events given to machines",
     Joined => "members joined",
     Crashed => "members crashed (kill -9)",
@@ -91,56 +145,4 @@ seen! {
     ForeignMetadata => "metadata of another program",
     DamagedMetadata => "metadata that was damaged",
     BufferChanged => "changes of the buffer's limit",
-}
-
-/// How often each thing was met.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Coverage(Vec<u64>);
-
-impl Default for Coverage {
-    fn default() -> Self {
-        Self(vec![0; Seen::ALL.len()])
-    }
-}
-
-impl Coverage {
-    /// Counts one.
-    pub fn saw(&mut self, seen: Seen) {
-        self.add(seen, 1);
-    }
-
-    pub(super) fn add(&mut self, seen: Seen, times: u64) {
-        if let Some(count) = self.0.get_mut(seen as usize) {
-            *count += times;
-        }
-    }
-
-    /// How often.
-    pub fn count(&self, seen: Seen) -> u64 {
-        self.0.get(seen as usize).copied().unwrap_or_default()
-    }
-
-    /// What was never met.
-    pub fn missing(&self) -> Vec<Seen> {
-        Seen::ALL
-            .iter()
-            .copied()
-            .filter(|seen| self.count(*seen) == 0)
-            .collect()
-    }
-
-    /// Adds another run's counts.
-    pub fn merge(&mut self, other: &Self) {
-        for (count, more) in self.0.iter_mut().zip(&other.0) {
-            *count += more;
-        }
-    }
-}
-
-impl fmt::Display for Coverage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Seen::ALL
-            .iter()
-            .try_for_each(|seen| writeln!(f, "{:>12}  {}", self.count(*seen), seen.as_str()))
-    }
 }

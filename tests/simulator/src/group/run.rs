@@ -115,19 +115,32 @@ pub fn run_many<M: Machine>(
     options: Options,
     progress: impl Fn(u64) + Sync,
 ) -> Result<Coverage, Box<Failure>> {
+    let run = |seed| run_seed::<M>(seed, options).map(|(seen, _)| seen);
+    spread(from, count, threads, progress, run, Coverage::merge)
+}
+
+/// Spreads seeds over threads, and merges what they saw.
+pub(super) fn spread<C: Default + Send>(
+    from: u64,
+    count: u64,
+    threads: usize,
+    progress: impl Fn(u64) + Sync,
+    run: impl Fn(u64) -> Result<C, Box<Failure>> + Sync,
+    merge: impl Fn(&mut C, &C) + Sync,
+) -> Result<C, Box<Failure>> {
     let next = AtomicU64::new(from);
     let end = from.saturating_add(count);
-    let total = Mutex::new((Coverage::default(), None::<Box<Failure>>));
+    let total = Mutex::new((C::default(), None::<Box<Failure>>));
     let work = || {
-        let mut coverage = Coverage::default();
+        let mut coverage = C::default();
         let mut failed = None;
         loop {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             if seed >= end {
                 break;
             }
-            match run_seed::<M>(seed, options) {
-                Ok((seen, _)) => coverage.merge(&seen),
+            match run(seed) {
+                Ok(seen) => merge(&mut coverage, &seen),
                 Err(failure) => {
                     next.store(end, Ordering::Relaxed);
                     failed = Some(failure);
@@ -139,7 +152,7 @@ pub fn run_many<M: Machine>(
         let mut total = total
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        total.0.merge(&coverage);
+        merge(&mut total.0, &coverage);
         total.1 = [total.1.take(), failed]
             .into_iter()
             .flatten()

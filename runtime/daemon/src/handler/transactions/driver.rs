@@ -1,7 +1,7 @@
 //! The task that feeds the machine.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
     time::Duration,
 };
@@ -31,6 +31,9 @@ const TROUBLED: u32 = 3;
 struct Seat {
     partition: TopicPartition,
     inbox: mpsc::Sender<Inbox>,
+    /// The transaction that began with the last abort that its task was told of. What the task says before it has heard
+    /// of that speaks of what was undone.
+    since_abort: u64,
 }
 
 /// What a call to the producer came to, and the producer of the next transaction.
@@ -46,6 +49,12 @@ pub(super) struct Driver {
     policy: TransactionPolicy,
     seats: HashMap<AssignmentId, Seat>,
     producer: Option<Producer>,
+    /// The number of the transaction that is open.
+    transaction: u64,
+    /// Why it can't be committed, as a partition's task said.
+    spoiled: Option<String>,
+    /// Partitions whose last checkpoint speaks of what was undone.
+    undone: HashSet<AssignmentId>,
     health: Option<watch::Receiver<ProducerHealth>>,
     under_way: Option<BoxFuture<'static, Called>>,
     timer: Option<Duration>,
@@ -79,6 +88,9 @@ impl Driver {
             policy,
             seats: HashMap::new(),
             producer: None,
+            transaction: 0,
+            spoiled: None,
+            undone: HashSet::new(),
             health: None,
             under_way: None,
             timer: None,
@@ -129,13 +141,34 @@ impl Driver {
                 start,
                 inbox,
             } => {
-                self.seats.insert(assignment, Seat { partition, inbox });
+                let seat = Seat {
+                    partition,
+                    inbox,
+                    since_abort: 0,
+                };
+                self.seats.insert(assignment, seat);
                 Some(MemberEvent::Assigned { assignment, start })
             }
-            Word::Event(event) => Some(event),
-            Word::Spoiled { transaction } => {
-                let present = self.producer.as_ref().and_then(Producer::transaction);
-                (present == Some(transaction)).then_some(MemberEvent::Spoiled)
+            Word::Event {
+                assignment,
+                heard,
+                event,
+            } => self.said(assignment, heard, event),
+            Word::Spoiled {
+                assignment,
+                heard,
+                why,
+            } => {
+                let event = self.said(assignment, heard, MemberEvent::Spoiled)?;
+                debug!(handler = %self.shared.name, why, "the transaction can't be committed");
+                self.spoiled = Some(why);
+                Some(event)
+            }
+            Word::Lost { assignment } => Some(MemberEvent::Lost { assignment }),
+            Word::Heard(answer) => {
+                // Whoever waited may have given up.
+                let _ = answer.send(());
+                None
             }
             Word::Left {
                 assignments,
@@ -150,7 +183,34 @@ impl Driver {
         }
     }
 
+    /// What is left of a word that was said before its task had heard of an abort: that it has ended.
+    fn said(
+        &mut self,
+        assignment: AssignmentId,
+        heard: u64,
+        event: MemberEvent,
+    ) -> Option<MemberEvent> {
+        let undone = self
+            .seats
+            .get(&assignment)
+            .is_some_and(|seat| heard < seat.since_abort);
+        match event {
+            event if !undone => Some(event),
+            MemberEvent::Drained { assignment, last } => {
+                if last.is_some() {
+                    self.undone.insert(assignment);
+                }
+                let last = None;
+                Some(MemberEvent::Drained { assignment, last })
+            }
+            MemberEvent::Lost { .. } => Some(event),
+            _ => None,
+        }
+    }
+
     async fn carry_out(&mut self, commands: Vec<MemberCommand>) {
+        let tells = |command: &MemberCommand| matches!(command, MemberCommand::Tell { .. });
+        self.transaction += u64::from(commands.iter().any(tells));
         for command in commands {
             match command {
                 MemberCommand::Seal { assignment } => self.send(assignment, Inbox::Seal).await,
@@ -159,8 +219,7 @@ impl Driver {
                     outcome,
                 } => {
                     if let Some(producer) = self.producer.clone() {
-                        let ended = Inbox::TransactionEnded { outcome, producer };
-                        self.send(assignment, ended).await;
+                        self.tell(assignment, outcome, producer).await;
                     }
                 }
                 MemberCommand::Left {
@@ -168,6 +227,10 @@ impl Driver {
                     outcome,
                 } => {
                     self.seats.remove(&assignment);
+                    let outcome = match self.undone.remove(&assignment) {
+                        true => Outcome::Aborted,
+                        false => outcome,
+                    };
                     self.left.insert(assignment, outcome);
                 }
                 MemberCommand::Commit { checkpoints } => self.commit(checkpoints),
@@ -190,6 +253,21 @@ impl Driver {
         }
     }
 
+    async fn tell(&mut self, assignment: AssignmentId, outcome: Outcome, producer: Producer) {
+        let transaction = self.transaction;
+        if let Some(seat) = self.seats.get_mut(&assignment)
+            && outcome == Outcome::Aborted
+        {
+            seat.since_abort = transaction;
+        }
+        let ended = Inbox::TransactionEnded {
+            outcome,
+            producer,
+            transaction,
+        };
+        self.send(assignment, ended).await;
+    }
+
     async fn send(&mut self, assignment: AssignmentId, what: Inbox) {
         if let Some(seat) = self.seats.get(&assignment) {
             // A task that has ended by itself is handled where tasks are joined.
@@ -209,9 +287,10 @@ impl Driver {
                 })
             })
             .collect();
-        let (calls, consumer) = (self.calls.clone(), self.consumer.clone());
+        let calls = self.calls.clone();
+        let group = (self.consumer.clone(), self.consumer.ownership());
         let call = async move {
-            match calls.commit(consumer, offsets).await {
+            match calls.commit(group, offsets).await {
                 Ok(producer) => (Ended::Committed, Some(producer), None),
                 Err(error) => failed(error),
             }
@@ -271,7 +350,8 @@ impl Driver {
     /// A call has come back: what is worth saying of it, and what the machine is told.
     fn called(&mut self, (ended, producer, text): Called) -> MemberEvent {
         let name = &self.shared.name;
-        let text = text.unwrap_or_default();
+        let spoiled = self.spoiled.take();
+        let text = text.or(spoiled).unwrap_or_default();
         match &ended {
             Ended::Committed => {
                 self.shared.metrics.transaction("committed");
@@ -295,7 +375,9 @@ impl Driver {
             }
             Ended::Renewed(_) => {
                 info!(handler = %name, "the transactional producer is initialised");
-                self.status.clear(name, Aspect::Output);
+                if self.aborts <= TROUBLED {
+                    self.status.clear(name, Aspect::Output);
+                }
             }
             Ended::NotRenewed => self.troubled(format!(
                 "no transactional producer yet: {text}; still trying"
@@ -312,7 +394,9 @@ impl Driver {
             ));
         }
         if let Some(producer) = producer {
-            self.health = Some(producer.health());
+            if self.health.is_none() {
+                self.health = Some(producer.health());
+            }
             self.producer = Some(producer);
         }
         MemberEvent::Ended(ended)

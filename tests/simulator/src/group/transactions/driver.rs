@@ -1,0 +1,372 @@
+//! Drives the machine of one assignment as the daemon does: feeds it, does what it commands, keeps its outputs.
+
+use std::time::Duration;
+
+use pelton_dispatch::{Command, Event, MemberEvent, Step};
+use pelton_types::{Failure, FailureKind, Offset};
+use rand::Rng;
+
+use super::{
+    broker::Write,
+    queue::{Item, Seat},
+    seen::Seen,
+    world::{Assignment, Outputs, Phase, World},
+};
+use crate::{
+    group::behaviour::Behaviour,
+    machine::{Machine, Transactions},
+    model::{Violation, ensure},
+};
+
+/// Most messages that one fetch brings.
+const FETCH_MOST: usize = 25;
+
+impl<M: Machine, T: Transactions> World<M, T> {
+    /// An assignment that is neither drained nor lost.
+    pub fn working(&mut self, seat: Seat) -> Option<&mut Assignment<M>> {
+        self.seats
+            .get_mut(seat)
+            .filter(|assignment| assignment.phase == Phase::Working)
+    }
+
+    /// Gives a machine an event, lets the model judge, and carries out what it commands.
+    pub fn feed(&mut self, seat: Seat, event: Event) -> Result<(), Violation> {
+        let (now, judge) = (self.now, self.options.model);
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return Ok(());
+        };
+        let mut commands = Vec::new();
+        assignment.machine.handle(now, event.clone(), &mut commands);
+        let mut verdict = Ok(());
+        if judge {
+            verdict = assignment.model.step(now, &event, &commands);
+            if verdict.is_ok() {
+                verdict = assignment.model.agrees(&assignment.machine.snapshot());
+            }
+        }
+        self.steps += 1;
+        self.saw(Seen::Step);
+        if self.trace.is_some() {
+            let whose = self.seats.get(seat).map(|a| (a.process, a.partition));
+            self.say(|_| format!("process, partition {whose:?} #{seat}: {event:?}"));
+            commands
+                .iter()
+                .for_each(|command| self.say(|_| format!("    {command:?}")));
+        }
+        if let Some((_, steps)) = self.seats.get_mut(seat).and_then(|a| a.recording.as_mut()) {
+            steps.push(Step {
+                at: now,
+                event: event.clone(),
+                commands: commands.clone(),
+            });
+        }
+        verdict?;
+        commands
+            .into_iter()
+            .try_for_each(|command| self.obey(seat, command))
+    }
+
+    fn obey(&mut self, seat: Seat, command: Command) -> Result<(), Violation> {
+        match command {
+            Command::Call {
+                call,
+                messages,
+                fresh,
+            } => self.call(seat, call, &messages, fresh)?,
+            Command::Curtail { call } => self.curtail(seat, call),
+            Command::Cancel { call } => self.cancel(seat, call),
+            Command::Produce { offset } => self.produce(seat, offset)?,
+            Command::DeadLetter {
+                offset, failure, ..
+            } => self.dead_letter(seat, offset, &failure)?,
+            Command::Hold { offset } => self.hold(seat, offset)?,
+            Command::Skip { offset, .. } => {
+                self.saw(Seen::Skipped);
+                let partition = self.holding(seat, offset)?;
+                self.judge.skipped(partition, offset)?;
+            }
+            Command::Halt { offset, .. } => {
+                self.saw(Seen::Halted);
+                let partition = self.holding(seat, offset)?;
+                self.judge.halted(partition, offset)?;
+            }
+            Command::Retry { .. } => self.saw(Seen::Retried),
+            Command::Release { below } => self.release(seat, below)?,
+            Command::Commit(checkpoint) => {
+                return Err(Violation(format!("committed by itself: {checkpoint:?}")));
+            }
+            Command::PauseFetch => {
+                if let Some(assignment) = self.seats.get_mut(seat) {
+                    assignment.paused = true;
+                }
+            }
+            Command::ResumeFetch => self.resume(seat),
+            Command::SetTimer { at } => self.set_timer(seat, at),
+            Command::Progress {
+                messages,
+                bytes,
+                urgent,
+            } => {
+                if urgent {
+                    self.saw(Seen::Urgent);
+                }
+                let assignment = Self::name(seat);
+                self.word(
+                    seat,
+                    MemberEvent::Progress {
+                        assignment,
+                        messages,
+                        bytes,
+                        urgent,
+                    },
+                );
+            }
+            Command::Sealed(checkpoint) => {
+                let assignment = Self::name(seat);
+                self.word(
+                    seat,
+                    MemberEvent::Sealed {
+                        assignment,
+                        checkpoint,
+                    },
+                );
+            }
+            Command::Spoil { .. } => {
+                self.saw(Seen::Spoiled);
+                self.word(seat, MemberEvent::Spoiled);
+            }
+            Command::Drained { last, .. } => {
+                if let Some(assignment) = self.seats.get_mut(seat) {
+                    assignment.phase = Phase::Drained;
+                }
+                let assignment = Self::name(seat);
+                self.word(seat, MemberEvent::Drained { assignment, last });
+            }
+        }
+        Ok(())
+    }
+
+    /// The partition of an assignment that must still hold the bytes of this message.
+    pub fn holding(&mut self, seat: Seat, offset: Offset) -> Result<usize, Violation> {
+        let Some(assignment) = self.seats.get(seat) else {
+            return Ok(0);
+        };
+        ensure!(
+            offset >= assignment.released && offset < assignment.position,
+            "offset {offset} is not held, only {} to {}",
+            assignment.released,
+            assignment.position
+        );
+        Ok(assignment.partition)
+    }
+
+    /// The driver keeps what a call returned only where it is told to.
+    fn hold(&mut self, seat: Seat, offset: Offset) -> Result<(), Violation> {
+        self.saw(Seen::Held);
+        self.holding(seat, offset)?;
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return Ok(());
+        };
+        let outputs = assignment.returned.get(&offset).copied();
+        let Some(outputs) = outputs else {
+            return Err(Violation(format!(
+                "held for {offset}, which returned nothing"
+            )));
+        };
+        assignment.held.insert(offset, outputs);
+        Ok(())
+    }
+
+    /// An aborted transaction is redone from what is held, so nothing goes before it is committed.
+    fn release(&mut self, seat: Seat, below: Offset) -> Result<(), Violation> {
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return Ok(());
+        };
+        let committed = self.judge.checkpoint(assignment.partition).next;
+        ensure!(
+            below <= committed,
+            "released below {below}, of which only {committed} is committed"
+        );
+        assignment.released = below;
+        assignment.held.retain(|offset, _| *offset >= below);
+        Ok(())
+    }
+
+    fn produce(&mut self, seat: Seat, offset: Offset) -> Result<(), Violation> {
+        let partition = self.holding(seat, offset)?;
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return Ok(());
+        };
+        let held = assignment.held.remove(&offset);
+        let Some(outputs) = assignment.returned.get(&offset).copied().or(held) else {
+            return Err(Violation(format!(
+                "produced for {offset}, whose outputs nobody keeps"
+            )));
+        };
+        let message = self.logs.get(partition).and_then(|log| log.get(offset));
+        let refused = message.is_some_and(|message| message.behaviour == Behaviour::Refused);
+        let partly = self.chance(0.6);
+        self.hand_over(seat, offset, outputs, false, refused.then_some(partly));
+        Ok(())
+    }
+
+    fn dead_letter(
+        &mut self,
+        seat: Seat,
+        offset: Offset,
+        failure: &Failure,
+    ) -> Result<(), Violation> {
+        let partition = self.holding(seat, offset)?;
+        if failure.kind == FailureKind::Produce {
+            self.saw(Seen::Doomed);
+        }
+        let (from, to) = self.plan.letters_refused;
+        let refused = !self.calm && self.now >= from && self.now < to;
+        let partly = self.chance(0.5);
+        self.steps += 1;
+        let outputs = Outputs {
+            count: 1,
+            of: (seat, u64::MAX - self.steps),
+        };
+        self.judge.lettered(partition, offset, failure)?;
+        self.saw(if refused {
+            Seen::LetterRefused
+        } else {
+            Seen::DeadLettered
+        });
+        self.hand_over(seat, offset, outputs, true, refused.then_some(partly));
+        Ok(())
+    }
+
+    /// Into the transaction that the task was given; where that has ended, or is being ended, nothing comes of it.
+    fn hand_over(
+        &mut self,
+        seat: Seat,
+        offset: Offset,
+        outputs: Outputs,
+        letter: bool,
+        refused: Option<bool>,
+    ) {
+        let Some(assignment) = self.seats.get(seat) else {
+            return;
+        };
+        let (process, transaction) = (assignment.process, assignment.transaction);
+        let client = self.processes.get(process).map(|p| &p.client);
+        if client.is_none_or(|client| client.closed || client.transaction != transaction) {
+            self.saw(Seen::HandedOverLate);
+            return;
+        }
+        match refused {
+            Some(partly) if !letter => self.saw(if partly {
+                Seen::Refused
+            } else {
+                Seen::RefusedClean
+            }),
+            _ => {}
+        }
+        if refused == Some(false) {
+            return self.soon(Item::Answered {
+                seat,
+                transaction,
+                offset,
+                refused,
+            });
+        }
+        let write = Write {
+            seat,
+            offset,
+            outputs,
+            letter,
+            refused: refused.is_some(),
+            transaction,
+            epoch: 0,
+        };
+        self.write(process, write);
+    }
+
+    /// A delivery report. Those of an earlier transaction are dropped.
+    pub fn answered(
+        &mut self,
+        seat: Seat,
+        transaction: u64,
+        offset: Offset,
+        refused: Option<bool>,
+    ) -> Result<(), Violation> {
+        let present = self
+            .working(seat)
+            .is_some_and(|assignment| assignment.transaction == transaction);
+        if !present {
+            return Ok(());
+        }
+        let event = match refused {
+            None => Event::Delivered { offset },
+            Some(partly) => Event::Refused {
+                offset,
+                failure: Failure::new(FailureKind::Produce, "the broker refuses"),
+                partly,
+            },
+        };
+        self.feed(seat, event)
+    }
+
+    fn resume(&mut self, seat: Seat) {
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return;
+        };
+        assignment.paused = false;
+        if !std::mem::replace(&mut assignment.fetching, true) {
+            self.soon(Item::Fetch(seat));
+        }
+    }
+
+    pub fn fetch(&mut self, seat: Seat) -> Result<(), Violation> {
+        let (now, most) = (self.now, self.rng.random_range(1..FETCH_MOST));
+        let overshoots = self.chance(0.3);
+        let Some(assignment) = self.working(seat) else {
+            return Ok(());
+        };
+        assignment.fetching = false;
+        let (paused, position) = (assignment.paused, assignment.position);
+        let partition = assignment.partition;
+        if paused && !overshoots {
+            return Ok(());
+        }
+        assignment.fetching = true;
+        let log = self.logs.get(partition);
+        match log.map_or(Err(None), |log| log.fetch(position, now, most)) {
+            Err(None) => Ok(()),
+            Err(Some(at)) => {
+                let at = at + self.latency();
+                self.queue.push(at, Item::Fetch(seat));
+                Ok(())
+            }
+            Ok(arrivals) => {
+                if let Some(assignment) = self.seats.get_mut(seat) {
+                    assignment.position = arrivals.last().map_or(position, |last| last.offset + 1);
+                    assignment.fetching = !paused;
+                }
+                if !paused {
+                    self.soon(Item::Fetch(seat));
+                }
+                self.feed(seat, Event::Fetched(arrivals))
+            }
+        }
+    }
+
+    fn set_timer(&mut self, seat: Seat, at: Duration) {
+        let late = Duration::from_micros(self.rng.random_range(0..2_000));
+        let Some(assignment) = self.seats.get_mut(seat) else {
+            return;
+        };
+        assignment.timer += 1;
+        let item = Item::Timer(seat, assignment.timer);
+        self.queue.push(at.max(self.now) + late, item);
+    }
+
+    pub fn timer(&mut self, seat: Seat, token: u64) -> Result<(), Violation> {
+        match self.working(seat) {
+            Some(assignment) if assignment.timer == token => self.feed(seat, Event::Timer),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! The world of one run: who is there, what is under way, and the loop that lets it happen.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use pelton_dispatch::{RecordingHeader, Step};
+use pelton_types::Offset;
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use super::{
+    broker::Transactional,
+    client::Client,
+    group::Group,
+    judge::Judge,
+    plan::Limits,
+    queue::{Item, ProcessId, Queue, Seat},
+    run::{DriverFault, Options},
+    seen::{Coverage, Seen},
+};
+use crate::{
+    group::{
+        coverage::Coverage as Unused,
+        guest::{Instance, Run},
+        plan::Plan,
+        topic::Log,
+        trace::Trace,
+    },
+    machine::{Machine, Transactions},
+    model::{Model, Violation, ensure},
+};
+
+/// More happenings than any run should need: beyond this it does not come to rest.
+const MOST_ITEMS: u64 = 300_000;
+
+/// Everything there is.
+pub(super) struct World<M, T> {
+    pub plan: Plan,
+    pub limits: Limits,
+    pub options: Options,
+    pub rng: SmallRng,
+    pub now: Duration,
+    pub queue: Queue,
+    pub logs: Vec<Log>,
+    pub judge: Judge,
+    pub group: Group,
+    pub processes: Vec<Process<T>>,
+    pub seats: Vec<Assignment<M>>,
+    /// What the broker knows of each process's transactional id.
+    pub broker: Vec<Transactional>,
+    pub coverage: Coverage,
+    pub trace: Option<Trace>,
+    pub calm: bool,
+    pub steps: u64,
+}
+
+/// A process that is or was a member.
+pub(super) struct Process<T> {
+    pub life: Life,
+    /// It does nothing before this time.
+    pub frozen_until: Duration,
+    pub member: Option<T>,
+    pub timer: u64,
+    pub client: Client,
+    /// The group's generation, as far as it knows.
+    pub generation: u64,
+    /// Its member has asked partitions to seal, or attempted a commit of which nothing is known: only for counting.
+    pub seals: bool,
+    pub attempted: bool,
+    /// Counts the times it was silent.
+    pub silences: u64,
+    pub seats: Vec<Seat>,
+}
+
+/// What a process is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    Running,
+    /// It was asked to stop.
+    Stopping,
+    /// The coordinator gave it up, and it doesn't know.
+    Expelled,
+    Dead,
+}
+
+/// One partition in the hands of one process, from assign to end.
+pub(super) struct Assignment<M> {
+    pub process: ProcessId,
+    pub partition: usize,
+    pub machine: M,
+    pub model: Model,
+    pub phase: Phase,
+    pub position: Offset,
+    pub fetching: bool,
+    pub paused: bool,
+    pub idle: Vec<Instance>,
+    pub runs: Vec<Run>,
+    pub timer: u64,
+    pub released: Offset,
+    /// Outputs of the call that has just returned.
+    pub returned: BTreeMap<Offset, Outputs>,
+    /// Outputs that the driver was told to keep.
+    pub held: BTreeMap<Offset, Outputs>,
+    /// The transaction that its task may hand over into.
+    pub transaction: u64,
+    /// Endings that its task has heard of, and those on their way: whether each is an abort.
+    pub heard: u64,
+    pub on_the_way: Vec<(u64, bool)>,
+    pub endings: u64,
+    /// When the last thing in its inbox, and the last of its words, comes out.
+    pub inbox_at: Duration,
+    pub words_at: Duration,
+    pub recording: Option<(RecordingHeader, Vec<Step>)>,
+}
+
+/// What a call returned for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Outputs {
+    pub count: u32,
+    /// Different for any two calls.
+    pub of: (Seat, u64),
+}
+
+/// How far an assignment has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Working,
+    /// Drained; its last transaction is not yet ended.
+    Drained,
+    Over,
+}
+
+impl<M: Machine, T: Transactions> World<M, T> {
+    pub fn new(seed: u64, options: Options, trace: Option<Trace>) -> Self {
+        let mut rng = SmallRng::seed_from_u64(seed ^ 0x5EED_0E05);
+        let mut plan = Plan::draw(&mut rng);
+        let limits = Limits::draw(&mut rng, &mut plan);
+        let mut unused = Unused::default();
+        let logs: Vec<_> = (0..plan.partitions)
+            .map(|_| Log::draw(&mut rng, &plan, &mut unused))
+            .collect();
+        let mut queue = Queue::default();
+        for _ in 0..plan.members {
+            queue.push(Duration::from_millis(rng.random_range(0..500)), Item::Start);
+        }
+        for (at, disturbance) in &limits.disturbances {
+            queue.push(*at, Item::Disturb(*disturbance));
+        }
+        queue.push(plan.calm_at, Item::Calm);
+        Self {
+            judge: Judge::new(&logs, &plan.policy),
+            group: Group::new(plan.partitions),
+            plan,
+            limits,
+            options,
+            rng,
+            now: Duration::ZERO,
+            queue,
+            logs,
+            processes: Vec::new(),
+            seats: Vec::new(),
+            broker: Vec::new(),
+            coverage: Coverage::default(),
+            trace,
+            calm: false,
+            steps: 0,
+        }
+    }
+
+    /// Lets everything happen until nothing is left to happen, then judges what is.
+    pub fn run(&mut self) -> Result<(), Violation> {
+        let mut items = 0;
+        while let Some((at, item)) = self.queue.pop() {
+            items += 1;
+            ensure!(items < MOST_ITEMS, "it does not come to rest");
+            self.now = at;
+            match self.whose(&item) {
+                None => self.happen(item)?,
+                Some(process) => match self.processes.get(process) {
+                    Some(p) if p.life != Life::Dead && p.frozen_until > self.now => {
+                        self.queue.push(p.frozen_until, item);
+                    }
+                    Some(p) if p.life != Life::Dead => self.happen(item)?,
+                    _ => {}
+                },
+            }
+        }
+        self.say(|_| "nothing happens any more".to_owned());
+        for (partition, log) in self.logs.iter().enumerate() {
+            ensure!(
+                self.group.is_held(partition),
+                "at rest, and nobody has partition {partition}"
+            );
+            self.judge.at_rest(partition, log.end())?;
+        }
+        Ok(())
+    }
+
+    /// In whose process something happens; none for what happens at the broker, or to everybody.
+    fn whose(&self, item: &Item) -> Option<ProcessId> {
+        match item {
+            Item::Fetch(seat)
+            | Item::Called(seat, ..)
+            | Item::Timer(seat, _)
+            | Item::Told(seat, ..)
+            | Item::Word(seat, ..)
+            | Item::Answered { seat, .. } => self.seats.get(*seat).map(|seat| seat.process),
+            Item::ProducerFails(process, _)
+            | Item::MemberTimer(process, _)
+            | Item::Replied(process, ..)
+            | Item::RequestTimeout(process, _)
+            | Item::Resend(process, _)
+            | Item::LearnsGeneration(process, _)
+            | Item::LearnsLost(process) => Some(*process),
+            Item::Arrives(..)
+            | Item::Lands(..)
+            | Item::Completes(_)
+            | Item::TransactionTimeout(..)
+            | Item::Assign(_)
+            | Item::SessionExpired(..)
+            | Item::Start
+            | Item::Disturb(_)
+            | Item::Calm => None,
+        }
+    }
+
+    fn happen(&mut self, item: Item) -> Result<(), Violation> {
+        match item {
+            Item::Fetch(seat) => self.fetch(seat),
+            Item::Called(seat, call, version) => self.call_returns(seat, call, version),
+            Item::Timer(seat, token) => self.timer(seat, token),
+            Item::Told(seat, event, transaction) => self.told(seat, event, transaction),
+            Item::Word(seat, word, heard) => self.hears(seat, word, heard),
+            Item::Answered {
+                seat,
+                transaction,
+                offset,
+                refused,
+            } => self.answered(seat, transaction, offset, refused),
+            Item::ProducerFails(process, transaction) => self.producer_fails(process, transaction),
+            Item::MemberTimer(process, token) => self.member_timer(process, token),
+            Item::Replied(process, serial, answer) => self.replied(process, serial, answer),
+            Item::RequestTimeout(process, serial) => self.request_timeout(process, serial),
+            Item::Resend(process, serial) => self.resend(process, serial),
+            Item::LearnsGeneration(process, generation) => {
+                if let Some(process) = self.processes.get_mut(process) {
+                    process.generation = process.generation.max(generation);
+                }
+                Ok(())
+            }
+            Item::LearnsLost(process) => self.learns_lost(process),
+            Item::Arrives(process, arriving) => self.arrives(process, arriving),
+            Item::Lands(process, write) => self.lands(process, write),
+            Item::Completes(process) => self.completes(process),
+            Item::TransactionTimeout(process, serial) => self.transaction_timeout(process, serial),
+            Item::Assign(partition) => self.assign(partition),
+            Item::SessionExpired(process, silence) => self.session_expired(process, silence),
+            Item::Start => self.start(),
+            Item::Disturb(disturbance) => self.disturb(disturbance),
+            Item::Calm => self.calm_down(),
+        }
+    }
+
+    /// Writes a line for people, if anybody looks.
+    pub fn say(&mut self, line: impl FnOnce(&Self) -> String) {
+        if self.trace.is_some() {
+            let line = format!("{:>12.6} {}", self.now.as_secs_f64(), line(self));
+            if let Some(trace) = &mut self.trace {
+                trace.line(line);
+            }
+        }
+    }
+
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.rng.random_bool(probability)
+    }
+
+    /// The chance of something that goes wrong, which nothing does any more once it is calm.
+    pub fn mischance(&mut self, probability: f64) -> bool {
+        let calm = self.calm;
+        self.chance(probability) && !calm
+    }
+
+    pub fn latency(&mut self) -> Duration {
+        self.plan.draw_latency(&mut self.rng)
+    }
+
+    /// Pushes something that happens after the network's latency.
+    pub fn soon(&mut self, item: Item) {
+        let at = self.now + self.latency();
+        self.queue.push(at, item);
+    }
+
+    pub fn saw(&mut self, seen: Seen) {
+        self.coverage.saw(seen);
+    }
+
+    pub fn has(&self, fault: DriverFault) -> bool {
+        self.options.fault == Some(fault)
+    }
+}
