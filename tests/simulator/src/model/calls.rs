@@ -18,6 +18,7 @@ impl Model {
         fresh: bool,
     ) -> Result<(), Violation> {
         self.look_at_crowd();
+        self.void_calls_are_cancelled()?;
         self.may_call(call, messages.len())?;
         self.next_call = call.0 + 1;
         self.lanes_are_free(messages)?;
@@ -164,8 +165,9 @@ impl Model {
 
     pub(super) fn observe_cancel(&mut self, call: CallId) -> Result<(), Violation> {
         let late = self.drain.is_some_and(|deadline| deadline <= self.now);
+        let void = self.is_void();
         ensure!(
-            late || self.end == End::Losing,
+            late || void || self.end == End::Losing,
             "call {} cancelled before its time",
             call.0
         );
@@ -177,6 +179,9 @@ impl Model {
         };
         let called = self.calls.remove(index);
         self.cancelled.push((call, called.offsets.len()));
+        if void {
+            self.voided(&called.offsets);
+        }
         Ok(())
     }
 }

@@ -24,13 +24,17 @@ impl Model {
         }
         self.look_at_crowd();
         self.nothing_owed()?;
-        let watermark = self.watermark();
+        let due = self.releasable();
         ensure!(
-            self.released == watermark,
-            "released below {}, watermark {watermark}",
+            self.released == due,
+            "released below {}, due is {due}",
             self.released
         );
-        self.committed_in_time()?;
+        if self.part.is_some() {
+            self.takes_part_in_time()?;
+        } else {
+            self.committed_in_time()?;
+        }
         if self.drain.is_some() {
             return self.drains();
         }
@@ -49,7 +53,8 @@ impl Model {
             }
             _ => None,
         };
-        let letter = self.messages.values().filter_map(letter).min();
+        let letters = self.messages.values().filter_map(letter);
+        let letter = letters.min().filter(|_| self.is_open());
         ensure!(
             letter.is_none_or(|latest| self.wakes_by(latest)),
             "no timer for a refused dead letter"
@@ -62,7 +67,7 @@ impl Model {
         let owed = |known: &Known| {
             matches!(
                 known.fate,
-                Fate::OweProduce | Fate::OweRetry(_) | Fate::OweEnd(_)
+                Fate::OweProduce | Fate::OweHold | Fate::OweRetry(_) | Fate::OweEnd(_)
             )
         };
         match self.messages.iter().find(|(_, known)| owed(known)) {
@@ -98,7 +103,8 @@ impl Model {
             return Ok(());
         }
         let free = self.calls.len() < self.most_calls(self.surely_waits());
-        let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize;
+        let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize
+            && self.surely_tells_of_all();
         let owed_below = self.crowded.looked.map_or(Offset::MAX, |(_, owed)| owed);
         let (watermark, mut busy) = (self.watermark(), HashSet::new());
         for (offset, known) in &self.messages {
@@ -130,9 +136,9 @@ impl Model {
         let Some(deadline) = self.drain else {
             return Ok(());
         };
-        let in_delivery = self.messages.values().any(Known::is_in_delivery);
+        let waits = |known: &Known| known.is_in_delivery() || known.awaits_transaction();
         ensure!(
-            !self.calls.is_empty() || in_delivery,
+            !self.calls.is_empty() || self.messages.values().any(waits),
             "nothing is under way and it is not drained"
         );
         ensure!(

@@ -205,7 +205,8 @@ impl<M: Machine, T: Transactions> World<M, T> {
         };
         let message = self.logs.get(partition).and_then(|log| log.get(offset));
         let refused = message.is_some_and(|message| message.behaviour == Behaviour::Refused);
-        let partly = self.chance(0.6);
+        // A property of the message: what is refused is refused again.
+        let partly = offset % 2 == 0;
         self.hand_over(seat, offset, outputs, false, refused.then_some(partly));
         Ok(())
     }
