@@ -71,7 +71,7 @@ impl Model {
             call.0
         );
         ensure!(self.drain.is_none(), "call {} while draining", call.0);
-        ensure!(!self.halted, "call {} after a halt", call.0);
+        ensure!(self.goes_on(), "call {} after a halt", call.0);
         ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
         ensure!(messages > 0, "an empty call {}", call.0);
         let most = self.policy.batch_messages.get() as usize;
@@ -121,6 +121,11 @@ impl Model {
 
     /// Its time has come, there is room for it in flight, and what is finished fits into the metadata.
     fn may_begin(&self, offset: Offset) -> Result<(), Violation> {
+        let halt = self.halts_at();
+        ensure!(
+            offset < halt,
+            "offset {offset} called after the halt at {halt}"
+        );
         let fate = self.messages.get(&offset).map(|known| &known.fate);
         match fate {
             Some(Fate::Queued) => {

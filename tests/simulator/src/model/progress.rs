@@ -120,7 +120,7 @@ impl Model {
         if self.crowded.looked.is_some() {
             return;
         }
-        let calls = self.drain.is_none() && !self.halted;
+        let calls = self.drain.is_none() && self.goes_on();
         let crowd = self.crowded.perhaps || self.crowded.surely;
         if crowd && calls && self.written().complete {
             let under_way = self.calls.len();

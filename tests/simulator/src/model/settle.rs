@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use pelton_types::Offset;
 
-use super::{End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
+use super::{Called, End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
 
 impl Model {
     /// Judges that nothing is left undone.
@@ -98,21 +98,23 @@ impl Model {
     /// is room.
     fn called_in_time(&self) -> Result<(), Violation> {
         if self.halted {
-            let curtailed = self.calls.iter().all(|call| call.curtailed);
+            let halt = self.halts_at();
+            let behind = |call: &&Called| call.offsets.iter().any(|offset| *offset >= halt);
+            let curtailed = self.calls.iter().filter(behind).all(|call| call.curtailed);
             ensure!(curtailed, "a call under way was not curtailed by the halt");
-            return Ok(());
         }
         let free = self.calls.len() < self.most_calls(self.surely_waits());
         let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize
             && self.surely_tells_of_all();
         let owed_below = self.crowded.looked.map_or(Offset::MAX, |(_, owed)| owed);
+        let owed_below = owed_below.min(self.halts_at());
         let (watermark, mut busy) = (self.watermark(), HashSet::new());
         for (offset, known) in &self.messages {
             let due = match known.fate {
                 Fate::Queued => room || *offset == watermark,
                 Fate::Retrying { due } if due > self.now => {
                     ensure!(
-                        self.wakes_by(due),
+                        self.wakes_by(due) || !self.goes_on(),
                         "no timer for the retry of offset {offset}"
                     );
                     false

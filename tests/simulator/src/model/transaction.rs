@@ -193,6 +193,21 @@ impl Model {
         }
     }
 
+    /// Below which offset messages are called: after a halt those before it alone, that an abort has undone, and only
+    /// where all of them had been begun.
+    pub(super) fn halts_at(&self) -> Offset {
+        let halted = |(_, known): &(&Offset, &Known)| known.fate == Fate::Halted;
+        match self.messages.iter().find(halted) {
+            _ if !self.halted => Offset::MAX,
+            Some((offset, _)) if self.goes_on() => *offset,
+            _ => Offset::MIN,
+        }
+    }
+
+    pub(super) fn goes_on(&self) -> bool {
+        !self.halted || self.part.is_some() && self.policy.order == Order::Partition
+    }
+
     /// Whether a checkpoint can tell of whatever may finish. Where it's close only the machine reckons it.
     pub(super) fn surely_tells_of_all(&self) -> bool {
         let letter = |known: &Known| matches!(known.fate, Fate::LetterRefused { .. });

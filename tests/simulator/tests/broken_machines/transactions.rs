@@ -53,14 +53,6 @@ macro_rules! members {
     };
 }
 
-macro_rules! drivers {
-    ($($name:ident: $fault:ident;)+) => {
-        $(#[test] fn $name() {
-            found_out::<Partition, Member>(stringify!($name), Some(DriverFault::$fault));
-        })+
-    };
-}
-
 partitions! {
     seals_before_outputs_are_acknowledged: ForgetsToWait;
     releases_what_is_not_committed: ReleasesBeforeCommit;
@@ -83,12 +75,37 @@ members! {
     takes_an_abort_for_a_commit: AbortedIsCommitted;
 }
 
-drivers! {
-    believes_calls_with_unanswered_requests: BelievesUnanswered;
-    believes_what_was_said_before_an_abort_was_heard_of: BelievesStaleWords;
-    commits_offsets_beside_the_transaction: OffsetsOutside;
-    starts_from_undecided_offsets: FetchesUnstable;
-    tells_of_lost_partitions_in_the_next_generation: TellsOfLossLate;
+fn driver_is_found_out(fault: DriverFault) {
+    found_out::<Partition, Member>(&format!("{fault:?}"), Some(fault));
+}
+
+/// Rule 35.
+#[test]
+fn a_driver_that_believes_calls_with_unanswered_requests_is_found_out() {
+    driver_is_found_out(DriverFault::BelievesUnanswered);
+}
+
+#[test]
+fn a_driver_that_believes_what_was_said_before_an_abort_was_heard_of_is_found_out() {
+    driver_is_found_out(DriverFault::BelievesStaleWords);
+}
+
+/// Rule 29.
+#[test]
+fn a_driver_that_commits_offsets_beside_the_transaction_is_found_out() {
+    driver_is_found_out(DriverFault::OffsetsOutside);
+}
+
+/// Rule 29.
+#[test]
+fn a_driver_that_starts_from_undecided_offsets_is_found_out() {
+    driver_is_found_out(DriverFault::FetchesUnstable);
+}
+
+/// Rule 29.
+#[test]
+fn a_driver_that_tells_of_lost_partitions_in_the_next_generation_is_found_out() {
+    driver_is_found_out(DriverFault::TellsOfLossLate);
 }
 
 #[derive(Default)]
