@@ -137,7 +137,7 @@ struct Known {
     due: Duration,
     suspect: bool,
     passed_over: u32,
-    /// Why its outputs will never be taken.
+    /// Why it has ended for good, where a transaction may undo that: it isn't called again.
     doomed: Option<Failure>,
     told: Told,
     fate: Fate,

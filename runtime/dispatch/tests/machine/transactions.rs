@@ -217,6 +217,33 @@ fn a_dead_letter_of_a_refused_output_survives_further_aborts() {
     );
 }
 
+/// Found by the simulator: a message that had failed for good was called again after an abort, and the attempts that
+/// were committed as made were made anew.
+#[test]
+fn a_message_that_ended_for_good_is_not_called_again_after_an_abort() {
+    let mut bench = begun(exactly_once(), 0..1);
+    bench.called(0, [failed(FailureKind::Reject)]);
+    bench.delivered(0);
+    let letter = Command::DeadLetter {
+        offset: 0,
+        attempts: 1,
+        failure: failure(FailureKind::Reject),
+    };
+    let commands = bench.aborted();
+    assert_eq!((&commands[0], calls(&commands)), (&letter, vec![]));
+    let mut bench = begun(
+        Policy {
+            on_exhausted: OnExhausted::Skip,
+            ..exactly_once()
+        },
+        0..1,
+    );
+    bench.called(0, [failed(FailureKind::Reject)]);
+    let commands = bench.aborted();
+    assert!(matches!(commands[0], Command::Skip { attempts: 1, .. }));
+    assert_eq!(calls(&commands), []);
+}
+
 #[test]
 fn an_output_that_never_entered_the_transaction_spoils_nothing() {
     let mut bench = begun(exactly_once(), 0..1);

@@ -142,7 +142,11 @@ impl Model {
     /// A message is to end as configured; its dead letter only in a transaction.
     pub(super) fn ends(&mut self, offset: Offset, failure: &Failure) {
         let kept = !self.is_open() && self.policy.on_exhausted == OnExhausted::DeadLetter;
+        let stays = self.part.is_some() && self.policy.on_exhausted != OnExhausted::Stop;
         if let Some(known) = self.messages.get_mut(&offset) {
+            if stays {
+                known.doomed = Some(failure.clone());
+            }
             known.fate = match kept {
                 true => Fate::LetterHeld(failure.clone()),
                 false => Fate::OweEnd(failure.clone()),
