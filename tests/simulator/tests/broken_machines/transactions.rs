@@ -1,5 +1,5 @@
 //! Faults of exactly-once: of partitions, of members, and of their driver. The judge of what readers see finds each
-//! of them alone, without the model.
+//! of them alone; the model finds those of partitions too.
 
 use std::{collections::BTreeMap, marker::PhantomData, time::Duration};
 
@@ -30,6 +30,10 @@ fn found_out<M: Machine, T: Transactions>(name: &str, fault: Option<DriverFault>
         fault,
         ..Options::default()
     };
+    found_out_by::<M, T>(name, options);
+}
+
+fn found_out_by<M: Machine, T: Transactions>(name: &str, options: Options) {
     let Err(failure) = run_many::<M, T>(0, WITHIN, 1, options, |_| ()) else {
         panic!("{name} was not found out");
     };
@@ -43,7 +47,10 @@ fn found_out<M: Machine, T: Transactions>(name: &str, fault: Option<DriverFault>
 
 macro_rules! partitions {
     ($($name:ident: $fault:ty;)+) => {
-        $(#[test] fn $name() { found_out::<Broken<$fault>, Member>(stringify!($name), None); })+
+        $(#[test] fn $name() {
+            found_out::<Broken<$fault>, Member>(stringify!($name), None);
+            found_out_by::<Broken<$fault>, Member>(stringify!($name), Options::default());
+        })+
     };
 }
 
