@@ -118,7 +118,8 @@ pub enum Command {
         unfinished: u32,
     },
     /// This message ended the partition's work as configured (`on-exhausted = "stop"`):
-    /// nothing more is called, and nothing past it is committed. Said again for a further message
+    /// nothing more is called but what an aborted transaction has undone before it, and nothing past it is committed.
+    /// Said again for a further message
     /// that was under way and ends so too.
     Halt {
         /// Which message.

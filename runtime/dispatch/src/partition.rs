@@ -30,6 +30,7 @@ use pelton_types::Offset;
 use self::{
     backlog::Backlog,
     commits::Commits,
+    entry::{Entry, State},
     flow::Flow,
     pace::{CallTime, Pace},
     progress::Inherited,
@@ -40,7 +41,7 @@ pub use self::{
     entry::Stage,
     snapshot::{Oldest, Snapshot},
 };
-use crate::{CallId, Checkpoint, Command, Event, Guarantee, Policy};
+use crate::{CallId, Checkpoint, Command, Event, Guarantee, Order, Policy};
 
 /// What to do next with the messages of one assigned partition.
 #[derive(Debug)]
@@ -201,7 +202,7 @@ impl Partition {
     /// Begins the calls that can begin.
     fn call(&mut self, commands: &mut Vec<Command>) {
         let calls = self.pace.calls().saturating_sub(self.active.len());
-        if calls == 0 || self.drain.is_some() || self.halted {
+        if calls == 0 || self.drain.is_some() || !self.goes_on() {
             return;
         }
         let most = usize::try_from(self.policy.in_flight.get()).unwrap_or(usize::MAX);
@@ -210,7 +211,7 @@ impl Partition {
             messages: self.pace.batch(),
             bytes: self.policy.batch_bytes,
             begin: most.saturating_sub(self.in_flight()).min(self.tellable()),
-            below: self.horizon(),
+            below: self.horizon().min(self.halted_at()),
         };
         let chosen = schedule::choose(&mut self.backlog, self.policy.order, self.now, room);
         for Chosen {
@@ -231,6 +232,20 @@ impl Partition {
                 fresh,
             });
         }
+    }
+
+    /// Whether messages are called: after a halt only those before it that an aborted transaction has undone, and
+    /// only in partition order, where all of them had been begun.
+    fn goes_on(&self) -> bool {
+        !self.halted || self.part.is_some() && self.policy.order == Order::Partition
+    }
+
+    /// The lowest message that ended the partition's work.
+    fn halted_at(&self) -> Offset {
+        let halted = |entry: &&Entry| matches!(entry.state, State::Halted);
+        let first = || self.backlog.iter().find(halted);
+        let first = self.halted.then(first).flatten();
+        first.map_or(Offset::MAX, |entry| entry.offset)
     }
 
     /// Messages of the calls under way.
@@ -265,7 +280,7 @@ impl Partition {
         let works = self.drain.is_none();
         let letter = self.letters.first().map(|(due, _)| *due);
         let letter = letter.filter(|_| self.may_hand_over());
-        let retry = self.backlog.next_retry(self.now).filter(|_| !self.halted);
+        let retry = self.backlog.next_retry(self.now).filter(|_| self.goes_on());
         let Some(at) = [
             letter.filter(|_| works),
             retry.filter(|_| works),

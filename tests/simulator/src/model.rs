@@ -11,11 +11,14 @@ mod commands;
 mod environment;
 mod progress;
 mod settle;
+mod transaction;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use pelton_dispatch::{CallId, Checkpoint, Command, Event, Order, Policy, Progress, Snapshot};
 use pelton_types::{Failure, Offset};
+
+use self::transaction::{Part, Told};
 
 /// Something that must not be, in words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +44,7 @@ const RETRY_FLOOR: Duration = Duration::from_millis(100);
 pub struct Model {
     policy: Policy,
     now: Duration,
-    /// Messages from the watermark on.
+    /// Messages from the watermark on; exactly-once, from the committed offset on.
     messages: BTreeMap<Offset, Known>,
     bytes: u64,
     /// What was fetched, also while draining.
@@ -64,6 +67,10 @@ pub struct Model {
     /// Calls that were cancelled may still answer, once.
     cancelled: Vec<(CallId, usize)>,
     waiting: Waiting,
+    /// The part in a member's transaction, exactly-once.
+    part: Option<Part>,
+    /// The highest that the watermark ever was.
+    risen: Offset,
     /// The byte limit for pausing.
     buffer_bytes: u32,
     next_call: u64,
@@ -130,6 +137,9 @@ struct Known {
     due: Duration,
     suspect: bool,
     passed_over: u32,
+    /// Why it has ended for good, where a transaction may undo that: it isn't called again.
+    doomed: Option<Failure>,
+    told: Told,
     fate: Fate,
 }
 
@@ -144,10 +154,18 @@ enum Fate {
     Called,
     /// The handler succeeded; its outputs are to be produced in this step.
     OweProduce,
+    /// The handler succeeded; its outputs are to be kept, which is to be said in this step.
+    OweHold,
     /// An attempt failed; that is to be said in this step.
     OweRetry(Failure),
     /// Its end is to be commanded in this step.
     OweEnd(Failure),
+    /// Its outputs wait for the next transaction.
+    Held,
+    /// Its outputs were refused, and what there is of them goes with the transaction.
+    Doomed(Failure),
+    /// Its dead letter waits for the next transaction.
+    LetterHeld(Failure),
     /// Its outputs are being written.
     Producing,
     /// Its dead letter is being written.
@@ -174,6 +192,10 @@ impl Known {
             Fate::Queued | Fate::Halted | Fate::Finished => false,
             Fate::Retrying { .. }
             | Fate::Called
+            | Fate::Held
+            | Fate::Doomed(_)
+            | Fate::LetterHeld(_)
+            | Fate::OweHold
             | Fate::OweProduce
             | Fate::OweRetry(_)
             | Fate::OweEnd(_)
@@ -185,7 +207,15 @@ impl Known {
 
     /// What it or the broker did is not known: the next owner may repeat it.
     fn is_in_doubt(&self) -> bool {
-        self.is_in_delivery() || self.fate == Fate::Called
+        self.is_in_delivery() || self.awaits_transaction() || self.fate == Fate::Called
+    }
+
+    /// It waits for a transaction to end or to begin.
+    fn awaits_transaction(&self) -> bool {
+        matches!(
+            self.fate,
+            Fate::Held | Fate::Doomed(_) | Fate::LetterHeld(_)
+        )
     }
 
     fn is_in_delivery(&self) -> bool {
@@ -201,6 +231,8 @@ impl Model {
         let start = start.next;
         Self {
             buffer_bytes: policy.buffer_bytes,
+            part: Part::of(policy.guarantee),
+            risen: start,
             policy,
             news: false,
             inherited,
@@ -237,6 +269,7 @@ impl Model {
         self.allows(at, event)?;
         self.crowded.looked = None;
         self.happened(at, event);
+        self.rises();
         commands
             .iter()
             .try_for_each(|command| self.observe(command))?;
@@ -271,7 +304,7 @@ impl Model {
         );
         let known = (
             self.count(Known::is_in_delivery),
-            self.messages.first_key_value().map(|(offset, _)| *offset),
+            self.unfinished().map(|(offset, _)| offset),
         );
         ensure!(
             told == known,
@@ -317,9 +350,16 @@ impl Model {
 
     /// The lowest offset that is not finished.
     pub fn watermark(&self) -> Offset {
+        self.unfinished()
+            .map_or(self.position, |(offset, _)| offset)
+    }
+
+    /// The lowest message that is not finished.
+    fn unfinished(&self) -> Option<(Offset, &Known)> {
         self.messages
-            .first_key_value()
-            .map_or(self.position, |(offset, _)| *offset)
+            .iter()
+            .map(|(offset, known)| (*offset, known))
+            .find(|(_, known)| known.fate != Fate::Finished)
     }
 
     /// Whether the assignment has ended.
@@ -333,6 +373,9 @@ impl Model {
     }
 
     fn forget_finished(&mut self) {
+        if self.part.is_some() {
+            return;
+        }
         while let Some(entry) = self
             .messages
             .first_entry()

@@ -3,9 +3,9 @@
 
 use std::{fmt::Write, fs, path::Path, time::Duration};
 
-use pelton_dispatch::{CallId, Command, Event, Partition};
+use pelton_dispatch::{CallId, Checkpoint, Command, Event, Member, Outcome, Partition};
 use pelton_simulator::{
-    group::{Options, Recorded, run_seed},
+    group::{Options, Recorded, run_seed, transactions},
     replay::{self, Error},
 };
 use pelton_types::Verdict;
@@ -30,6 +30,26 @@ fn recordings(seed: u64) -> Vec<Recorded> {
     .1
 }
 
+/// Of a group under exactly-once.
+fn transacted(seed: u64) -> Vec<Recorded> {
+    transactions::run_seed::<Partition, Member>(
+        seed,
+        transactions::Options {
+            record: true,
+            ..transactions::Options::default()
+        },
+    )
+    .unwrap()
+    .1
+}
+
+fn longest(recordings: Vec<Recorded>) -> Recorded {
+    recordings
+        .into_iter()
+        .max_by_key(|(_, steps)| steps.len())
+        .unwrap()
+}
+
 fn replay(recorded: &Recorded) -> Result<replay::Summary, Error> {
     replay::recording(Path::new("tampered.jsonl"), text(recorded).as_bytes())
 }
@@ -42,7 +62,8 @@ fn recordings_of_simulated_runs_replay() {
     for seed in 0..60 {
         let inner = folder.path().join(seed.to_string());
         fs::create_dir(&inner).unwrap();
-        for (number, recorded) in recordings(seed).iter().enumerate() {
+        let both = [recordings(seed), transacted(seed)].concat();
+        for (number, recorded) in both.iter().enumerate() {
             fs::write(inner.join(format!("{number}.jsonl")), text(recorded)).unwrap();
             events += recorded.1.len();
             files += 1;
@@ -52,6 +73,53 @@ fn recordings_of_simulated_runs_replay() {
     assert_eq!((summary.recordings, summary.events()), (files, events));
     assert!(!summary.to_string().contains("never met"), "{summary}");
     assert!(summary.commands() > 0);
+}
+
+/// The machine commands the same; that it was told or asked so is a defect of the driver.
+#[test]
+fn transactions_that_the_model_does_not_allow_fail_the_replay() {
+    let impossible = [
+        vec![Event::Seal, Event::Seal],
+        vec![Event::Seal, Event::Committed { next: 1 }],
+        vec![Event::Seal, Event::CommitFailed { next: 1 }],
+        vec![Event::TransactionEnded(Outcome::Committed); 2],
+    ];
+    for events in impossible {
+        let (header, _) = longest(transacted(3));
+        let mut machine = Partition::new(header.policy.clone(), &header.start);
+        let begun = vec![Event::TransactionEnded(Outcome::Aborted)];
+        let steps = [begun, events].concat().into_iter().map(|event| {
+            let mut commands = Vec::new();
+            machine.handle(Duration::ZERO, event.clone(), &mut commands);
+            pelton_dispatch::Step {
+                at: Duration::ZERO,
+                event,
+                commands,
+            }
+        });
+        let recorded = (header, steps.collect());
+        assert!(
+            matches!(replay(&recorded), Err(Error::Violation { .. })),
+            "{recorded:?}"
+        );
+    }
+}
+
+/// A recording with another guarantee than its driver's is one of events that can't come.
+#[test]
+fn a_recording_under_the_wrong_guarantee_fails_the_replay() {
+    let (mut header, mut steps) = longest(transacted(3));
+    header.policy.guarantee = pelton_dispatch::Guarantee::AtLeastOnce;
+    steps.truncate(1);
+    let mut machine = Partition::new(header.policy.clone(), &Checkpoint::at(0));
+    let step = steps.first_mut().unwrap();
+    step.event = Event::Seal;
+    step.commands.clear();
+    machine.handle(step.at, Event::Seal, &mut step.commands);
+    assert!(matches!(
+        replay(&(header, steps)),
+        Err(Error::Violation { .. })
+    ));
 }
 
 #[test]

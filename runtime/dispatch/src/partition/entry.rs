@@ -46,7 +46,7 @@ pub(super) struct Entry {
     pub suspect: bool,
     /// Calls in a row that began with this message and never came to it.
     pub passed_over: u32,
-    /// Why its outputs will never be taken.
+    /// Why it has ended for good, where a transaction may undo that: it isn't called again.
     pub doomed: Option<Failure>,
     /// Whether a transaction told that it is finished.
     pub told: Told,

@@ -194,6 +194,10 @@ impl Partition {
             return;
         };
         let (attempts, bytes) = (entry.attempts, entry.bytes);
+        if self.part.is_some() && self.policy.on_exhausted != OnExhausted::Stop {
+            // An aborted transaction is redone without another call of it.
+            entry.doomed = Some(failure.clone());
+        }
         match self.policy.on_exhausted {
             OnExhausted::DeadLetter => {
                 let letter = Letter {

@@ -1,5 +1,9 @@
 //! The delivery rules, each as a plain test of the machine, and the machine against a naive model.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 mod calls;
 mod drains;

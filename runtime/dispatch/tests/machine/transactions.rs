@@ -1,12 +1,13 @@
 //! A partition's part in its member's transaction (delivery rules 24, 30, 31, 33, 34).
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use pelton_dispatch::{Checkpoint, Command, Event, Guarantee, OnExhausted, Order, Outcome, Policy};
 use pelton_types::{FailureKind, Offset};
 
 use crate::support::{
     Bench, called_offsets, calls, checkpoints, done, essence, failed, failure, finished, policy,
+    timers,
 };
 
 fn exactly_once() -> Policy {
@@ -216,6 +217,33 @@ fn a_dead_letter_of_a_refused_output_survives_further_aborts() {
     );
 }
 
+/// Found by the simulator: a message that had failed for good was called again after an abort, and the attempts that
+/// were committed as made were made anew.
+#[test]
+fn a_message_that_ended_for_good_is_not_called_again_after_an_abort() {
+    let mut bench = begun(exactly_once(), 0..1);
+    bench.called(0, [failed(FailureKind::Reject)]);
+    bench.delivered(0);
+    let letter = Command::DeadLetter {
+        offset: 0,
+        attempts: 1,
+        failure: failure(FailureKind::Reject),
+    };
+    let commands = bench.aborted();
+    assert_eq!((&commands[0], calls(&commands)), (&letter, vec![]));
+    let mut bench = begun(
+        Policy {
+            on_exhausted: OnExhausted::Skip,
+            ..exactly_once()
+        },
+        0..1,
+    );
+    bench.called(0, [failed(FailureKind::Reject)]);
+    let commands = bench.aborted();
+    assert!(matches!(commands[0], Command::Skip { attempts: 1, .. }));
+    assert_eq!(calls(&commands), []);
+}
+
 #[test]
 fn an_output_that_never_entered_the_transaction_spoils_nothing() {
     let mut bench = begun(exactly_once(), 0..1);
@@ -263,6 +291,42 @@ fn attempts_count_on_through_an_abort() {
     bench.called(0, [failed(FailureKind::Other)]);
     bench.aborted();
     assert_eq!(calls(&bench.at(1_000)), [(1, vec![(0, 2)], false)]);
+}
+
+/// Found by the simulator: what an abort had undone before a halt was not redone, and so not committed up to it.
+#[test]
+fn what_is_undone_before_a_halt_is_redone_and_nothing_else() {
+    let mut bench = begun(
+        Policy {
+            on_exhausted: OnExhausted::Stop,
+            ..exactly_once()
+        },
+        0..3,
+    );
+    bench.called(0, [done(1), failed(FailureKind::Reject)]);
+    assert!(bench.snapshot().halted);
+    assert_eq!(called_offsets(&bench.aborted()), [0]);
+    let commands = bench.called(1, [failed(FailureKind::Other)]);
+    assert_eq!(timers(&commands), [Duration::from_secs(1)]);
+    assert_eq!(calls(&bench.at(1_000)), [(2, vec![(0, 2)], false)]);
+    let commands = bench.called(2, [done(1)]);
+    assert_eq!((produced(&commands), calls(&commands)), (vec![0], vec![]));
+    bench.seal();
+    assert_eq!(sealed(&bench.delivered(0)), Some(Some(1)));
+}
+
+#[test]
+fn in_key_order_nothing_is_called_after_a_halt_even_where_an_abort_undoes_something() {
+    let mut bench = begun(
+        Policy {
+            on_exhausted: OnExhausted::Stop,
+            ..keyed()
+        },
+        0..0,
+    );
+    bench.fetch_keyed([(0, 1), (1, 2), (2, 3)]);
+    bench.called(0, [done(1), failed(FailureKind::Reject)]);
+    assert_eq!(calls(&bench.aborted()), []);
 }
 
 /// Rule 31: a drain waits for what the transaction holds back, and its checkpoint is complete.

@@ -19,6 +19,7 @@ mod queue;
 mod run;
 mod seen;
 mod world;
+mod writing;
 
 pub use self::{
     run::{DriverFault, Options, run_many, run_seed},

@@ -18,6 +18,7 @@ impl Model {
         fresh: bool,
     ) -> Result<(), Violation> {
         self.look_at_crowd();
+        self.void_calls_are_cancelled()?;
         self.may_call(call, messages.len())?;
         self.next_call = call.0 + 1;
         self.lanes_are_free(messages)?;
@@ -70,7 +71,7 @@ impl Model {
             call.0
         );
         ensure!(self.drain.is_none(), "call {} while draining", call.0);
-        ensure!(!self.halted, "call {} after a halt", call.0);
+        ensure!(self.goes_on(), "call {} after a halt", call.0);
         ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
         ensure!(messages > 0, "an empty call {}", call.0);
         let most = self.policy.batch_messages.get() as usize;
@@ -120,6 +121,11 @@ impl Model {
 
     /// Its time has come, there is room for it in flight, and what is finished fits into the metadata.
     fn may_begin(&self, offset: Offset) -> Result<(), Violation> {
+        let halt = self.halts_at();
+        ensure!(
+            offset < halt,
+            "offset {offset} called after the halt at {halt}"
+        );
         let fate = self.messages.get(&offset).map(|known| &known.fate);
         match fate {
             Some(Fate::Queued) => {
@@ -164,8 +170,9 @@ impl Model {
 
     pub(super) fn observe_cancel(&mut self, call: CallId) -> Result<(), Violation> {
         let late = self.drain.is_some_and(|deadline| deadline <= self.now);
+        let void = self.is_void();
         ensure!(
-            late || self.end == End::Losing,
+            late || void || self.end == End::Losing,
             "call {} cancelled before its time",
             call.0
         );
@@ -177,6 +184,9 @@ impl Model {
         };
         let called = self.calls.remove(index);
         self.cancelled.push((call, called.offsets.len()));
+        if void {
+            self.voided(&called.offsets);
+        }
         Ok(())
     }
 }

@@ -40,16 +40,7 @@ impl Model {
                 failure,
                 due,
             } => self.observe_retry(*offset, *attempt, failure, *due),
-            Command::Release { below } => {
-                let watermark = self.watermark();
-                ensure!(
-                    *below == watermark && *below > self.released,
-                    "released below {below}, watermark {watermark}"
-                );
-                self.released = *below;
-                self.news = true;
-                Ok(())
-            }
+            Command::Release { below } => self.observe_release(*below),
             Command::Commit(checkpoint) => self.observe_commit(checkpoint),
             Command::PauseFetch => {
                 self.look_at_crowd();
@@ -75,29 +66,55 @@ impl Model {
             Command::Drained { last, unfinished } => {
                 self.observe_drained(last.as_ref(), *unfinished)
             }
-            Command::Hold { .. }
-            | Command::Progress { .. }
-            | Command::Sealed(_)
-            | Command::Spoil { .. } => {
-                Err(Violation(format!("there is no transaction: {command:?}")))
-            }
+            Command::Hold { offset } => self.observe_hold(*offset, command),
+            Command::Progress {
+                messages,
+                bytes,
+                urgent,
+            } => self.observe_progress(*messages, *bytes, *urgent),
+            Command::Sealed(checkpoint) => self.observe_sealed(checkpoint.as_ref()),
+            Command::Spoil { offset, .. } => self.observe_spoil(*offset),
         }
     }
 
-    fn known(&mut self, offset: Offset, command: &Command) -> Result<&mut Known, Violation> {
+    /// At once what is finished; exactly-once, what is committed.
+    fn observe_release(&mut self, below: Offset) -> Result<(), Violation> {
+        let watermark = self.watermark();
+        let due = self.releasable();
+        ensure!(
+            below == due && below > self.released,
+            "released below {below}, due is {due}, watermark {watermark}"
+        );
+        self.released = below;
+        if self.part.is_some() {
+            self.forget_committed(below);
+        } else {
+            self.news = true;
+        }
+        Ok(())
+    }
+
+    pub(super) fn known(
+        &mut self,
+        offset: Offset,
+        command: &Command,
+    ) -> Result<&mut Known, Violation> {
         self.messages
             .get_mut(&offset)
             .ok_or_else(|| Violation(format!("not fetched, or released already: {command:?}")))
     }
 
     fn observe_produce(&mut self, offset: Offset, command: &Command) -> Result<(), Violation> {
+        ensure!(self.is_open(), "produced for offset {offset} while sealed");
         let known = self.known(offset, command)?;
+        let bytes = known.bytes;
         let fate = &known.fate;
         ensure!(
             *fate == Fate::OweProduce,
             "produced for offset {offset}, which is {fate:?}"
         );
         known.fate = Fate::Producing;
+        self.joins(bytes);
         Ok(())
     }
 
@@ -128,6 +145,11 @@ impl Model {
             "configured is {policy:?}: {command:?}"
         );
         let (now, draining) = (self.now, self.drain.is_some());
+        let letter = configured == OnExhausted::DeadLetter;
+        ensure!(
+            self.is_open() || !letter,
+            "dead-lettered while sealed: {command:?}"
+        );
         let known = self.known(*offset, command)?;
         let owed = match &known.fate {
             Fate::OweEnd(why) => why == failure,
@@ -145,9 +167,14 @@ impl Model {
             OnExhausted::Skip => Fate::Finished,
             OnExhausted::Stop => Fate::Halted,
         };
+        let bytes = known.bytes;
+        if configured != OnExhausted::Stop {
+            self.joins(bytes);
+        }
         self.halted |= configured == OnExhausted::Stop;
         self.news |= configured == OnExhausted::Skip;
         self.forget_finished();
+        self.rises();
         Ok(())
     }
 
@@ -196,6 +223,10 @@ impl Model {
     /// Never past an unfinished message, never backwards, one at a time, at its interval, with need;
     /// and it tells exactly what is known.
     fn observe_commit(&mut self, checkpoint: &Checkpoint) -> Result<(), Violation> {
+        ensure!(
+            self.part.is_none(),
+            "committed {checkpoint:?}, which its member does"
+        );
         self.look_at_crowd();
         let (next, watermark) = (checkpoint.next, self.watermark());
         ensure!(
@@ -240,6 +271,15 @@ impl Model {
         ensure!(
             in_delivery == 0 || deadline <= self.now,
             "drained while {in_delivery} deliveries are under way"
+        );
+        let waits = self.count(Known::awaits_transaction);
+        ensure!(
+            waits == 0 || deadline <= self.now,
+            "drained while {waits} messages wait for a transaction"
+        );
+        ensure!(
+            in_delivery == 0 || self.is_spoiled(),
+            "drained with {in_delivery} deliveries under way, and the transaction is not spoiled"
         );
         let owed = self.news || self.commit.is_some();
         ensure!(

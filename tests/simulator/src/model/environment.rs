@@ -43,9 +43,8 @@ impl Model {
                 Ok(())
             }
             Event::Timer | Event::Buffer { .. } | Event::Drain { .. } | Event::Lost => Ok(()),
-            Event::Seal | Event::TransactionEnded(_) => {
-                Err(Violation("there is no transaction".to_owned()))
-            }
+            Event::Seal => self.allows_seal(),
+            Event::TransactionEnded(outcome) => self.allows_end(*outcome),
         }
     }
 
@@ -128,9 +127,12 @@ impl Model {
                 self.news = true;
             }
             Event::Refused {
-                offset, failure, ..
-            } => self.refused(*offset, failure),
-            Event::Seal | Event::TransactionEnded(_) => {}
+                offset,
+                failure,
+                partly,
+            } => self.refused(*offset, failure, *partly),
+            Event::Seal => self.seals(),
+            Event::TransactionEnded(outcome) => self.transaction_ended(*outcome),
             Event::Committed { next } => {
                 self.commit = None;
                 self.committed = *next;
@@ -173,18 +175,25 @@ impl Model {
     }
 
     /// Rule 17: a dead letter is written again; rule 24: a refused output ends its message.
-    fn refused(&mut self, offset: Offset, failure: &Failure) {
+    fn refused(&mut self, offset: Offset, failure: &Failure, partly: bool) {
         let at = self.now;
+        let spoils = partly && self.spoils(offset);
         let Some(known) = self.messages.get_mut(&offset) else {
             return;
         };
-        known.fate = match &known.fate {
-            Fate::Lettering(failure) => Fate::LetterRefused {
-                failure: failure.clone(),
-                at,
-            },
-            _ => Fate::OweEnd(failure.clone()),
-        };
+        match &known.fate {
+            Fate::Lettering(failure) => {
+                known.fate = Fate::LetterRefused {
+                    failure: failure.clone(),
+                    at,
+                };
+            }
+            _ if spoils => {
+                known.doomed = Some(failure.clone());
+                known.fate = Fate::Doomed(failure.clone());
+            }
+            _ => self.ends(offset, failure),
+        }
     }
 
     /// Rules 39 and 40: which results of a call count. Those before which all of their lane and call is done;
@@ -242,14 +251,19 @@ impl Model {
     }
 
     fn succeeded(&mut self, offset: Offset, outputs: u32) {
+        let open = self.is_open();
         if let Some(known) = self.messages.get_mut(&offset) {
             known.attempts += 1;
-            known.fate = if outputs == 0 {
-                Fate::Finished
-            } else {
-                Fate::OweProduce
+            let bytes = known.bytes;
+            known.fate = match outputs {
+                0 => Fate::Finished,
+                _ if open => Fate::OweProduce,
+                _ => Fate::OweHold,
             };
-            self.news |= outputs == 0;
+            if outputs == 0 {
+                self.news = true;
+                self.joins(bytes);
+            }
         }
     }
 
@@ -266,11 +280,10 @@ impl Model {
         known.attempts += 1;
         let exhausted =
             failure.kind.is_permanent() || known.attempts >= self.policy.retry.attempts.get();
-        known.fate = if exhausted {
-            Fate::OweEnd(failure.clone())
-        } else {
-            Fate::OweRetry(failure.clone())
-        };
+        known.fate = Fate::OweRetry(failure.clone());
+        if exhausted {
+            self.ends(offset, failure);
+        }
     }
 
     fn passed_over(&mut self, offset: Option<Offset>, fresh: bool) {

@@ -7,14 +7,14 @@ use std::{ops::Range, time::Duration};
 use pelton_dispatch::{Arrival, Checkpoint, Progress, Tried, Written};
 use pelton_types::Offset;
 
-use super::{Fate, Known, Model, Violation, ensure};
+use super::{Fate, Known, Model, Violation, ensure, transaction::Told};
 
 impl Model {
     /// Everything that is known beyond the watermark: by this owner of what it fetched, by earlier ones of the rest.
     fn progress(&self) -> Progress {
         let mut finished: Vec<Range<Offset>> = Vec::new();
         let mut before_is_finished = false;
-        for (offset, known) in &self.messages {
+        for (offset, known) in self.messages.range(self.watermark()..) {
             let is_finished = known.fate == Fate::Finished;
             if is_finished && before_is_finished {
                 // Nothing unfinished lies between two neighbours, only offsets without a message.
@@ -120,7 +120,7 @@ impl Model {
         if self.crowded.looked.is_some() {
             return;
         }
-        let calls = self.drain.is_none() && !self.halted;
+        let calls = self.drain.is_none() && self.goes_on();
         let crowd = self.crowded.perhaps || self.crowded.surely;
         if crowd && calls && self.written().complete {
             let under_way = self.calls.len();
@@ -168,6 +168,11 @@ impl Model {
         if fate != Fate::Queued {
             self.begun = offset + 1;
         }
+        let told = if is_finished {
+            Told::Committed
+        } else {
+            Told::Not
+        };
         let known = Known {
             bytes,
             key,
@@ -175,6 +180,8 @@ impl Model {
             due,
             suspect: false,
             passed_over: 0,
+            doomed: None,
+            told,
             fate,
         };
         self.messages.insert(offset, known);
@@ -183,7 +190,10 @@ impl Model {
 
 /// What is to be told of a message's failed attempts, its time in whole milliseconds and never too early.
 fn tried(offset: Offset, known: &Known) -> Option<Tried> {
-    if matches!(known.fate, Fate::Producing | Fate::Finished) {
+    if matches!(
+        known.fate,
+        Fate::Held | Fate::OweHold | Fate::Producing | Fate::Finished
+    ) {
         return None;
     }
     let due = Duration::from_millis(known.due.as_nanos().div_ceil(1_000_000) as u64);

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use pelton_types::Offset;
 
-use super::{End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
+use super::{Called, End, Fate, Known, Model, RETRY_FLOOR, Violation, ensure};
 
 impl Model {
     /// Judges that nothing is left undone.
@@ -24,13 +24,17 @@ impl Model {
         }
         self.look_at_crowd();
         self.nothing_owed()?;
-        let watermark = self.watermark();
+        let due = self.releasable();
         ensure!(
-            self.released == watermark,
-            "released below {}, watermark {watermark}",
+            self.released == due,
+            "released below {}, due is {due}",
             self.released
         );
-        self.committed_in_time()?;
+        if self.part.is_some() {
+            self.takes_part_in_time()?;
+        } else {
+            self.committed_in_time()?;
+        }
         if self.drain.is_some() {
             return self.drains();
         }
@@ -49,7 +53,8 @@ impl Model {
             }
             _ => None,
         };
-        let letter = self.messages.values().filter_map(letter).min();
+        let letters = self.messages.values().filter_map(letter);
+        let letter = letters.min().filter(|_| self.is_open());
         ensure!(
             letter.is_none_or(|latest| self.wakes_by(latest)),
             "no timer for a refused dead letter"
@@ -62,7 +67,7 @@ impl Model {
         let owed = |known: &Known| {
             matches!(
                 known.fate,
-                Fate::OweProduce | Fate::OweRetry(_) | Fate::OweEnd(_)
+                Fate::OweProduce | Fate::OweHold | Fate::OweRetry(_) | Fate::OweEnd(_)
             )
         };
         match self.messages.iter().find(|(_, known)| owed(known)) {
@@ -93,20 +98,23 @@ impl Model {
     /// is room.
     fn called_in_time(&self) -> Result<(), Violation> {
         if self.halted {
-            let curtailed = self.calls.iter().all(|call| call.curtailed);
+            let halt = self.halts_at();
+            let behind = |call: &&Called| call.offsets.iter().any(|offset| *offset >= halt);
+            let curtailed = self.calls.iter().filter(behind).all(|call| call.curtailed);
             ensure!(curtailed, "a call under way was not curtailed by the halt");
-            return Ok(());
         }
         let free = self.calls.len() < self.most_calls(self.surely_waits());
-        let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize;
+        let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize
+            && self.surely_tells_of_all();
         let owed_below = self.crowded.looked.map_or(Offset::MAX, |(_, owed)| owed);
+        let owed_below = owed_below.min(self.halts_at());
         let (watermark, mut busy) = (self.watermark(), HashSet::new());
         for (offset, known) in &self.messages {
             let due = match known.fate {
                 Fate::Queued => room || *offset == watermark,
                 Fate::Retrying { due } if due > self.now => {
                     ensure!(
-                        self.wakes_by(due),
+                        self.wakes_by(due) || !self.goes_on(),
                         "no timer for the retry of offset {offset}"
                     );
                     false
@@ -130,9 +138,9 @@ impl Model {
         let Some(deadline) = self.drain else {
             return Ok(());
         };
-        let in_delivery = self.messages.values().any(Known::is_in_delivery);
+        let waits = |known: &Known| known.is_in_delivery() || known.awaits_transaction();
         ensure!(
-            !self.calls.is_empty() || in_delivery,
+            !self.calls.is_empty() || self.messages.values().any(waits),
             "nothing is under way and it is not drained"
         );
         ensure!(

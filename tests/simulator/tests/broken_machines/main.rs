@@ -9,6 +9,7 @@
 mod broken;
 mod calls;
 mod progress;
+mod transactions;
 
 use pelton_simulator::group::{Failure, Options, run_many, run_seed};
 

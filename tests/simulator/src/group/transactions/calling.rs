@@ -34,14 +34,15 @@ impl<M: Machine, T: Transactions> World<M, T> {
             goes_on: self.plan.goes_on,
         };
         let most = self.plan.policy.retry.attempts.get();
-        for Attempt { offset, attempt } in messages {
+        for message in messages {
+            let Attempt { offset, attempt } = message;
             let partition = self.holding(seat, *offset)?;
             ensure!(
                 *attempt <= most,
                 "attempt {attempt} of offset {offset}, of {most}"
             );
             let owns = self.owns(seat);
-            if self.judge.called(partition, *offset, owns)? {
+            if self.judge.called(partition, *message, owns)? {
                 self.saw(Seen::Redone);
             }
         }

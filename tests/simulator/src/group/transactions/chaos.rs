@@ -32,6 +32,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         self.processes.push(Process {
             life: Life::Running,
             frozen_until: Duration::ZERO,
+            stalled: Vec::new(),
             member: Some(member),
             timer: 0,
             client: Client::default(),
@@ -160,6 +161,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         let until = self.now + long;
         if let Some(known) = self.processes.get_mut(process) {
             known.frozen_until = known.frozen_until.max(until);
+            self.queue.push(until, Item::Thaw(process));
             known.silences += 1;
             if long > session {
                 let item = Item::SessionExpired(process, known.silences);
@@ -199,7 +201,8 @@ impl<M: Machine, T: Transactions> World<M, T> {
         let assignment = Self::name(seat);
         let lost = MemberEvent::Lost { assignment };
         if self.has(DriverFault::TellsOfLossLate) {
-            self.word(seat, lost);
+            let late = Duration::from_millis(self.rng.random_range(0..50));
+            self.queue.push(self.now + late, Item::Word(seat, lost, 0));
             return Ok(());
         }
         self.member_event(process, lost)

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use pelton_dispatch::{Checkpoint, OnExhausted, Order, Policy};
+use pelton_dispatch::{Attempt, Checkpoint, OnExhausted, Order, Policy};
 use pelton_types::{Failure, Offset};
 
 use super::{broker::Record, world::Outputs};
@@ -23,6 +23,8 @@ pub(super) struct Judge {
     partitions: Vec<Facts>,
     stops: bool,
     order: Order,
+    /// Attempts that the policy allows.
+    attempts: u32,
 }
 
 /// The facts of one partition.
@@ -68,6 +70,7 @@ impl Judge {
             partitions: logs.iter().map(facts).collect(),
             stops: policy.on_exhausted == OnExhausted::Stop,
             order: policy.order,
+            attempts: policy.retry.attempts.get(),
         }
     }
 
@@ -96,9 +99,16 @@ impl Judge {
     pub fn called(
         &mut self,
         partition: usize,
-        offset: Offset,
+        Attempt { offset, attempt }: Attempt,
         owns: bool,
     ) -> Result<bool, Violation> {
+        let progress = self.checkpoint(partition).progress().unwrap_or_default();
+        let tried = progress.tried.iter().find(|tried| tried.offset == offset);
+        let made = tried.map_or(0, |tried| tried.attempts.min(self.attempts - 1));
+        ensure!(
+            !owns || attempt > made,
+            "{partition}@{offset}: attempt {attempt}, of which {made} are committed as made"
+        );
         let told = self
             .partitions
             .get(partition)
@@ -250,17 +260,22 @@ impl Judge {
             return Ok(());
         };
         let guilty = |m: &&Message| self.stops && m.expected == Expected::GivenUp;
-        if facts.messages.iter().any(|m| guilty(&m)) {
+        let mut end = end;
+        if let Some(first) = facts.messages.iter().find(guilty) {
             let halted = facts.messages.iter().any(|m| m.halted);
             ensure!(halted, "{partition}: nothing halted it");
-            return Ok(());
+            // What stands before it in other rows may still wait when a message halts the partition.
+            if self.order != Order::Partition {
+                return Ok(());
+            }
+            end = first.offset;
         }
         let left = facts
             .messages
             .iter()
             .find(|m| m.offset >= facts.committed.next);
         ensure!(
-            left.is_none(),
+            left.is_none_or(|left| left.offset >= end),
             "{partition}: at rest with {:?} committed of {end}: {left:?}",
             facts.committed
         );

@@ -61,6 +61,8 @@ pub(super) enum Item {
     Assign(usize),
     /// The coordinator gives up a member that is silent.
     SessionExpired(ProcessId, u64),
+    /// A frozen process goes on.
+    Thaw(ProcessId),
     /// A process starts.
     Start,
     /// Something happens to the group.

@@ -43,7 +43,7 @@ pub enum DriverFault {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            model: false,
+            model: true,
             verbose: false,
             record: false,
             fault: None,

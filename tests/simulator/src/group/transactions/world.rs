@@ -57,6 +57,8 @@ pub(super) struct Process<T> {
     pub life: Life,
     /// It does nothing before this time.
     pub frozen_until: Duration,
+    /// What would have happened to it meanwhile.
+    pub stalled: Vec<Item>,
     pub member: Option<T>,
     pub timer: u64,
     pub client: Client,
@@ -172,15 +174,13 @@ impl<M: Machine, T: Transactions> World<M, T> {
             items += 1;
             ensure!(items < MOST_ITEMS, "it does not come to rest");
             self.now = at;
-            match self.whose(&item) {
-                None => self.happen(item)?,
-                Some(process) => match self.processes.get(process) {
-                    Some(p) if p.life != Life::Dead && p.frozen_until > self.now => {
-                        self.queue.push(p.frozen_until, item);
-                    }
-                    Some(p) if p.life != Life::Dead => self.happen(item)?,
-                    _ => {}
-                },
+            let process = self.whose(&item);
+            match process.and_then(|process| self.processes.get_mut(process)) {
+                Some(dead) if dead.life == Life::Dead => {}
+                Some(frozen) if frozen.frozen_until > at || !frozen.stalled.is_empty() => {
+                    frozen.stalled.push(item);
+                }
+                _ => self.happen(item)?,
             }
         }
         self.say(|_| "nothing happens any more".to_owned());
@@ -190,6 +190,40 @@ impl<M: Machine, T: Transactions> World<M, T> {
                 "at rest, and nobody has partition {partition}"
             );
             self.judge.at_rest(partition, log.end())?;
+        }
+        self.seats
+            .iter()
+            .enumerate()
+            .filter(|(seat, assignment)| assignment.phase == Phase::Working && self.owns(*seat))
+            .try_for_each(|(_, assignment)| self.holds_little(assignment))
+    }
+
+    /// At rest nothing is held but what is not committed.
+    fn holds_little(&self, assignment: &Assignment<M>) -> Result<(), Violation> {
+        let committed = self.judge.checkpoint(assignment.partition).next;
+        ensure!(
+            assignment.released == committed,
+            "at rest, released below {} with {committed} committed",
+            assignment.released
+        );
+        Ok(())
+    }
+
+    /// A process goes on: what it missed comes first, in its order.
+    fn thaw(&mut self, process: ProcessId) -> Result<(), Violation> {
+        let now = self.now;
+        let thawed = |known: &&mut Process<T>| known.frozen_until <= now;
+        let Some(known) = self.processes.get_mut(process).filter(thawed) else {
+            return Ok(());
+        };
+        for item in std::mem::take(&mut known.stalled) {
+            if self
+                .processes
+                .get(process)
+                .is_some_and(|known| known.life != Life::Dead)
+            {
+                self.happen(item)?;
+            }
         }
         Ok(())
     }
@@ -216,6 +250,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             | Item::TransactionTimeout(..)
             | Item::Assign(_)
             | Item::SessionExpired(..)
+            | Item::Thaw(_)
             | Item::Start
             | Item::Disturb(_)
             | Item::Calm => None,
@@ -253,6 +288,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             Item::TransactionTimeout(process, serial) => self.transaction_timeout(process, serial),
             Item::Assign(partition) => self.assign(partition),
             Item::SessionExpired(process, silence) => self.session_expired(process, silence),
+            Item::Thaw(process) => self.thaw(process),
             Item::Start => self.start(),
             Item::Disturb(disturbance) => self.disturb(disturbance),
             Item::Calm => self.calm_down(),
