@@ -8,7 +8,10 @@ use std::{
 
 use anyhow::{Result, anyhow, ensure};
 use pelton_harness::{
-    Client, Copies, Draft, Stage, TestCluster, TestDaemon, orders, stage::MISSED_SOON, wait,
+    Client, Copies, Draft, Stage, TestCluster, TestDaemon, orders,
+    proxy::{Api, Fault, Release, Rule},
+    stage::MISSED_SOON,
+    wait,
 };
 
 const MESSAGES: usize = 20_000;
@@ -56,10 +59,7 @@ fn under_load(
 fn a_calm_run_shows_each_output_once_and_in_order() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "calm", 4)?);
-    let mut daemon = stage
-        .daemon("passthrough", EXACTLY_ONCE)?
-        .unrecorded()
-        .start()?;
+    let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.start()?;
     let drafts = orders(5_000);
     client.produce(&stage.input, &drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -74,7 +74,7 @@ fn kill_9_in_the_middle_repeats_nothing() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "once-killed", 4)?);
     let more = format!("{EXACTLY_ONCE}\n{MISSED_SOON}");
-    let mut daemon = stage.daemon("passthrough", &more)?.unrecorded().start()?;
+    let mut daemon = stage.daemon("passthrough", &more)?.start()?;
     let copies = under_load(&stage, &client, &mut daemon, &[3_000, 9_000], |daemon| {
         daemon.kill();
         daemon.restart()
@@ -86,10 +86,7 @@ fn kill_9_in_the_middle_repeats_nothing() -> Result<()> {
 fn sigterm_in_the_middle_repeats_nothing_and_ends_with_0() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "once-stopped", 4)?);
-    let mut daemon = stage
-        .daemon("passthrough", EXACTLY_ONCE)?
-        .unrecorded()
-        .start()?;
+    let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.start()?;
     let shares = [3_000, 8_000, 13_000];
     let copies = under_load(&stage, &client, &mut daemon, &shares, |daemon| {
         let start = Instant::now();
@@ -115,10 +112,7 @@ fn a_too_large_output_is_dead_lettered_and_the_others_go_on() -> Result<()> {
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
     // What librdkafka takes and the topic doesn't comes back by delivery report.
     cluster.create_topic_named(&stage.output, 2, &[("max.message.bytes", "20000")])?;
-    let mut daemon = stage
-        .daemon("misbehave", EXACTLY_ONCE)?
-        .unrecorded()
-        .start()?;
+    let mut daemon = stage.daemon("misbehave", EXACTLY_ONCE)?.start()?;
     let mut drafts: Vec<Draft> = (0..200)
         .map(|n| Draft::new(format!("k{}", n % 7), format!("plain {n}")))
         .collect();
@@ -160,7 +154,6 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
     let mut daemon = pelton_harness::DaemonOptions::new(&stage.handler)?
         .component("misbehave")?
         .config(&config)?
-        .unrecorded()
         .start()?;
     let mut drafts: Vec<Draft> = (0..200)
         .map(|n| Draft::new(format!("k{}", n % 7), format!("plain {n}")))
@@ -186,4 +179,63 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
     let code = daemon.stop(LIMIT)?;
     ensure!(code == 0, "the stop ended with {code}");
     daemon.finish()
+}
+
+/// Two transactions, the first of whose offsets are withheld until the second has sent its own; then kill -9. How
+/// often each message is seen in the end.
+fn torn_offsets(name: &str, defended: bool) -> Result<Copies> {
+    let (cluster, proxy) = TestCluster::start_proxied(pelton_harness::Version::wanted())?;
+    let client = cluster.client()?;
+    let stage = Stage::named(&proxy.bootstrap(), name);
+    cluster.create_topic_named(&stage.input, 1, &[])?;
+    cluster.create_topic_named(&stage.output, 1, &[])?;
+    cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
+    let more = format!("{EXACTLY_ONCE}\n{MISSED_SOON}");
+    let mut daemon = stage.daemon("passthrough", &more)?;
+    if !defended {
+        // What it would do then is for no recording.
+        daemon = daemon
+            .environment("PELTON_TEST_UNDEFENDED", "1")
+            .unrecorded();
+    }
+    let mut daemon = daemon.start()?;
+    daemon.wait_ready(LIMIT)?;
+    // The first answer is that of the repetition, the second that of the next transaction.
+    let late = Release::AfterAnswered {
+        api: Api::TxnOffsetCommit,
+        count: 2,
+    };
+    proxy.inject(Rule::new(Api::TxnOffsetCommit, Fault::Hold(late)));
+    let drafts = orders(40);
+    let (first, second) = drafts.split_at(20);
+    client.produce(&stage.input, first)?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    client.produce(&stage.input, second)?;
+    proxy.wait_for_late(1, LIMIT)?;
+    wait_for_outputs(&client, &stage.output, 42)?;
+    daemon.kill();
+    daemon.restart()?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let code = daemon.stop(LIMIT)?;
+    ensure!(code == 0, "the stop ended with {code}");
+    daemon.finish()?;
+    Ok(Copies::of(&drafts, &client.read_all(&stage.output)?))
+}
+
+/// Rule 35.
+#[test]
+fn offsets_that_arrive_in_a_later_transaction_are_fenced() -> Result<()> {
+    torn_offsets("once-torn", true)?.exactly_once()
+}
+
+/// That the test above can fail: what it withholds does its harm where nobody minds.
+#[test]
+fn without_the_defence_late_offsets_take_the_group_back() -> Result<()> {
+    let copies = torn_offsets("undefended", false)?;
+    ensure!(
+        copies.repeated().len() == 20,
+        "{} were repeated, and the second twenty should have been",
+        copies.repeated().len()
+    );
+    Ok(())
 }

@@ -36,11 +36,14 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 /// A minute of everything, with recordings that are replayed; a rolling restart, which may repeat nothing; and the
-/// careless consumer, whose losses must be found.
-const SHORT: [&str; 3] = [
+/// careless consumer, whose losses must be found. A minute of exactly-once through a proxy that interferes, and the
+/// consumer that commits its offsets apart from its transactions, whose repeats must be found.
+const SHORT: [&str; 5] = [
     "--messages 12000 --kills 2 --swaps 2 --seconds 60 --seed 1 --record",
     "--messages 6000 --rolling --seed 1 --record",
     "--messages 6000 --kills 4 --swaps 0 --seconds 25 --seed 3 --subject careless --expect-broken",
+    "--exactly-once --messages 12000 --kills 2 --swaps 2 --seconds 60 --seed 1 --record",
+    "--exactly-once --messages 6000 --kills 4 --swaps 0 --seconds 40 --seed 3 --subject apart --expect-broken",
 ];
 
 /// What CI runs.

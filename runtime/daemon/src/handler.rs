@@ -21,7 +21,7 @@ use pelton_config::{Guarantee, Properties};
 use pelton_engine::Revision;
 use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
 use pelton_types::{Offset, TopicPartition};
-use tokio::{runtime::Handle, sync::watch};
+use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -187,7 +187,9 @@ impl Handler {
             Err(error) => return Ending::Failed(error.to_string()),
         };
         let trouble = Trouble::default();
-        let writer = match self.writer(&consumer, &trouble, largest_batch) {
+        // Of what drives the transactions, where there are any.
+        let mut tasks = JoinSet::new();
+        let writer = match self.writer(&consumer, &trouble, largest_batch, &mut tasks) {
             Ok(writer) => writer,
             Err(why) => {
                 consumer.close().await;
@@ -253,6 +255,8 @@ impl Handler {
         if let Some(producer) = producer {
             producer.close().await;
         }
+        // It ends with the last who could leave word for it, and those are gone.
+        tasks.join_next().await;
         match ending.unwrap_or_else(|| Ending::again("the consumer ended".to_owned())) {
             Ending::Stopped { .. } => Ending::Stopped { unfinished },
             Ending::Again { why, .. } => Ending::Again { why, unfinished },
@@ -266,6 +270,7 @@ impl Handler {
         consumer: &Consumer,
         trouble: &Trouble,
         largest_batch: Option<u32>,
+        tasks: &mut JoinSet<()>,
     ) -> Result<Writer, String> {
         let share = self.shared.budget.of_handler();
         let (config, connection) = (&self.config, &self.connection);
@@ -280,7 +285,8 @@ impl Handler {
                 let settings =
                     transactions::settings(config, connection, share, largest_batch, process);
                 let (consumer, trouble) = (consumer.clone(), trouble.clone());
-                Transactions::start(self, settings, consumer, trouble).map(Writer::Transactional)
+                Transactions::start(self, settings, consumer, trouble, tasks)
+                    .map(Writer::Transactional)
             }
         }
     }

@@ -38,7 +38,12 @@ pub fn all(
         });
         *counts.entry(message.value.unwrap_or_default()).or_default() += 1;
     }
-    for value in cluster.console_read_committed(OUTPUT)? {
+    let java = cluster.console_read_committed(OUTPUT)?;
+    // It logs to the same stream.
+    for value in java
+        .into_iter()
+        .filter(|line| writer::id(Some(line)).is_some())
+    {
         *counts.entry(value).or_default() -= 1;
     }
     let differing = counts.values().filter(|count| **count != 0).count();

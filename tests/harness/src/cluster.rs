@@ -187,6 +187,18 @@ impl TestCluster {
         }
     }
 
+    /// Stops the broker in good order, as an upgrade would.
+    ///
+    /// # Errors
+    /// When it doesn't end within 90 s.
+    pub fn stop(&self) -> Result<()> {
+        if let Some(mut broker) = self.broker().take() {
+            broker.signal(crate::Signal::Term)?;
+            broker.wait_exit(START_LIMIT)?;
+        }
+        Ok(())
+    }
+
     /// Starts the broker again on the same port and data, after [`TestCluster::kill`] or still running.
     ///
     /// # Errors
@@ -307,7 +319,7 @@ impl TestCluster {
         command
     }
 
-    /// The values in a topic, as Kafka's own console consumer sees them with `read_committed`.
+    /// The values in a topic, as Kafka's own console consumer sees them with `read_committed`, among lines of its log.
     ///
     /// # Errors
     /// When it can't be run.

@@ -12,7 +12,10 @@ use pelton_config as config;
 use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, TransactionPolicy};
 use pelton_kafka::TransactionSettings;
 use pelton_types::TopicPartition;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 
 use self::driver::Driver;
 use super::{Broken, Connection, Handler, shared};
@@ -62,12 +65,17 @@ impl Transactions {
         settings: TransactionSettings,
         consumer: pelton_kafka::Consumer,
         trouble: super::Trouble,
+        tasks: &mut JoinSet<()>,
     ) -> Result<Self, String> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a partition's task waits for nothing; it has a few words to say for each thing that it is told"
+        )]
         let (words, left) = mpsc::unbounded_channel();
         let calls = calls(&settings)?;
         let policy = policy(&handler.config);
         let driver = Driver::new(handler, policy, (settings, calls), consumer, trouble);
-        tokio::spawn(driver.run(left));
+        tasks.spawn(driver.run(left));
         Ok(Self { words })
     }
 
