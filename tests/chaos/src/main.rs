@@ -9,6 +9,7 @@ mod apart;
 mod bound;
 mod careless;
 mod check;
+mod cost;
 mod history;
 mod matrix;
 mod metadata;
@@ -60,6 +61,9 @@ fn judged(options: &Options) -> Result<bool> {
     options.check()?;
     if options.matrix {
         return matrix::run(options);
+    }
+    if options.cost {
+        return cost::run(options).map(|()| true);
     }
     let verdict = run::run(options)?;
     println!("{}", verdict.line());

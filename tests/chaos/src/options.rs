@@ -89,6 +89,9 @@ pub struct Options {
     /// Each protocol with dynamic and with static membership, one after the other, and a table.
     #[arg(long)]
     pub matrix: bool,
+    /// Nothing is done to anybody: what exactly-once costs beside at-least-once is measured and printed.
+    #[arg(long)]
+    pub cost: bool,
     /// Who consumes.
     #[arg(long, value_enum, default_value_t = Subject::Pelton)]
     pub subject: Subject,

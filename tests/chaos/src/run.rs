@@ -24,7 +24,7 @@ use crate::{
     bound::Settings,
     check::{self, Ordered},
     history::{History, Incident},
-    options::{Options, Order},
+    options::{Options, Order, Subject},
     progress::Progress,
     reader::Reader,
     report::{self, Verdict},
@@ -212,7 +212,11 @@ fn storm(options: &Options, seed: u64) -> Storm {
     ];
     Storm {
         per_mille: apis.into_iter().map(|api| (api, options.storm)).collect(),
-        kinds: vec![Kind::Delay, Kind::Drop, Kind::CutAfter, Kind::Hold],
+        kinds: match options.subject {
+            // What it is not defended against.
+            Subject::Undefended => vec![Kind::Hold],
+            _ => vec![Kind::Delay, Kind::Drop, Kind::CutAfter, Kind::Hold],
+        },
         limit: usize::MAX,
         ..Storm::new(seed)
     }

@@ -189,7 +189,7 @@ impl Native {
         let (size, largest) = (outgoing.size(), self.shared.largest);
         if size > largest {
             return Some(format!(
-                "it takes {size} bytes, and `message.max.bytes` allows {largest}"
+                "too large: it takes {size} bytes, and `message.max.bytes` allows {largest}"
             ));
         }
         let denied = self.shared.denied.read();
