@@ -116,6 +116,18 @@ mod tests {
     }
 
     #[test]
+    fn the_random_part_comes_of_seed_offset_and_attempt() {
+        let retry = retry(1000, 10_000, 50);
+        for (offset, n) in [(0_i64, 1_u32), (5, 2), (1_000_003, 3)] {
+            let random = mix(7 ^ mix(offset.cast_unsigned() ^ mix(u64::from(n)))) >> 32;
+            let delay = 1_000_000_000_u128;
+            let expected = delay / 2 + ((delay * u128::from(random)) >> 32);
+            let spread = spread(&retry, offset, n, Duration::from_secs(1));
+            assert_eq!(spread.as_nanos(), expected, "offset {offset}, attempt {n}");
+        }
+    }
+
+    #[test]
     fn jitter_spreads_within_its_share_and_repeats_itself() {
         let retry = retry(1000, 10_000, 20);
         let delays: Vec<_> = (0..500)

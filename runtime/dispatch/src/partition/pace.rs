@@ -154,6 +154,28 @@ mod tests {
     }
 
     #[test]
+    fn a_slower_message_counts_half_and_a_faster_one_a_quarter() {
+        let after = |first: u64, second: u64| {
+            let mut pace = pace(1000);
+            pace.learn(1, ran(Duration::from_micros(first)));
+            pace.learn(1, ran(Duration::from_micros(second)));
+            pace.batch()
+        };
+        assert_eq!(after(10, 30), 50, "20 us each");
+        assert_eq!(after(40, 20), 28, "35 us each");
+    }
+
+    #[test]
+    fn messages_as_slow_as_before_do_not_make_a_handler_wait() {
+        let mut pace = in_order(100, Order::Key);
+        let took = Duration::from_micros(100);
+        for waited in [Duration::ZERO, took, took] {
+            pace.learn(1, CallTime { took, waited });
+        }
+        assert_eq!(pace.calls(), 1, "44 of 100 us");
+    }
+
+    #[test]
     fn nothing_attempted_teaches_nothing() {
         let mut pace = pace(1000);
         pace.learn(0, ran(Duration::from_secs(1)));

@@ -224,6 +224,74 @@ fn metadata_with_our_mark_that_cant_be_read_is_an_error_and_counts_as_none() {
     }
 }
 
+/// Three hundred of each from this offset on, so that their counts take two bytes.
+fn much(next: i64) -> (Vec<std::ops::Range<i64>>, Vec<Tried>) {
+    let finished = (0..300).map(|n| next + 2 * n + 1..next + 2 * n + 2);
+    let finished = finished.collect();
+    let tried = (0..300).map(|n| Tried {
+        offset: next + 2 * n,
+        attempts: 1,
+        due: ms(1),
+    });
+    (finished, tried.collect())
+}
+
+/// The bytes that a metadata's base64 stands for.
+fn raw(metadata: &str) -> usize {
+    metadata.strip_prefix("pelton:1:").unwrap().len() * 3 / 4
+}
+
+/// Checks at every limit that nothing is longer, and that one piece more would not have fitted.
+fn as_much_as_fits(next: i64, of: impl Fn(usize) -> Progress, told: impl Fn(&Progress) -> usize) {
+    let all = of(300);
+    for limit in 16..2_000 {
+        let written = all.metadata(next, limit);
+        assert!(
+            written.metadata.len() <= limit,
+            "limit {limit}: {written:?}"
+        );
+        let metadata = written.metadata;
+        let read = Checkpoint { next, metadata }.progress().unwrap();
+        let told = told(&read);
+        assert_eq!(written.complete, told == 300, "limit {limit}");
+        if told < 300 {
+            let one_more = of(told + 1).metadata(next, 100_000).metadata;
+            assert!(
+                raw(&one_more) > (limit - "pelton:1:".len()) / 4 * 3,
+                "limit {limit}: {told} of 300 told"
+            );
+        }
+    }
+}
+
+/// Rule 6: the metadata is capped, and no room in it is wasted.
+#[test]
+fn the_metadata_tells_as_much_as_fits_and_never_more() {
+    // Offsets of one, two and three bytes, so that every remainder is met.
+    for next in [0, 200, 20_000] {
+        let (finished, tried) = much(next);
+        let only_finished = |count: usize| Progress {
+            finished: finished[..count].to_vec(),
+            tried: Vec::new(),
+        };
+        let only_tried = |count: usize| Progress {
+            finished: Vec::new(),
+            tried: tried[..count].to_vec(),
+        };
+        as_much_as_fits(next, only_finished, |read| read.finished.len());
+        as_much_as_fits(next, only_tried, |read| read.tried.len());
+    }
+}
+
+#[test]
+fn failed_messages_get_half_of_the_metadata_and_no_more_where_both_overflow() {
+    let (finished, tried) = much(0);
+    let metadata = Progress { finished, tried }.metadata(0, 400).metadata;
+    let read = Checkpoint { next: 0, metadata }.progress().unwrap();
+    // 292 bytes: three for a failed message, two for a pair.
+    assert_eq!((read.tried.len(), read.finished.len()), (48, 72));
+}
+
 fn some_progress() -> impl Strategy<Value = (i64, Progress)> {
     let offsets = btree_set(1..3_000_i64, 0..600);
     let tried = btree_set(0..3_000_i64, 0..60);
