@@ -1,0 +1,191 @@
+//! What the machine commands, carried out.
+//!
+//! Invariant: nothing here waits.
+
+use std::time::Duration;
+
+use pelton_dispatch::{AssignmentId, Checkpoint, Command, MemberEvent};
+use pelton_types::{Failure, Offset, Output};
+use tracing::{info, trace, warn};
+
+use super::{Ended, Running, outbox::Addressed, show};
+use crate::{dead_letter, handler::Broken};
+
+impl Running {
+    pub(super) fn carry_out(&mut self, command: Command) {
+        let consumer = &self.task.consumer;
+        let (partition, epoch) = (&self.task.partition, self.task.epoch);
+        match command {
+            Command::Call {
+                call,
+                messages,
+                fresh,
+            } => {
+                for attempt in &messages {
+                    self.kept.remove(&attempt.offset);
+                }
+                self.calls.defer(call, messages, fresh);
+            }
+            Command::Curtail { call } => {
+                // A call that is curtailed before it begins answers at once, and holds up no drain.
+                self.begin_call();
+                self.calls.curtail(call);
+            }
+            Command::Cancel { call } => self.calls.cancel(call),
+            Command::Produce { offset } => self.produce(offset),
+            Command::Hold { offset } => {
+                if let Some(outputs) = self.returned.remove(&offset) {
+                    self.kept.insert(offset, outputs);
+                }
+            }
+            Command::Progress {
+                messages,
+                bytes,
+                urgent,
+            } => self.tell_member(|assignment| MemberEvent::Progress {
+                assignment,
+                messages,
+                bytes,
+                urgent,
+            }),
+            Command::Sealed(checkpoint) => self.tell_member(|assignment| MemberEvent::Sealed {
+                assignment,
+                checkpoint,
+            }),
+            Command::Spoil { offset, failure } => {
+                warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %failure.text,
+                    "the transaction can't be committed");
+                if let Some(seat) = &self.task.seat {
+                    seat.spoiled(self.heard, failure.text);
+                }
+            }
+            Command::DeadLetter {
+                offset,
+                attempts,
+                failure,
+            } => self.dead_letter(offset, attempts, &failure),
+            Command::Skip {
+                offset,
+                attempts,
+                failure,
+            } => self.skipped(offset, attempts, &failure),
+            Command::Retry {
+                offset,
+                attempt,
+                failure,
+                due,
+            } => self.retried(offset, attempt, &failure, due),
+            Command::Release { below } => self.held.release(below),
+            Command::Commit(Checkpoint { next, metadata }) => {
+                trace!(%partition, next, metadata, "commit");
+                consumer.commit(partition, epoch, next, metadata);
+            }
+            Command::PauseFetch => consumer.pause(partition, epoch),
+            Command::ResumeFetch => consumer.resume(partition, epoch),
+            Command::SetTimer { at } => self.timer = Some(at),
+            Command::Drained {
+                mut last,
+                unfinished,
+            } => {
+                if self.task.seat.is_some() {
+                    // Offsets go with the transaction only.
+                    let last = last.take();
+                    self.tell_member(|assignment| MemberEvent::Drained { assignment, last });
+                }
+                self.ended = Some(Ended {
+                    last,
+                    unfinished,
+                    unanswered: false,
+                })
+            }
+            Command::Halt {
+                offset,
+                attempts,
+                failure,
+            } => self.halt(offset, attempts, &failure),
+        }
+    }
+
+    fn outputs_of(&mut self, offset: Offset) -> Option<Vec<Output>> {
+        self.returned
+            .remove(&offset)
+            .or_else(|| self.kept.remove(&offset))
+    }
+
+    pub(super) fn tell_member(&self, event: impl FnOnce(AssignmentId) -> MemberEvent) {
+        if let Some(seat) = &self.task.seat {
+            seat.tell(self.heard, event(seat.assignment()));
+        }
+    }
+
+    pub(super) fn begin_call(&mut self) {
+        if self.calls.begin(&self.held).is_err() {
+            self.task.trouble.happened_to(Broken::Task);
+        }
+    }
+
+    fn produce(&mut self, offset: Offset) {
+        let (Some(outputs), Some(message)) = (self.outputs_of(offset), self.held.message(offset))
+        else {
+            return;
+        };
+        self.task.shared.metrics.outputs(outputs.len());
+        let outgoing: Vec<Addressed> = outputs
+            .into_iter()
+            .filter_map(|output| self.task.shared.address(output, &message))
+            .collect();
+        outgoing.iter().for_each(|to| {
+            show::output(&self.task.shared.name, &message.id(), &to.topic, &to.output)
+        });
+        self.outbox.send(offset, false, outgoing);
+    }
+
+    fn dead_letter(&mut self, offset: Offset, attempts: u32, failure: &Failure) {
+        let shared = &self.task.shared;
+        let (Some(topic), Some(message)) = (&shared.dead_letter_topic, self.held.message(offset))
+        else {
+            return;
+        };
+        warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, kind = %failure.kind,
+            error = %failure.text, topic = %topic, "dead-lettering message");
+        let revision = self
+            .held
+            .tried_by(offset)
+            .map(|id| id.to_string())
+            .unwrap_or_default();
+        let why = dead_letter::Why {
+            group: &shared.group,
+            handler: &shared.name,
+            revision: &revision,
+            attempts,
+            failure,
+        };
+        let letter = Addressed {
+            topic: topic.clone(),
+            output: dead_letter::output(&message, &why, self.task.letter_bytes),
+        };
+        self.outbox.send(offset, true, vec![letter]);
+    }
+
+    fn skipped(&self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.task.shared.metrics.ended("skipped");
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
+            kind = %failure.kind, error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
+    }
+
+    fn retried(&self, offset: Offset, attempt: u32, failure: &Failure, due: Duration) {
+        self.task.shared.metrics.retried(failure.kind);
+        let again_in = due.saturating_sub(self.clock.now());
+        info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt,
+            kind = %failure.kind, error = %failure.text, ?again_in, "attempt failed");
+    }
+
+    fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.task.shared.metrics.ended("halted");
+        let text = format!(
+            "partition {} stopped at offset {offset} after {attempts} attempts ({}: {}), as on-exhausted = \"stop\" says",
+            self.task.partition, failure.kind, failure.text
+        );
+        tracing::error!(handler = %self.task.shared.name, "{text}");
+    }
+}
