@@ -283,3 +283,53 @@ impl Reader<'_> {
         Ok(number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn the_room_for_further_pairs_is_half_of_what_there_is() {
+        let nothing = Progress::default();
+        assert_eq!(nothing.further_pairs(0, 1, 4096), 764);
+        assert_eq!(nothing.further_pairs(0, 2, 4096), 382);
+        let some = Progress {
+            finished: vec![2..3, 4..5],
+            tried: Vec::new(),
+        };
+        assert_eq!(some.further_pairs(0, 2, 4096), 381);
+        assert_eq!(nothing.further_pairs(0, 1, 0), 0);
+    }
+
+    proptest! {
+        /// What the exactly-once guarantee rests on: nothing that finishes is left untold.
+        #[test]
+        fn further_pairs_are_told_beside_as_many_failed_messages_as_there_are(
+            next in 0..1_000_000_i64,
+            own in proptest::collection::vec((1..100_i64, 1..100_i64), 0..60),
+            digits in 1..3_usize,
+            limit in 0..4_097_usize,
+        ) {
+            let mut at = next;
+            let mut progress = Progress::default();
+            for (gap, length) in own {
+                progress.finished.push(at + gap..at + gap + length);
+                at += gap + length;
+            }
+            let untold = progress.metadata(next, limit).cut.is_some();
+            let most = (1_i64 << (7 * digits)) - 1;
+            for _ in 0..progress.further_pairs(next, digits, limit) {
+                progress.tried.push(Tried {
+                    offset: at + most - 1,
+                    attempts: 3,
+                    due: Duration::from_secs(2_000_000_000),
+                });
+                progress.finished.push(at + most..at + 2 * most);
+                at += 2 * most;
+            }
+            prop_assert!(untold || progress.metadata(next, limit).cut.is_none());
+        }
+    }
+}

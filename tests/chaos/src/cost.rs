@@ -74,7 +74,34 @@ pub fn run(options: &Options) -> Result<()> {
             "{guarantee} at {rate:.0} messages/s: p50 {half} ms, p99 {most} ms, longest {longest} ms from sending to a read_committed reader"
         );
     }
+    let held_up = held_up(&cluster, options)?;
+    println!(
+        "kill -9 in a transaction: read_committed readers are held up for {:.1} s (time-out 10 s, the coordinator looks once a second)",
+        held_up.as_secs_f64()
+    );
     Ok(())
+}
+
+/// How long after kill -9 in the middle of a transaction what stands behind it can't be read.
+fn held_up(cluster: &TestCluster, options: &Options) -> Result<Duration> {
+    let name = "held-up";
+    let mut daemon = daemon(cluster, options, "exactly-once", INPUT, name)?;
+    let (client, output) = (cluster.client()?, format!("{name}-out"));
+    let probe = client.probe(name)?;
+    let is_open = || -> Result<bool> {
+        Ok(client.ends(&output)? != probe.ends(&output, options.partitions, LIMIT)?)
+    };
+    for _ in 0..50 {
+        wait::until_true("a transaction to be open", LIMIT, is_open)?;
+        daemon.kill();
+        let killed = Instant::now();
+        if is_open()? {
+            wait::until_true("the transaction to be given up", LIMIT, || Ok(!is_open()?))?;
+            return Ok(killed.elapsed());
+        }
+        daemon.restart()?;
+    }
+    anyhow::bail!("no kill met an open transaction")
 }
 
 fn median(costs: &[Cost]) -> Cost {
