@@ -17,6 +17,7 @@ use std::{
 };
 
 use pelton_types::{Offset, TopicPartition};
+use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{Start, thread::Poll};
 use crate::{
@@ -213,7 +214,15 @@ impl Poll {
             let list = List::of_partitions(partitions);
             poll.client
                 .committed(&list, ASK)
-                .map_err(|code| code.to_string())?;
+                .map_err(|code| match code {
+                    // Brokers keep back offsets whose transaction is open.
+                    Code::OperationTimedOut => {
+                        format!(
+                            "{code}, perhaps because a transaction that holds them is still open"
+                        )
+                    }
+                    code => code.to_string(),
+                })?;
             if let Some(code) = list.iter().find_map(|entry| entry.error) {
                 return Err(code.to_string());
             }
