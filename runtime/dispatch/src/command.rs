@@ -88,7 +88,7 @@ pub enum Command {
         messages: u32,
         /// Their own bytes.
         bytes: u64,
-        /// Half of what may be held waits for the commit.
+        /// What waits for the commit is half of what may be held.
         urgent: bool,
     },
     /// Nothing more is handed over, and what was is acknowledged: the member may commit this with the transaction.

@@ -135,11 +135,6 @@ impl Backlog {
             .map_or(self.position, |entry| entry.offset)
     }
 
-    /// Finished messages below the watermark that are kept.
-    pub fn kept_finished(&self) -> usize {
-        self.finished
-    }
-
     /// The next offset to be fetched.
     pub fn position(&self) -> Offset {
         self.position

@@ -40,6 +40,8 @@ pub(super) struct Part {
     bytes: u64,
     /// Messages that take part.
     taking_part: u32,
+    /// Their bytes.
+    taking_bytes: u64,
     /// The member was told that there is something to commit.
     told: bool,
     /// Messages held until the next transaction, or whose outputs were refused in this one.
@@ -60,6 +62,7 @@ impl Part {
             messages: 0,
             bytes: 0,
             taking_part: 0,
+            taking_bytes: 0,
             told: false,
             waiting: 0,
             spoiled: false,
@@ -72,6 +75,7 @@ impl Part {
         self.messages += 1;
         self.bytes += u64::from(bytes);
         self.taking_part += 1;
+        self.taking_bytes += u64::from(bytes);
         self.room = self.room.saturating_sub(1);
     }
 }
@@ -136,12 +140,13 @@ impl Partition {
     /// Tells the member what there is to commit, and gives the checkpoint where it is asked for.
     pub(super) fn take_part(&mut self, commands: &mut Vec<Command>) {
         let news = self.commits.has_news();
-        let half_full = self.backlog.kept_finished() as u64 * 2
-            >= u64::from(self.policy.buffer_messages.get())
-            || self.backlog.bytes() * 2 >= u64::from(self.buffer_bytes);
+        // What waits to be called fills the buffer too, and no commit makes room for that.
+        let (most, most_bytes) = (self.policy.buffer_messages.get(), self.buffer_bytes);
         let Some(part) = &mut self.part else { return };
         if part.messages > 0 || news && !part.told {
             part.told = true;
+            let half_full = part.taking_part.saturating_mul(2) >= most
+                || part.taking_bytes.saturating_mul(2) >= u64::from(most_bytes);
             commands.push(Command::Progress {
                 messages: std::mem::take(&mut part.messages),
                 bytes: std::mem::take(&mut part.bytes),
@@ -151,7 +156,7 @@ impl Partition {
         if part.gate == Gate::Closing && self.in_delivery == 0 && !part.spoiled {
             part.gate = Gate::Closed;
             part.told = false;
-            part.taking_part = 0;
+            (part.taking_part, part.taking_bytes) = (0, 0);
             let checkpoint = news.then(|| self.begin_sealed());
             commands.push(Command::Sealed(checkpoint));
         }
@@ -185,7 +190,8 @@ impl Partition {
             self.commits.acknowledge_sealed();
         } else {
             part.told = false;
-            (part.messages, part.bytes, part.taking_part) = (0, 0, 0);
+            (part.messages, part.bytes) = (0, 0);
+            (part.taking_part, part.taking_bytes) = (0, 0);
             self.rewind(commands);
         }
         self.hand_over_held(commands);

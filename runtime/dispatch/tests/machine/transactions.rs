@@ -423,3 +423,27 @@ fn no_more_is_begun_than_a_checkpoint_can_tell_of() {
     bench.at(1_000);
     assert!(bench.snapshot().calling > 0);
 }
+
+/// What waits to be called fills the buffer too, and no commit makes room for that.
+#[test]
+fn a_commit_is_urgent_where_what_waits_for_it_fills_half_of_the_buffer() {
+    let urgent = |commands: &[Command]| {
+        commands.iter().find_map(|command| match command {
+            Command::Progress { urgent, .. } => Some(*urgent),
+            _ => None,
+        })
+    };
+    let mut bench = begun(
+        Policy {
+            buffer_messages: NonZeroU32::new(4).unwrap(),
+            batch_messages: NonZeroU32::MIN,
+            ..exactly_once()
+        },
+        0..4,
+    );
+    assert_eq!(urgent(&bench.called(0, [done(0)])), Some(false));
+    assert_eq!(urgent(&bench.called(1, [done(0)])), Some(true));
+    bench.seal();
+    bench.committed();
+    assert_eq!(urgent(&bench.called(2, [done(0)])), Some(false));
+}

@@ -43,8 +43,8 @@ pub(super) struct Part {
     owes_spoil: Option<Offset>,
     /// Messages and bytes that take part, and are to be told of in this step.
     joined: (u32, u64),
-    /// Messages that take part.
-    taking_part: u32,
+    /// Messages and bytes that take part.
+    taking_part: (u32, u64),
     /// It was told that there is something to commit.
     told: bool,
     /// Calls that the abort in this step made void, and that are not cancelled yet.
@@ -59,7 +59,7 @@ impl Part {
             spoiled: false,
             owes_spoil: None,
             joined: (0, 0),
-            taking_part: 0,
+            taking_part: (0, 0),
             told: false,
             void: 0,
         })
@@ -114,7 +114,7 @@ impl Model {
                 }
             }
             (_, Outcome::Aborted) => {
-                (part.joined, part.taking_part, part.told) = ((0, 0), 0, false);
+                (part.joined, part.taking_part, part.told) = ((0, 0), (0, 0), false);
                 let mut called_again = false;
                 for known in self.messages.values_mut() {
                     called_again |= undo(known);
@@ -161,7 +161,8 @@ impl Model {
         if let Some(part) = &mut self.part {
             part.joined.0 += 1;
             part.joined.1 += u64::from(bytes);
-            part.taking_part += 1;
+            part.taking_part.0 += 1;
+            part.taking_part.1 += u64::from(bytes);
         }
     }
 

@@ -28,17 +28,17 @@ impl Model {
         bytes: u64,
         urgent: bool,
     ) -> Result<(), Violation> {
-        let kept_finished = self.messages.range(..self.watermark()).count() as u64;
-        let half_full = kept_finished * 2 >= u64::from(self.policy.buffer_messages.get())
-            || self.bytes * 2 >= u64::from(self.buffer_bytes);
+        let (most, most_bytes) = (self.policy.buffer_messages.get(), self.buffer_bytes);
         let (news, part) = (self.news, self.part()?);
+        let (taking_part, taking_bytes) = part.taking_part;
+        let half_full = taking_part * 2 >= most || taking_bytes * 2 >= u64::from(most_bytes);
         let joined = part.joined;
         ensure!(
             (messages, bytes) == joined,
             "told of {messages} messages and {bytes} bytes, it was {joined:?}"
         );
         ensure!(messages > 0 || news && !part.told, "told of nothing, again");
-        let is_urgent = half_full && part.taking_part > 0;
+        let is_urgent = half_full && taking_part > 0;
         ensure!(
             urgent == is_urgent,
             "told that it is urgent: {urgent}, it is: {is_urgent}"
@@ -82,7 +82,7 @@ impl Model {
         if let Some(part) = &mut self.part {
             part.gate = Gate::Closed;
             part.sealed = checkpoint.map(|checkpoint| checkpoint.next);
-            (part.told, part.taking_part) = (false, 0);
+            (part.told, part.taking_part) = (false, (0, 0));
         }
         Ok(())
     }
