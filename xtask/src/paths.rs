@@ -5,10 +5,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The repository's root.
+/// The repository's root. Asked of the cargo that runs this, because a folder can move after it was compiled.
 pub fn root() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR"));
-    own.parent().unwrap_or(own).to_path_buf()
+    let own = env::var_os("CARGO_MANIFEST_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    own.parent().map_or(own.clone(), Path::to_path_buf)
 }
 
 /// The one `target` folder.
