@@ -5,51 +5,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Result, anyhow, ensure};
-use pelton_harness::{
-    Client, Copies, Draft, Message, Stage, TestCluster, TestDaemon, orders, stage::MISSED_SOON,
-    wait,
-};
+use anyhow::{Result, ensure};
+use pelton_harness::{Draft, Message, Stage, TestCluster, load::MESSAGES, stage::MISSED_SOON};
 
-const MESSAGES: usize = 20_000;
-/// The load lasts as long as the middle has to be hit.
-const LOAD: Duration = Duration::from_secs(6);
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// Waits until so many outputs stand in the topic.
-fn wait_for_outputs(client: &Client, topic: &str, count: usize) -> Result<()> {
-    wait::until_true(&format!("{count} outputs"), LIMIT, || {
-        Ok(client.ends(topic)?.iter().sum::<i64>() >= count as i64)
-    })
-}
-
-/// Runs `interrupt` while the load flows, once for each share of it, and returns where the messages stand
-/// and what came out when all is committed.
-fn under_load(
-    stage: &Stage,
-    client: &Client,
-    daemon: &mut TestDaemon,
-    shares: &[usize],
-    mut interrupt: impl FnMut(&mut TestDaemon) -> Result<()>,
-) -> Result<(Vec<(i32, i64)>, Copies)> {
-    let drafts = orders(MESSAGES);
-    let placed = thread::scope(|scope| {
-        let load = scope.spawn(|| client.produce_over(&stage.input, &drafts, LOAD));
-        let mut interrupted = Ok(());
-        for share in shares {
-            interrupted = interrupted
-                .and_then(|()| wait_for_outputs(client, &stage.output, *share))
-                .and_then(|()| interrupt(daemon));
-        }
-        let placed = load
-            .join()
-            .map_err(|_| anyhow!("the load's thread panicked"))?;
-        interrupted.and(placed)
-    })?;
-    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
-    let outputs = client.read_all(&stage.output)?;
-    Ok((placed, Copies::of(&drafts, &outputs)))
-}
 
 #[test]
 fn kill_9_in_the_middle_loses_nothing_and_repeats_only_what_was_not_committed() -> Result<()> {
@@ -58,7 +17,7 @@ fn kill_9_in_the_middle_loses_nothing_and_repeats_only_what_was_not_committed() 
     let mut daemon = stage.daemon("passthrough", MISSED_SOON)?.start()?;
     // What was committed at each kill, partition by partition.
     let mut committed: Vec<Vec<Option<i64>>> = Vec::new();
-    let (placed, copies) = under_load(&stage, &client, &mut daemon, &[3_000, 9_000], |daemon| {
+    let (placed, copies) = stage.under_load(&client, &mut daemon, &[3_000, 9_000], |daemon| {
         daemon.kill();
         committed.push(client.committed(&stage.group, &stage.input)?);
         daemon.restart()
@@ -92,12 +51,8 @@ fn sigterm_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "stopped", 4)?);
     let mut daemon = stage.daemon("passthrough", "")?.start()?;
-    let (_, copies) = under_load(
-        &stage,
-        &client,
-        &mut daemon,
-        &[3_000, 8_000, 13_000],
-        |daemon| {
+    let (_, copies) =
+        stage.under_load(&client, &mut daemon, &[3_000, 8_000, 13_000], |daemon| {
             let start = Instant::now();
             let code = daemon.stop(LIMIT)?;
             ensure!(
@@ -110,8 +65,7 @@ fn sigterm_in_the_middle_loses_nothing_and_repeats_nothing() -> Result<()> {
                 start.elapsed()
             );
             daemon.restart()
-        },
-    )?;
+        })?;
     copies.exactly_once()
 }
 
@@ -120,7 +74,7 @@ fn a_broker_that_dies_and_comes_back_costs_nothing() -> Result<()> {
     let cluster = TestCluster::start(pelton_harness::Version::wanted())?;
     let (client, stage) = (cluster.client()?, Stage::new(&cluster, "outage", 4)?);
     let mut daemon = stage.daemon("passthrough", "")?.start()?;
-    let (_, copies) = under_load(&stage, &client, &mut daemon, &[5_000], |daemon| {
+    let (_, copies) = stage.under_load(&client, &mut daemon, &[5_000], |daemon| {
         cluster.kill();
         thread::sleep(Duration::from_secs(2));
         ensure!(daemon.is_running(), "a daemon without its broker waits");

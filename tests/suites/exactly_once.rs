@@ -1,58 +1,30 @@
 //! `guarantee = "exactly-once"`: whoever reads with `read_committed` sees each message's outputs once, whatever
 //! happens to the daemon.
 
-use std::{
-    thread,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use pelton_harness::{
-    Client, Copies, Draft, Stage, TestCluster, TestDaemon, orders,
+    Copies, Draft, Stage, TestCluster, orders,
     proxy::{Api, Fault, Release, Rule},
     stage::MISSED_SOON,
-    wait,
 };
 
-const MESSAGES: usize = 20_000;
-/// The load lasts as long as the middle has to be hit.
-const LOAD: Duration = Duration::from_secs(6);
 const LIMIT: Duration = Duration::from_secs(90);
 const EXACTLY_ONCE: &str = r#"guarantee = "exactly-once""#;
 
-/// Waits until so many offsets of the topic are taken, by messages and by the ends of transactions.
-fn wait_for_outputs(client: &Client, topic: &str, count: usize) -> Result<()> {
-    wait::until_true(&format!("{count} outputs"), LIMIT, || {
-        Ok(client.ends(topic)?.iter().sum::<i64>() >= count as i64)
-    })
-}
-
-/// Runs `interrupt` while the load flows, once for each share of it, and returns what came out when all is
-/// committed.
-fn under_load(
-    stage: &Stage,
-    client: &Client,
-    daemon: &mut TestDaemon,
-    shares: &[usize],
-    mut interrupt: impl FnMut(&mut TestDaemon) -> Result<()>,
-) -> Result<Copies> {
-    let drafts = orders(MESSAGES);
-    thread::scope(|scope| {
-        let load = scope.spawn(|| client.produce_over(&stage.input, &drafts, LOAD));
-        let mut interrupted = Ok(());
-        for share in shares {
-            interrupted = interrupted
-                .and_then(|()| wait_for_outputs(client, &stage.output, *share))
-                .and_then(|()| interrupt(daemon));
-        }
-        let placed = load
-            .join()
-            .map_err(|_| anyhow!("the load's thread panicked"))?;
-        interrupted.and(placed)
-    })?;
-    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
-    let outputs = client.read_all(&stage.output)?;
-    Ok(Copies::of(&drafts, &outputs))
+/// Two hundred messages, of which some are commands to the misbehaving guest; and those that aren't.
+fn drafts(commands: &[(usize, String)]) -> (Vec<Draft>, Vec<Draft>) {
+    let plain = |n: usize| Draft::new(format!("k{}", n % 7), format!("plain {n}"));
+    let good: Vec<Draft> = (0..200)
+        .filter(|n| commands.iter().all(|(position, _)| position != n))
+        .map(plain)
+        .collect();
+    let mut all: Vec<Draft> = (0..200).map(plain).collect();
+    for (position, command) in commands {
+        all[*position] = Draft::new("k1", command.as_str());
+    }
+    (all, good)
 }
 
 #[test]
@@ -75,7 +47,7 @@ fn kill_9_in_the_middle_repeats_nothing() -> Result<()> {
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "once-killed", 4)?);
     let more = format!("{EXACTLY_ONCE}\n{MISSED_SOON}");
     let mut daemon = stage.daemon("passthrough", &more)?.start()?;
-    let copies = under_load(&stage, &client, &mut daemon, &[3_000, 9_000], |daemon| {
+    let (_, copies) = stage.under_load(&client, &mut daemon, &[3_000, 9_000], |daemon| {
         daemon.kill();
         daemon.restart()
     })?;
@@ -88,7 +60,7 @@ fn sigterm_in_the_middle_repeats_nothing_and_ends_with_0() -> Result<()> {
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "once-stopped", 4)?);
     let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.start()?;
     let shares = [3_000, 8_000, 13_000];
-    let copies = under_load(&stage, &client, &mut daemon, &shares, |daemon| {
+    let (_, copies) = stage.under_load(&client, &mut daemon, &shares, |daemon| {
         let start = Instant::now();
         let code = daemon.stop(LIMIT)?;
         ensure!(code == 0, "the stop ended with {code}");
@@ -113,26 +85,12 @@ fn a_too_large_output_is_dead_lettered_and_the_others_go_on() -> Result<()> {
     // What librdkafka takes and the topic doesn't comes back by delivery report.
     cluster.create_topic_named(&stage.output, 2, &[("max.message.bytes", "20000")])?;
     let mut daemon = stage.daemon("misbehave", EXACTLY_ONCE)?.start()?;
-    let mut drafts: Vec<Draft> = (0..200)
-        .map(|n| Draft::new(format!("k{}", n % 7), format!("plain {n}")))
-        .collect();
-    for (position, command) in [(50, "huge-output:50000"), (120, "huge-output:3000000")] {
-        drafts[position] = Draft::new("k1", command);
-    }
+    let bad = [(50, "huge-output:50000"), (120, "huge-output:3000000")];
+    let (drafts, good) = drafts(&bad.map(|(position, command)| (position, command.to_owned())));
     client.produce(&stage.input, &drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     let outputs = client.read_all(&stage.output)?;
     let letters = client.read_all(&stage.dead_letter)?;
-    let good: Vec<Draft> = drafts
-        .iter()
-        .filter(|draft| {
-            draft
-                .value
-                .as_deref()
-                .is_some_and(|v| v.starts_with(b"plain"))
-        })
-        .cloned()
-        .collect();
     Copies::of(&good, &outputs).exactly_once()?;
     ensure!(letters.len() == 2, "{} dead letters", letters.len());
     let code = daemon.stop(LIMIT)?;
@@ -155,24 +113,10 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
         .component("misbehave")?
         .config(&config)?
         .start()?;
-    let mut drafts: Vec<Draft> = (0..200)
-        .map(|n| Draft::new(format!("k{}", n % 7), format!("plain {n}")))
-        .collect();
-    for position in [20, 90, 91] {
-        drafts[position] = Draft::new("k1", format!("topic:{denied}"));
-    }
+    let (drafts, good) =
+        drafts(&[20, 90, 91].map(|position| (position, format!("topic:{denied}"))));
     client.produce(&stage.input, &drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
-    let good: Vec<Draft> = drafts
-        .iter()
-        .filter(|draft| {
-            draft
-                .value
-                .as_deref()
-                .is_some_and(|v| v.starts_with(b"plain"))
-        })
-        .cloned()
-        .collect();
     Copies::of(&good, &client.read_all(&stage.output)?).exactly_once()?;
     let letters = client.read_all(&stage.dead_letter)?;
     ensure!(letters.len() == 3, "{} dead letters", letters.len());
@@ -212,7 +156,7 @@ fn torn_offsets(name: &str, defended: bool) -> Result<Copies> {
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     client.produce(&stage.input, second)?;
     proxy.wait_for_late(1, LIMIT)?;
-    wait_for_outputs(&client, &stage.output, 42)?;
+    stage.wait_for_outputs(&client, 42)?;
     daemon.kill();
     daemon.restart()?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;

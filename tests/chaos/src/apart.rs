@@ -12,13 +12,13 @@ use std::{
 
 use anyhow::Result;
 use rdkafka::{
-    ClientConfig, Message as _,
-    consumer::{BaseConsumer, CommitMode, Consumer},
-    producer::{BaseProducer, BaseRecord, Producer},
+    ClientConfig,
+    consumer::{CommitMode, Consumer},
+    producer::{BaseProducer, Producer},
 };
 use signal_hook::consts::SIGTERM;
 
-use crate::subject::{GROUP, INPUT, OUTPUT};
+use crate::careless::{consumer, forward};
 
 /// How long a transaction gathers messages.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -36,15 +36,7 @@ pub fn run(bootstrap: &str) -> Result<()> {
         .set("transaction.timeout.ms", "10000")
         .set("partitioner", "murmur2_random")
         .create()?;
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("group.id", GROUP)
-        .set("session.timeout.ms", "6000")
-        .set("heartbeat.interval.ms", "500")
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    consumer.subscribe(&[INPUT])?;
+    let consumer = consumer(bootstrap)?;
     producer.init_transactions(CALL)?;
     while !told.load(Ordering::Relaxed) {
         // What breaks here is found by whoever looks after the process.
@@ -55,11 +47,8 @@ pub fn run(bootstrap: &str) -> Result<()> {
             let Some(Ok(message)) = consumer.poll(Duration::from_millis(20)) else {
                 continue;
             };
-            let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(OUTPUT);
-            (record.key, record.payload) = (message.key(), message.payload());
-            if producer.send(record).is_ok() {
-                count += 1;
-            }
+            forward(&producer, &message)?;
+            count += 1;
             producer.poll(Duration::ZERO);
         }
         producer.commit_transaction(CALL)?;

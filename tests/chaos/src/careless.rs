@@ -35,15 +35,7 @@ pub fn run(bootstrap: &str) -> Result<()> {
         .set("batch.num.messages", "1000000")
         .set("partitioner", "murmur2_random")
         .create()?;
-    let consumer: BaseConsumer = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("group.id", GROUP)
-        .set("session.timeout.ms", "6000")
-        .set("heartbeat.interval.ms", "500")
-        .set("auto.offset.reset", "earliest")
-        .set("enable.auto.commit", "false")
-        .create()?;
-    consumer.subscribe(&[INPUT])?;
+    let consumer = consumer(bootstrap)?;
     while !told.load(Ordering::Relaxed) {
         producer.poll(Duration::ZERO);
         // A broker that is away comes back.
@@ -57,8 +49,22 @@ pub fn run(bootstrap: &str) -> Result<()> {
     Ok(producer.flush(Duration::from_secs(10))?)
 }
 
+/// A member of the group, missed as soon as Pelton's daemons are. It commits what it is told to.
+pub fn consumer(bootstrap: &str) -> Result<BaseConsumer> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", GROUP)
+        .set("session.timeout.ms", "6000")
+        .set("heartbeat.interval.ms", "500")
+        .set("auto.offset.reset", "earliest")
+        .set("enable.auto.commit", "false")
+        .create()?;
+    consumer.subscribe(&[INPUT])?;
+    Ok(consumer)
+}
+
 /// Hands the message as it is to the producer, waiting while its queue is full.
-fn forward(
+pub fn forward(
     producer: &BaseProducer<DefaultProducerContext>,
     message: &BorrowedMessage<'_>,
 ) -> Result<()> {

@@ -4,7 +4,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use anyhow::Result;
-use pelton_harness::{Client, TestCluster, wait};
+use pelton_harness::{Client, TestCluster};
 
 use crate::{
     history::Output,
@@ -14,6 +14,8 @@ use crate::{
 
 /// After so long a transaction that is still open hangs: three times its time-out.
 const HANGS: Duration = Duration::from_secs(30);
+/// How long the reading may take.
+const READ: Duration = Duration::from_secs(60);
 
 /// All of it by partition, in the order of offsets. That Java sees something else is a fault.
 pub fn all(
@@ -23,14 +25,11 @@ pub fn all(
 ) -> Result<Vec<Vec<Output>>> {
     let count = client.partitions(OUTPUT)?;
     let probe = client.probe(GROUP)?;
-    // What a process that was killed has left open ends by its time-out. What doesn't hides all that stands behind it.
-    let ended = wait::until_true("every transaction to end", HANGS, || {
-        Ok(client.ends(OUTPUT)? == probe.ends(OUTPUT, count, HANGS)?)
-    });
+    let ended = probe.wait_until_closed(OUTPUT, count, HANGS);
     faults.extend(ended.err().map(|error| format!("{error:#}")));
     let mut visible = vec![Vec::new(); usize::try_from(count)?];
     let mut counts: HashMap<Vec<u8>, i64> = HashMap::new();
-    for message in client.read_all(OUTPUT)? {
+    for message in client.read(OUTPUT, READ, |_, at_end| at_end)? {
         visible[message.partition as usize].push(Output {
             id: writer::id(message.value.as_deref()),
             offset: message.offset,

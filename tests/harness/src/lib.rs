@@ -18,6 +18,7 @@ pub mod daemon;
 pub mod faulty;
 pub mod foreign;
 pub mod http;
+pub mod load;
 pub mod paths;
 pub mod process;
 pub mod proxy;

@@ -15,6 +15,7 @@ use rdkafka::{
 };
 
 use super::Client;
+use crate::wait;
 
 /// What a group has committed of one partition.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -89,14 +90,42 @@ impl Probe {
     /// # Errors
     /// When the broker doesn't say within `limit` for one of them.
     pub fn ends(&self, topic: &str, partitions: i32, limit: Duration) -> Result<Vec<i64>> {
-        let end = |partition| {
-            Ok(self
-                .uncommitted
-                .fetch_watermarks(topic, partition, limit)?
-                .1)
-        };
-        (0..partitions).map(end).collect()
+        ends(&self.uncommitted, topic, partitions, limit)
     }
+
+    /// Whether a transaction is open in a topic. It hides all that stands behind its beginning.
+    ///
+    /// # Errors
+    /// When the broker doesn't say within `limit` for one of the partitions.
+    pub fn is_open(&self, topic: &str, partitions: i32, limit: Duration) -> Result<bool> {
+        let stable = ends(&self.consumer, topic, partitions, limit)?;
+        Ok(stable != self.ends(topic, partitions, limit)?)
+    }
+
+    /// Waits until no transaction is open in a topic. What a process that was killed has left open ends by its
+    /// time-out, however long its successor has been at work by then.
+    ///
+    /// # Errors
+    /// When one is open after `limit`, or the broker doesn't say.
+    pub fn wait_until_closed(&self, topic: &str, partitions: i32, limit: Duration) -> Result<()> {
+        let what = format!("every transaction in {topic} to end");
+        wait::until_true(
+            &what,
+            limit,
+            || Ok(!self.is_open(topic, partitions, limit)?),
+        )
+    }
+}
+
+/// Where a consumer sees the end of each partition.
+fn ends(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partitions: i32,
+    limit: Duration,
+) -> Result<Vec<i64>> {
+    let end = |partition| Ok(consumer.fetch_watermarks(topic, partition, limit)?.1);
+    (0..partitions).map(end).collect()
 }
 
 /// Reads the metadata. rdkafka panics on bytes that aren't UTF-8, which anybody may commit.

@@ -16,11 +16,16 @@ use rdkafka::{
 use super::{Client, Message, REQUEST_LIMIT};
 
 impl Client {
-    /// All that stands in the topic now, partition by partition in order.
+    /// All that stands in the topic now, partition by partition in order. Transactions that are open are waited for.
     ///
     /// # Errors
     /// When the topic can't be read to its end.
     pub fn read_all(&self, topic: &str) -> Result<Vec<Message>> {
+        self.probe("pelton-harness-reader")?.wait_until_closed(
+            topic,
+            self.partitions(topic)?,
+            REQUEST_LIMIT,
+        )?;
         self.read(topic, REQUEST_LIMIT, |_, at_end| at_end)
     }
 
