@@ -6,7 +6,11 @@
 use std::{thread, time::Duration};
 
 use anyhow::{Context, Result, bail, ensure};
-use pelton_harness::{Signal, TestDaemon, component, wait};
+use pelton_harness::{
+    Signal, TestDaemon, component,
+    proxy::{Api, Fault, Late, Release, Rule},
+    wait,
+};
 
 use crate::{
     history::{Incident, Snapshot},
@@ -35,6 +39,7 @@ impl Run<'_> {
         self.look_after_daemons()?;
         match step.kind {
             Kind::Kill => self.kill(step),
+            Kind::Torn => self.tear(step),
             Kind::Stop => self.stop_and_restart(step.target),
             Kind::Freeze => self.freeze(step.target),
             Kind::Broker => self.kill_broker(step.away),
@@ -115,7 +120,45 @@ impl Run<'_> {
     }
 
     fn kill(&mut self, step: Step) -> Result<()> {
-        let mut incident = self.begin(format!("kill -9 daemon {}", step.target))?;
+        let incident = self.begin(format!("kill -9 daemon {}", step.target))?;
+        self.end(incident, step)
+    }
+
+    /// Kills a daemon as soon as the transaction is committed in which offsets of the one before have arrived: where
+    /// nobody minds them the group is left with those.
+    fn tear(&mut self, step: Step) -> Result<()> {
+        let name = format!("torn transaction, kill -9 daemon {}", step.target);
+        let incident = self.begin(name)?;
+        let wait = self.wait_until_torn(step.target);
+        wait.with_context(|| incident.name.clone())?;
+        self.end(incident, step)
+    }
+
+    fn wait_until_torn(&self, target: usize) -> Result<()> {
+        let proxy = self.proxy.context("there is no proxy")?;
+        let client = subject::handler(self.options, &format!("daemon-{target}"));
+        let arrived = || {
+            let all = proxy.late();
+            let of_it = |late: &&Late| {
+                late.injection.api == Api::TxnOffsetCommit
+                    && late.injection.client.contains(&client)
+            };
+            all.iter().filter(of_it).count()
+        };
+        let before = arrived();
+        // The first answer is that of the repetition, the second that of the next transaction.
+        let release = Release::AfterAnswered {
+            api: Api::TxnOffsetCommit,
+            count: 2,
+        };
+        proxy.inject(Rule::new(Api::TxnOffsetCommit, Fault::Hold(release)).client(&client));
+        wait::until_true("withheld offsets to arrive", STALL, || {
+            let is_over = self.writer_is_done() && self.progress.lag() == 0;
+            Ok(arrived() > before || is_over)
+        })
+    }
+
+    fn end(&mut self, mut incident: Incident, step: Step) -> Result<()> {
         self.daemons[step.target].kill();
         thread::sleep(ARRIVED);
         let snapshot = self.asker.snapshot()?;

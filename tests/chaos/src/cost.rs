@@ -88,9 +88,7 @@ fn held_up(cluster: &TestCluster, options: &Options) -> Result<Duration> {
     let mut daemon = daemon(cluster, options, "exactly-once", INPUT, name)?;
     let (client, output) = (cluster.client()?, format!("{name}-out"));
     let probe = client.probe(name)?;
-    let is_open = || -> Result<bool> {
-        Ok(client.ends(&output)? != probe.ends(&output, options.partitions, LIMIT)?)
-    };
+    let is_open = || probe.is_open(&output, options.partitions, LIMIT);
     for _ in 0..50 {
         wait::until_true("a transaction to be open", LIMIT, is_open)?;
         daemon.kill();
@@ -235,23 +233,27 @@ fn reader(cluster: &TestCluster, options: &Options, topic: &str) -> Result<BaseC
     Ok(consumer)
 }
 
-/// Sends at a fixed rate, whatever becomes of the messages; each bears the time when it was to be sent.
+/// Sends at a fixed rate, whatever becomes of the messages; each bears the time when it was to be sent. What is due
+/// is sent together, once in a millisecond: a wake-up for each message would fall behind.
 fn send(cluster: &TestCluster, topic: &str, count: usize, rate: f64) -> Result<()> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap())
-        .set("linger.ms", "0")
+        .set("linger.ms", "1")
         .create()?;
     let (start, began) = (Instant::now(), now());
-    for n in 0..count {
-        let due = Duration::from_secs_f64(n as f64 / rate);
-        thread::sleep(due.saturating_sub(start.elapsed()));
-        let (key, value) = (format!("key-{n}"), format!("{n} {:090}", 0));
-        let record = BaseRecord::to(topic)
-            .key(&key)
-            .payload(&value)
-            .timestamp(began + due.as_millis() as i64);
-        producer.send(record).map_err(|(error, _)| error)?;
-        producer.poll(Duration::ZERO);
+    let mut sent = 0;
+    while sent < count {
+        let due = (start.elapsed().as_secs_f64() * rate) as usize;
+        for n in sent..due.min(count) {
+            let (key, value) = (format!("key-{n}"), format!("{n} {:090}", 0));
+            let record = BaseRecord::to(topic)
+                .key(&key)
+                .payload(&value)
+                .timestamp(began + (n as f64 / rate * 1e3) as i64);
+            producer.send(record).map_err(|(error, _)| error)?;
+        }
+        sent = due;
+        producer.poll(Duration::from_millis(1));
     }
     wait::until_true("what was sent to be acknowledged", LIMIT, || {
         producer.poll(POLL);

@@ -42,7 +42,8 @@ pub struct Options {
     /// How many messages the writer writes; as many as it takes, at 500 a second, for a soak.
     #[arg(long, default_value_t = 20_000)]
     pub messages: usize,
-    /// kill -9 of daemons. Of each ten there are 4 SIGTERM, 2 SIGSTOP, 1 broker's death and 2 joins and leaves besides.
+    /// kill -9 of daemons. Of each ten there are 4 SIGTERM, 2 SIGSTOP, 1 broker's death and 2 joins and leaves besides, and
+    /// 2 torn transactions with `--exactly-once`.
     #[arg(long, default_value_t = 4)]
     pub kills: usize,
     /// Hot swaps.

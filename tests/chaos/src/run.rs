@@ -56,7 +56,7 @@ pub struct Run<'a> {
     pub options: &'a Options,
     pub cluster: &'a TestCluster,
     /// What stands between the daemons and the broker, where something does.
-    proxy: Option<&'a Proxy>,
+    pub proxy: Option<&'a Proxy>,
     pub asker: Asker,
     pub progress: Arc<Progress>,
     writer: Option<Writer>,
@@ -291,6 +291,7 @@ impl Run<'_> {
         } else {
             let amounts = Amounts {
                 kills: options.kills,
+                torn: options.exactly_once && options.storm > 0,
                 swaps: options.swaps,
                 daemons: options.daemons,
             };

@@ -11,6 +11,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::SliceRandom};
 pub enum Kind {
     /// kill -9 of a daemon, which comes back after a while.
     Kill,
+    /// The offsets of a daemon's transaction arrive once more in its next one, and then it is killed.
+    Torn,
     /// SIGTERM to a daemon, which comes back at once.
     Stop,
     /// A daemon is frozen (SIGSTOP) for twice the session time-out.
@@ -28,13 +30,13 @@ pub enum Kind {
 impl Kind {
     /// Whether it may cause repeats.
     pub fn is_unclean(self) -> bool {
-        matches!(self, Self::Kill | Self::Freeze | Self::Broker)
+        matches!(self, Self::Kill | Self::Torn | Self::Freeze | Self::Broker)
     }
 
     /// About how long it takes until all is well again; only to pace the writer.
     fn lasts(self) -> Duration {
         Duration::from_secs(match self {
-            Self::Kill => 10,
+            Self::Kill | Self::Torn => 10,
             Self::Freeze => 18,
             Self::Broker => 10,
             Self::Stop | Self::Join | Self::Leave => 3,
@@ -69,6 +71,8 @@ pub struct Amounts {
     /// kill -9 of daemons. Of each ten there are four stops, two freezes, one broker's death and two joins and
     /// leaves besides, and at least one of each if there is a kill at all.
     pub kills: usize,
+    /// Whether there are transactions to be torn: two for each ten kills.
+    pub torn: bool,
     /// Hot swaps.
     pub swaps: usize,
     /// Daemons to choose from.
@@ -81,6 +85,10 @@ pub fn plan(amounts: Amounts, seed: u64) -> Vec<Step> {
     let mut kinds = Vec::new();
     let mut add = |kind, count| kinds.extend(std::iter::repeat_n(kind, count));
     add(Kind::Kill, kills);
+    add(
+        Kind::Torn,
+        usize::from(amounts.torn) * (2 * kills).div_ceil(10),
+    );
     add(Kind::Stop, (4 * kills).div_ceil(10));
     add(Kind::Freeze, (2 * kills).div_ceil(10));
     add(Kind::Broker, kills.div_ceil(10));
@@ -167,7 +175,7 @@ fn step(
     random: &mut StdRng,
 ) -> Step {
     let away = match kind {
-        Kind::Kill => random.random_range(0..2_000),
+        Kind::Kill | Kind::Torn => random.random_range(0..2_000),
         Kind::Broker => random.random_range(500..3_000),
         _ => 0,
     };
@@ -186,6 +194,7 @@ mod tests {
     fn amounts(kills: usize) -> Amounts {
         Amounts {
             kills,
+            torn: false,
             swaps: 20,
             daemons: 3,
         }
@@ -216,6 +225,21 @@ mod tests {
                 .iter()
                 .all(|kind| count(&few, *kind) >= 1)
         );
+    }
+
+    #[test]
+    fn transactions_are_torn_only_where_there_are_some() {
+        let torn = |torn| {
+            let steps = plan(
+                Amounts {
+                    torn,
+                    ..amounts(100)
+                },
+                1,
+            );
+            count(&steps, Kind::Torn)
+        };
+        assert_eq!((torn(false), torn(true)), (0, 20));
     }
 
     #[test]

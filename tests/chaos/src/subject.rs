@@ -55,7 +55,7 @@ pub fn start(bootstrap: &str, options: &Options, name: &str) -> Result<TestDaemo
 
 /// The handler's name. Each daemon's producer has to be known to the proxy by a client id of its own, which comes of it;
 /// without a storm they are copies of one configuration.
-fn handler(options: &Options, name: &str) -> String {
+pub fn handler(options: &Options, name: &str) -> String {
     match options.exactly_once && options.storm > 0 {
         true => format!("{HANDLER}-{name}"),
         false => HANDLER.to_owned(),
