@@ -68,7 +68,7 @@ fn a_handler_that_is_slow_is_reported_as_calling() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "calling", 1)?);
     let mut daemon = impatient(&stage, "misbehave", "")?;
-    client.produce(&stage.input, &[Draft::new("k", "slow:6000")])?;
+    client.produce(&stage.input, &[Draft::new("k", "slow:8000")])?;
     wait_until_stalled(
         &mut daemon,
         "calling",
@@ -108,7 +108,7 @@ fn outputs_that_no_broker_acknowledges_are_reported_as_producing() -> Result<()>
     let cluster = TestCluster::start(Version::wanted())?;
     let (client, stage) = (cluster.client()?, Stage::new(&cluster, "producing", 1)?);
     let mut daemon = impatient(&stage, "misbehave", "")?;
-    client.produce(&stage.input, &[Draft::new("k", "slow:3000")])?;
+    client.produce(&stage.input, &[Draft::new("k", "slow:8000")])?;
     wait_until_stalled(&mut daemon, "calling", "the handler is at offset 0")?;
     cluster.kill();
     wait_until_stalled(&mut daemon, "producing", "the outputs of offset 0")?;
