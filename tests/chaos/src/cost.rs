@@ -38,6 +38,8 @@ struct Cost {
     cpu: f64,
     /// Messages a second.
     rate: f64,
+    /// Transactions a second.
+    transactions: f64,
 }
 
 /// Measures and prints.
@@ -54,8 +56,8 @@ pub fn run(options: &Options) -> Result<()> {
         for (guarantee, costs) in GUARANTEES.iter().zip(&mut costs) {
             let cost = work(&cluster, options, guarantee, round)?;
             println!(
-                "round {round}, {guarantee}: {:.1} CPU-s a million, {:.0} messages/s",
-                cost.cpu, cost.rate
+                "round {round}, {guarantee}: {:.1} CPU-s a million, {:.0} messages/s, {:.0} transactions/s",
+                cost.cpu, cost.rate, cost.transactions
             );
             costs.push(cost);
         }
@@ -94,8 +96,9 @@ fn held_up(cluster: &TestCluster, options: &Options) -> Result<Duration> {
         daemon.kill();
         let killed = Instant::now();
         if is_open()? {
-            wait::until_true("the transaction to be given up", LIMIT, || Ok(!is_open()?))?;
-            return Ok(killed.elapsed());
+            probe.wait_until_closed(&output, options.partitions, LIMIT)?;
+            let held_up = killed.elapsed();
+            return daemon.finish().map(|()| held_up);
         }
         daemon.restart()?;
     }
@@ -110,6 +113,7 @@ fn median(costs: &[Cost]) -> Cost {
     Cost {
         cpu: middle(costs.iter().map(|cost| cost.cpu).collect()),
         rate: middle(costs.iter().map(|cost| cost.rate).collect()),
+        transactions: middle(costs.iter().map(|cost| cost.transactions).collect()),
     }
 }
 
@@ -147,7 +151,7 @@ guarantee = "{guarantee}"
 /// From a tenth of the messages to the last one, so that the start is left out.
 fn work(cluster: &TestCluster, options: &Options, guarantee: &str, round: usize) -> Result<Cost> {
     let name = format!("cost-{guarantee}-{round}");
-    let mut daemon = daemon(cluster, options, guarantee, INPUT, &name)?;
+    let daemon = daemon(cluster, options, guarantee, INPUT, &name)?;
     let probe = cluster.client()?.probe(&name)?;
     let committed = || -> Result<i64> {
         let committed = probe.committed(INPUT, options.partitions, LIMIT)?;
@@ -165,13 +169,23 @@ fn work(cluster: &TestCluster, options: &Options, guarantee: &str, round: usize)
         }
     };
     let (first, cpu, began) = reach(options.messages as i64 / 10)?;
+    let transactions = daemon.metric("pelton_transactions_total", &[])?;
     let (last, cpu_at_end, ended) = reach(options.messages as i64)?;
     let count = (last - first) as f64;
-    ensure!(daemon.stop(LIMIT)? == 0, "{name} did not end with 0");
+    let seconds = (ended - began).as_secs_f64();
+    let transactions = daemon.metric("pelton_transactions_total", &[])? - transactions;
+    end(daemon, &name)?;
     Ok(Cost {
         cpu: (cpu_at_end - cpu) * 1e6 / count,
-        rate: count / (ended - began).as_secs_f64(),
+        rate: count / seconds,
+        transactions: transactions / seconds,
     })
+}
+
+/// Stops it; its log is nobody's business where it ends well.
+fn end(mut daemon: TestDaemon, name: &str) -> Result<()> {
+    ensure!(daemon.stop(LIMIT)? == 0, "{name} did not end with 0");
+    daemon.finish()
 }
 
 /// User and system time of a process; a tick is a hundredth of a second.
@@ -212,7 +226,7 @@ fn latency(
         Ok(taken)
     })?;
     ensure!(taken.len() == count, "{} of {count} came", taken.len());
-    ensure!(daemon.stop(LIMIT)? == 0, "{name} did not end with 0");
+    end(daemon, &name)?;
     taken.sort_unstable();
     let at = |share: usize| taken.get((count - 1) * share / 100).copied().unwrap_or(0);
     Ok([at(50), at(99), at(100)])
@@ -238,7 +252,7 @@ fn reader(cluster: &TestCluster, options: &Options, topic: &str) -> Result<BaseC
 fn send(cluster: &TestCluster, topic: &str, count: usize, rate: f64) -> Result<()> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap())
-        .set("linger.ms", "1")
+        .set("linger.ms", "5")
         .create()?;
     let (start, began) = (Instant::now(), now());
     let mut sent = 0;
