@@ -248,7 +248,8 @@ fn reader(cluster: &TestCluster, options: &Options, topic: &str) -> Result<BaseC
 }
 
 /// Sends at a fixed rate, whatever becomes of the messages; each bears the time when it was to be sent. What is due
-/// is sent together, once in a millisecond: a wake-up for each message would fall behind.
+/// is sent together, once in a millisecond: a wake-up for each message would fall behind. Without keys what is sent
+/// together goes into one partition: with them the brokers would be busy with requests of a message or two.
 fn send(cluster: &TestCluster, topic: &str, count: usize, rate: f64) -> Result<()> {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", cluster.bootstrap())
@@ -259,9 +260,8 @@ fn send(cluster: &TestCluster, topic: &str, count: usize, rate: f64) -> Result<(
     while sent < count {
         let due = (start.elapsed().as_secs_f64() * rate) as usize;
         for n in sent..due.min(count) {
-            let (key, value) = (format!("key-{n}"), format!("{n} {:090}", 0));
-            let record = BaseRecord::to(topic)
-                .key(&key)
+            let value = format!("{n} {:090}", 0);
+            let record = BaseRecord::<(), _>::to(topic)
                 .payload(&value)
                 .timestamp(began + (n as f64 / rate * 1e3) as i64);
             producer.send(record).map_err(|(error, _)| error)?;
