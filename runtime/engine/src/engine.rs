@@ -103,6 +103,11 @@ impl Engine {
         load::revision(self, bytes, env)
     }
 
+    /// How many instances are alive, at work or idle.
+    pub fn instances(&self) -> u32 {
+        self.inner.slots.alive()
+    }
+
     /// Says what a component is, also where it is no handler. As costly as [`load`](Self::load).
     ///
     /// # Errors

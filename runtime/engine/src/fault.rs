@@ -3,7 +3,7 @@
 use pelton_types::{Failure, FailureKind};
 use wasmtime::WasmBacktrace;
 
-use crate::{journal::cut, meter::Halt, state::State};
+use crate::{meter::Halt, state::State, text::bounded};
 
 /// Frames of a backtrace that are told.
 const FRAMES: usize = 6;
@@ -44,16 +44,6 @@ pub(crate) fn failure(halt: &Halt, state: &State) -> Failure {
         text.push_str(&words);
     }
     Failure::new(kind, bounded(&text, TEXT_BYTES))
-}
-
-/// A text of a guest's or about one, not longer than so many bytes.
-pub(crate) fn bounded(text: &str, bytes: usize) -> String {
-    let short = cut(text, bytes);
-    if short.len() == text.len() {
-        short.to_owned()
-    } else {
-        format!("{short}… (cut)")
-    }
 }
 
 /// Why, without where.
@@ -124,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hashes_are_left_out_and_texts_are_bounded() {
+    fn hashes_are_left_out_and_machinery_is_known() {
         assert_eq!(without_hashes("a::b::h0123456789abcdef"), "a::b");
         assert_eq!(without_hashes("a::hello"), "a::hello");
         assert_eq!(
@@ -134,7 +124,5 @@ mod tests {
         assert_eq!(without_hashes("a::b<[u8; 3]>"), "a::b<[u8; 3]>");
         assert!(is_machinery("std::alloc::rust_oom") && is_machinery("<core::A as B>::c"));
         assert!(!is_machinery("shop::abort") && !is_machinery("standard::add"));
-        assert_eq!(bounded("short", 10), "short");
-        assert_eq!(bounded("ééé", 3), "é… (cut)");
     }
 }

@@ -8,11 +8,12 @@ use wasmtime::Store;
 use crate::{
     bindings::exports::pelton::handler::{packed_handler, simple_handler},
     error::TrialError,
-    fault::{self, bounded},
+    fault,
     meter::{Meter, SLICE},
     revision::{Blueprint, Handler},
     slots::Place,
-    state::State,
+    state::{HANDLES, State},
+    text::bounded,
 };
 
 /// Bytes of a guest's text about its set-up.
@@ -49,6 +50,7 @@ impl Instance {
             meter.clone(),
         );
         let mut store = Store::new(&engine.wasm, state);
+        store.set_max_component_handles(HANDLES);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|context| Ok(context.data().meter.at_epoch()));
         store.set_epoch_deadline(SLICE);

@@ -15,6 +15,8 @@ use std::{
 use pelton_types::{Message, MessageId};
 use tracing::Level;
 
+use crate::text::{bounded, cut};
+
 /// Bytes of a line; the rest is cut.
 const LINE_BYTES: usize = 4096;
 /// Lines of an instance within [`WINDOW`]; the rest is dropped and counted.
@@ -140,7 +142,7 @@ impl Journal {
         if !self.enabled(level) || !self.admit() {
             return;
         }
-        let line = printable(line);
+        let line = bounded(line, LINE_BYTES);
         let delivery = self.delivery();
         let id = delivery.as_ref().map(|delivery| &delivery.id);
         log_at!(
@@ -168,6 +170,8 @@ impl Journal {
             entries.last_words.clear();
             entries.last_words_at = at;
         }
+        // No more of it could be kept, and a guest's line may be megabytes of nothing.
+        let text = cut(text, LINE_BYTES);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
             if left == 0 {
@@ -176,7 +180,7 @@ impl Journal {
             if !entries.last_words.is_empty() {
                 entries.last_words.push_str(" / ");
             }
-            entries.last_words.push_str(&printable(cut(line, left)));
+            entries.last_words.push_str(&bounded(line, left));
         }
     }
 
@@ -222,39 +226,9 @@ impl Drop for Journal {
     }
 }
 
-/// The text up to so many bytes, cut between characters.
-pub(crate) fn cut(text: &str, bytes: usize) -> &str {
-    &text[..text.floor_char_boundary(bytes)]
-}
-
-/// A line as one line: cut, and control characters written out, so that a guest can't forge lines of the log.
-fn printable(line: &str) -> String {
-    let short = cut(line, LINE_BYTES);
-    let mut text = String::with_capacity(short.len());
-    for character in short.trim_end().chars() {
-        if character.is_control() && character != '\t' {
-            text.extend(character.escape_default());
-        } else {
-            text.push(character);
-        }
-    }
-    if short.len() < line.len() {
-        text.push_str("… (cut)");
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_stays_one_line_and_is_cut_between_characters() {
-        assert_eq!(printable("a\nb\u{1b}[31m\tc\n"), "a\\nb\\u{1b}[31m\tc");
-        let long = "é".repeat(LINE_BYTES);
-        let text = printable(&long);
-        assert!(text.ends_with("… (cut)") && text.len() < LINE_BYTES + 20);
-    }
 
     #[test]
     fn a_flood_is_dropped() {

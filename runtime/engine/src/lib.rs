@@ -30,6 +30,7 @@ mod revision;
 mod simple;
 mod slots;
 mod state;
+mod text;
 mod ticker;
 
 pub use call::{Answer, Call, Curtail, Outcome};

@@ -1,6 +1,12 @@
 //! From bytes to a revision. Nothing is believed before it is checked: a truncated file often compiles.
 
-use std::{panic::catch_unwind, sync::Arc};
+mod described;
+mod sections;
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 use pelton_types::RevisionId;
 use sha2::{Digest, Sha256};
@@ -12,11 +18,11 @@ use crate::{
     engine::Engine,
     env::HandlerEnv,
     error::LoadError,
-    fault::bounded,
     host,
     inspect::{Import, Inspection},
     revision::{Blueprint, Handler, Revision},
     state::State,
+    text::bounded,
 };
 
 /// The names of the exports, up to the version's last number.
@@ -29,6 +35,8 @@ const MODULE: &[u8] = &[1, 0, 0, 0];
 const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 /// Bytes of what the compiler or encoder says that are told.
 const REASON_BYTES: usize = 600;
+/// Bytes of a name in a component that are told; it may have a hundred thousand.
+const NAME_BYTES: usize = 200;
 
 /// A compiled component.
 struct Compiled {
@@ -134,6 +142,12 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
             encoded = encode(engine, bytes)?;
             encoded.as_slice()
         }
+        Some(COMPONENT) if sections::too_deep(bytes) => {
+            let levels = sections::LEVELS;
+            return Err(invalid(format!(
+                "it has components within components on more than {levels} levels"
+            )));
+        }
         Some(COMPONENT) => bytes,
         Some(other) => {
             return Err(invalid(format!(
@@ -143,7 +157,13 @@ fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
         }
         None => return Err(invalid(format!("it ends after {} bytes", bytes.len()))),
     };
-    let component = Component::from_binary(&engine.inner.wasm, component).map_err(not_compiled)?;
+    // A compiler that gives up on a file must not take the thread along.
+    let compiled = catch_unwind(AssertUnwindSafe(|| {
+        Component::from_binary(&engine.inner.wasm, component)
+    }));
+    let component = compiled
+        .unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler gave up on it")))
+        .map_err(not_compiled)?;
     Ok(Compiled {
         component,
         digest,
@@ -176,9 +196,7 @@ fn encode(engine: &Engine, module: &[u8]) -> Result<Vec<u8>, LoadError> {
     wasmtime::Module::validate(&engine.inner.wasm, module)
         .map_err(|error| invalid(format!("{error:#}")))?;
     let encoded = catch_unwind(|| {
-        let (described, _) = wit_component::metadata::decode(module)
-            .map_err(|error| invalid(format!("{error:#}")))?;
-        if described.is_none() {
+        if !described::check(module).map_err(invalid)? {
             return Err(LoadError::NoComponentType);
         }
         ComponentEncoder::default()
@@ -209,7 +227,7 @@ fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>,
     for (name, _) in kind.imports(&engine.inner.wasm) {
         if !host::grants(name) {
             return Err(LoadError::ImportNotGranted {
-                import: name.to_owned(),
+                import: bounded(name, NAME_BYTES),
             });
         }
     }

@@ -12,18 +12,14 @@ use pelton_codec::{
 use pelton_types::{Failure, FailureKind, Header, Message, Output, Timestamp};
 
 use crate::{
-    bindings::exports::pelton::handler::packed_handler,
-    call::Outcome,
-    env::Limits,
-    fault::{self, bounded},
-    instance::Instance,
-    meter::SLICE,
-    simple::TEXT_BYTES,
-    state::Batch,
+    bindings::exports::pelton::handler::packed_handler, call::Outcome, env::Limits, fault,
+    instance::Instance, meter::SLICE, simple::TEXT_BYTES, state::Batch, text::bounded,
 };
 
 /// Words of an answer's index. What decoding allocates is proportional to them.
 const ANSWER_WORDS: usize = 2 * 1024 * 1024;
+/// What a header weighs beside its bytes: a million empty ones would weigh nothing otherwise.
+const HEADER_BYTES: usize = 32;
 
 /// Gives the messages to the handler. Returns their outcomes, and whether the instance may be used again.
 pub(crate) async fn call(
@@ -245,7 +241,11 @@ impl<'a> OutputBudget<'a> {
     /// Counts one.
     pub(crate) fn bytes(&mut self, output: &Output) -> Result<(), Failure> {
         let limit = self.limits.output_bytes;
-        self.bytes = self.bytes.saturating_add(output.size());
+        let headers = output.headers.len().saturating_mul(HEADER_BYTES);
+        self.bytes = self
+            .bytes
+            .saturating_add(output.size())
+            .saturating_add(headers);
         if self.bytes <= limit {
             return Ok(());
         }

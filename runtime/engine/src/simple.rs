@@ -12,10 +12,11 @@ use crate::{
     },
     call::Outcome,
     env::Limits,
-    fault::{self, bounded},
+    fault,
     instance::Instance,
     meter::SLICE,
     packed::OutputBudget,
+    text::bounded,
 };
 
 /// Bytes of a handler's own text about a failure.

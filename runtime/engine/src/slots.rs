@@ -111,6 +111,11 @@ impl<I> Slots<I> {
         drop(gone);
     }
 
+    /// How many instances there are, at work or idle.
+    pub(crate) fn alive(&self) -> u32 {
+        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// How many instances are idle.
     #[cfg(test)]
     fn idle(&self) -> usize {

@@ -12,6 +12,8 @@ use crate::{
 
 /// Host resources (streams, clocks' pollables) that a guest may hold at once.
 const RESOURCES: usize = 1024;
+/// Handles of a component's own resources, which the host keeps a table of.
+pub(crate) const HANDLES: usize = 10_000;
 
 /// The host's side of one instance.
 pub(crate) struct State {

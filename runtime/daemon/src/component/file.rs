@@ -1,15 +1,23 @@
 //! Reads a component's file when it has changed.
+//!
+//! Invariants: what may have been written to while it was read is read again, and no file, whatever it is, holds
+//! up the thread that looks at it.
 
 use std::{
     fs::{self, File, Metadata},
     io::{self, Read},
-    os::unix::fs::MetadataExt,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
+    time::{Duration, SystemTime},
 };
 
 use bytes::Bytes;
 use pelton_revisions::Digest;
 use sha2::{Digest as _, Sha256};
+
+/// A file that changed so shortly before it was read may change again without a new time: file systems count time
+/// in steps of up to ten milliseconds.
+const SETTLED: Duration = Duration::from_millis(50);
 
 /// What a look at the file showed.
 pub(super) enum Seen {
@@ -67,18 +75,17 @@ impl ComponentFile {
 
 fn look(path: &Path, max_bytes: usize, last: &Stamp) -> (Stamp, Seen) {
     let outcome = fs::metadata(path).and_then(|found| {
-        let stamp = stamp(&found);
-        if stamp == *last {
-            return Ok((stamp, Seen::Same));
+        if stamp(&found) == *last {
+            return Ok((last.clone(), Seen::Same));
         }
-        let bytes = read(path, max_bytes)?;
-        Ok((
-            stamp,
-            Seen::Content {
-                digest: Sha256::digest(&bytes).into(),
-                bytes,
-            },
-        ))
+        Ok(match read(path, max_bytes)? {
+            Some((stamp, bytes)) => {
+                let digest = Sha256::digest(&bytes).into();
+                (stamp, Seen::Content { digest, bytes })
+            }
+            // It is being written: the next look finds it changed again.
+            None => (Stamp::None, Seen::Same),
+        })
     });
     outcome.unwrap_or_else(|error| match error.kind() {
         io::ErrorKind::NotFound if *last == Stamp::Missing => (Stamp::Missing, Seen::Same),
@@ -106,15 +113,43 @@ fn stamp(found: &Metadata) -> Stamp {
 }
 
 /// Reads at most one byte more than allowed: the engine says what is too large, and by how much at least.
-fn read(path: &Path, max_bytes: usize) -> io::Result<Bytes> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
+/// `None` where it changed meanwhile. The stamp is the one to know this content by.
+fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
+    // A pipe without a writer would be waited for without an end.
+    let file = File::options()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let before = file.metadata()?;
+    if !before.is_file() {
         return Err(io::Error::new(
             io::ErrorKind::InvalidInput,
             "not a regular file",
         ));
     }
     let mut bytes = Vec::new();
-    file.take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
-    Ok(bytes.into())
+    (&file).take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
+    let (before, after) = (stamp(&before), file.metadata()?);
+    if before != stamp(&after) {
+        return Ok(None);
+    }
+    let stamp = if is_settled(&after) {
+        before
+    } else {
+        Stamp::None
+    };
+    Ok(Some((stamp, bytes.into())))
 }
+
+/// Whether a further change would show.
+fn is_settled(found: &Metadata) -> bool {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = u64::try_from(found.ctime()).unwrap_or(0);
+    let nanos = u32::try_from(found.ctime_nsec()).unwrap_or(0);
+    now.abs_diff(Duration::new(seconds, nanos)) > SETTLED
+}
+
+#[cfg(test)]
+mod tests;

@@ -25,6 +25,9 @@ use crate::{
     recording::Recording,
 };
 
+/// Characters of a topic's name that a failure tells; Kafka's have 249 at most, a guest's may have millions.
+const LONGEST_TOPIC: usize = 249;
+
 /// The part of a handler that does not change while it runs.
 pub(crate) struct Shared {
     pub name: String,
@@ -101,7 +104,10 @@ impl Shared {
         outputs.iter().find_map(|output| match &output.topic {
             Some(topic) if self.outputs.contains(topic) => None,
             None if !self.outputs.is_empty() => None,
-            Some(topic) => Some(format!("an output goes to topic {topic}, which is not among the handler's outputs ({allowed})")),
+            Some(topic) => {
+                let topic: String = topic.escape_debug().take(LONGEST_TOPIC).collect();
+                Some(format!("an output goes to topic {topic}, which is not among the handler's outputs ({allowed})"))
+            }
             None => Some("an output names no topic, and the handler has no outputs configured".to_owned()),
         }).map(|text| Failure::new(FailureKind::Contract, text))
     }

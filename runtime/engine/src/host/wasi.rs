@@ -17,6 +17,9 @@ use crate::{journal::Journal, state::State};
 
 /// Bytes a guest may write at once, and the longest line that is held back for its end.
 const WRITE_BYTES: usize = 4096;
+/// Random bytes a guest may ask for at once. Making them can't be interrupted: 64 MiB, which is WASI's own
+/// limit, hold the thread for a second.
+const RANDOM_BYTES: u64 = 64 * 1024;
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
@@ -31,6 +34,7 @@ pub(crate) fn context(journal: &Arc<Journal>) -> WasiCtx {
         .allow_tcp(false)
         .allow_udp(false)
         .allow_ip_name_lookup(false)
+        .max_random_size(RANDOM_BYTES)
         .stdout(Lines::new(journal, Level::INFO, false))
         .stderr(Lines::new(journal, Level::WARN, true))
         .build()

@@ -1,0 +1,124 @@
+//! Files that only a file system makes. The rest of the hostile corpus is in `runtime/engine/tests/hostile`.
+
+use std::{
+    fs,
+    io::{Seek, Write},
+    os::unix::fs::symlink,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
+
+use super::*;
+
+const MOST: usize = 1 << 20;
+
+fn seen(path: &Path, last: &Stamp) -> (Stamp, Result<Bytes, String>) {
+    let (stamp, seen) = look(path, MOST, last);
+    let told = match seen {
+        Seen::Content { bytes, .. } => Ok(bytes),
+        Seen::Same => Err("same".to_owned()),
+        Seen::Missing => Err("missing".to_owned()),
+        Seen::Unreadable { why } => Err(why),
+    };
+    (stamp, told)
+}
+
+fn refusal(path: &Path) -> String {
+    let (stamp, told) = seen(path, &Stamp::None);
+    let why = told.unwrap_err();
+    // It is said once.
+    assert_eq!(seen(path, &stamp).1.unwrap_err(), "same");
+    why
+}
+
+#[test]
+fn links_in_a_circle_folders_pipes_and_devices_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    symlink(path("b"), path("a")).unwrap();
+    symlink(path("a"), path("b")).unwrap();
+    assert!(refusal(&path("a")).contains("symbolic link"));
+    symlink(path("itself"), path("itself")).unwrap();
+    assert!(refusal(&path("itself")).contains("symbolic link"));
+    symlink(path("nowhere"), path("dangling")).unwrap();
+    assert_eq!(refusal(&path("dangling")), "missing");
+    assert!(refusal(folder.path()).contains("not a regular file"));
+    assert!(refusal(Path::new("/dev/zero")).contains("not a regular file"));
+    let pipe = path("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    assert!(refusal(&pipe).contains("not a regular file"));
+    assert!(refusal(&pipe.join("below")).contains("Not a directory"));
+}
+
+#[test]
+fn a_file_behind_links_is_read_and_one_that_is_too_large_is_cut_behind_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    fs::write(path("file"), "content").unwrap();
+    symlink(path("file"), path("link")).unwrap();
+    symlink(path("link"), path("link to it")).unwrap();
+    let (_, told) = seen(&path("link to it"), &Stamp::None);
+    assert_eq!(told.unwrap(), "content");
+    File::create(path("large"))
+        .unwrap()
+        .set_len(50 << 20)
+        .unwrap();
+    let (_, told) = seen(&path("large"), &Stamp::None);
+    assert_eq!(told.unwrap().len(), MOST + 1);
+}
+
+#[test]
+fn a_file_that_just_changed_is_looked_at_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    fs::write(&path, "1").unwrap();
+    let (stamp, told) = seen(&path, &Stamp::None);
+    assert_eq!(told.unwrap(), "1");
+    // So soon that the time may be the same.
+    fs::write(&path, "2").unwrap();
+    let (_, told) = seen(&path, &stamp);
+    assert_eq!(told.unwrap(), "2");
+    thread::sleep(2 * SETTLED);
+    let (stamp, told) = seen(&path, &Stamp::None);
+    assert_eq!(told.unwrap(), "2");
+    assert_eq!(seen(&path, &stamp).1.unwrap_err(), "same");
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    let content = |byte: u8| vec![byte; MOST / 2];
+    fs::write(&path, content(0)).unwrap();
+    let stop = AtomicBool::new(false);
+    let (mut whole, mut changing) = (0, 0);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut file = File::options().write(true).open(&path).unwrap();
+            for byte in (0..=255).cycle() {
+                file.rewind().unwrap();
+                for part in content(byte).chunks(4096) {
+                    file.write_all(part).unwrap();
+                }
+                if stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                thread::sleep(Duration::from_millis(3));
+            }
+        });
+        for _ in 0..300 {
+            match seen(&path, &Stamp::None).1 {
+                Ok(bytes) if bytes.iter().all(|byte| *byte == bytes[0]) => whole += 1,
+                Ok(_) => changing += 1,
+                Err(why) => assert_eq!(why, "same"),
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    // One that began within the time's step can slip through; it is looked at again, as the test above shows.
+    assert!(whole + changing > 0);
+    let (_, told) = seen(&path, &Stamp::None);
+    let bytes = told.unwrap();
+    assert!(bytes.iter().all(|byte| *byte == bytes[0]));
+}
