@@ -28,8 +28,8 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
 /// Loads each component and gives it its trial; the number that failed.
 async fn components(config: &Config) -> anyhow::Result<usize> {
     let engine = Engine::new(&EngineSettings {
-        max_memory_bytes: largest_memory(config),
-        ..small_engine()
+        slots: 1,
+        ..pelton_daemon::engine_settings(config)
     })?;
     let mut wrong = 0;
     for handler in config.handlers.values() {
@@ -58,23 +58,13 @@ async fn try_component(engine: &Engine, handler: &Handler) -> anyhow::Result<Str
     Ok(revision.id().to_string())
 }
 
-fn largest_memory(config: &Config) -> usize {
-    let largest = config
-        .handlers
-        .values()
-        .map(|handler| handler.limits.memory.get())
-        .max();
-    largest
-        .and_then(|bytes| usize::try_from(bytes).ok())
-        .unwrap_or(small_engine().max_memory_bytes)
-}
-
 /// An engine for looking at components one at a time.
 pub(crate) fn small_engine() -> EngineSettings {
     EngineSettings {
         slots: 1,
         max_memory_bytes: 256 << 20,
-        stack_bytes: pelton_daemon::GUEST_STACK_BYTES,
+        max_table_elements: 100_000,
+        stack_bytes: 1 << 20,
         max_component_bytes: pelton_daemon::MAX_COMPONENT_BYTES,
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use pelton_config::{Log, LogFormat};
-use pelton_engine::{Call, Curtail, Engine, HandlerEnv, Limits, Outcome};
+use pelton_engine::{Call, Curtail, Engine, HandlerEnv, Isolation, Limits, Outcome};
 use pelton_types::{Header, Message, Output, Timestamp, Verdict};
 
 use crate::{args::InvokeArgs, check, exit, logging, run};
@@ -41,6 +41,7 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
     let env = HandlerEnv {
         name: "invoke".to_owned(),
         limits: limits(),
+        isolation: Isolation::Message,
         settings: settings(&args.settings)?,
     };
     let revision = engine
@@ -68,6 +69,9 @@ fn limits() -> Limits {
         time_per_message: Duration::from_secs(10),
         output_messages: 10_000,
         output_bytes: 64 << 20,
+        host_call_bytes: 128 << 20,
+        log_lines: 10_000,
+        log_line_bytes: 4096,
     }
 }
 

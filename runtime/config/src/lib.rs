@@ -27,8 +27,8 @@ pub use error::Error;
 pub use load::{check, load, parse};
 pub use model::{
     Admin, Batch, Bootstrap, Buffer, Cluster, Component, Config, Daemon, GroupProtocol, Guarantee,
-    Handler, Limits, Log, LogFormat, OnExhausted, Order, Properties, Retry, Settings, Start,
-    TopicCreation, Topics, Transaction,
+    Handler, Isolation, Limits, Log, LogFormat, OnExhausted, Order, Properties, Retry, Settings,
+    Start, TopicCreation, Topics, Transaction,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::json_schema;

@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub use daemon::{Admin, Daemon, Log, LogFormat};
 pub use handler::{
-    Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Retry,
-    Start, TopicCreation, Topics, Transaction,
+    Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted,
+    Order, Retry, Start, TopicCreation, Topics, Transaction,
 };
 pub use properties::{Properties, Settings};
 

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use handler::{
-    DeadLetter, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Start,
+    DeadLetter, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted, Order, Start,
 };
 pub(crate) use one_or_many::{Bootstrap, Topics};
 pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time};
@@ -109,6 +109,8 @@ pub(crate) struct Daemon {
     /// Bound for what is held of messages in the whole process: fetched, fetched ahead, and on their way out.
     /// At least "16 MiB".
     pub memory: Size,
+    /// Stack of a handler's code, the same for all handlers, "64 KiB" to "16 MiB".
+    pub guest_stack: Size,
     /// Threads that run handlers. Not set: one for each CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_threads: Option<NonZeroU16>,
@@ -119,6 +121,7 @@ impl Default for Daemon {
         Self {
             shutdown_timeout: Time::seconds(25),
             memory: Size::mib(512),
+            guest_stack: Size::mib(1),
             worker_threads: None,
         }
     }

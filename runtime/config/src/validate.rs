@@ -8,6 +8,7 @@ mod component;
 mod exactly_once;
 mod groups;
 mod handler;
+mod limits;
 mod loops;
 mod names;
 mod properties;
@@ -70,9 +71,17 @@ fn daemon(raw: &schema::Daemon, findings: &mut Findings<'_>) -> Daemon {
         let finding = Finding::new(format!("`{key}` must be at least 16 MiB"));
         findings.refuse(finding.value(&key, format!("this is {}", raw.memory)));
     }
+    let stack_key = Key::new(["daemon", "guest-stack"]);
+    let guest_stack = handler::bytes_within(
+        &stack_key,
+        raw.guest_stack,
+        Size::kib(64)..=Size::mib(16),
+        findings,
+    );
     Daemon {
         shutdown_timeout: raw.shutdown_timeout.0,
         memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
+        guest_stack,
         worker_threads: raw.worker_threads.map(NonZeroUsize::from),
     }
 }

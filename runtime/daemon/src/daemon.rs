@@ -8,7 +8,7 @@ use std::{
 };
 
 use pelton_config::{Bootstrap, Cluster, Config};
-use pelton_engine::{Engine, EngineSettings, HandlerEnv, Limits};
+use pelton_engine::{Engine, EngineSettings, HandlerEnv, Isolation, Limits};
 use pelton_kafka::EmbeddedBroker;
 use tokio::{
     runtime,
@@ -32,8 +32,6 @@ use crate::{
 const EMBEDDED_PARTITIONS: i32 = 4;
 /// The largest component file, in bytes.
 pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
-/// Stack of one guest, in bytes; a setting of the engine as a whole.
-pub const GUEST_STACK_BYTES: usize = 1 << 20;
 /// Instances for a handler beyond those it may have at work: a trial's, and those that replace others in a swap.
 const SPARE_SLOTS: u32 = 4;
 /// Address space is reserved for each; with more than these, handlers wait for one another.
@@ -307,7 +305,8 @@ impl Drop for Daemon {
     }
 }
 
-fn engine_settings(config: &Config) -> EngineSettings {
+/// An engine that is large enough for all handlers of a configuration.
+pub fn engine_settings(config: &Config) -> EngineSettings {
     let slots = config
         .handlers
         .values()
@@ -319,10 +318,17 @@ fn engine_settings(config: &Config) -> EngineSettings {
         .map(|handler| handler.limits.memory.get())
         .max()
         .unwrap_or(0);
+    let table = config
+        .handlers
+        .values()
+        .map(|handler| handler.limits.table_elements.get())
+        .max()
+        .unwrap_or(0);
     EngineSettings {
         slots: slots.min(MOST_SLOTS),
         max_memory_bytes: usize::try_from(largest).unwrap_or(usize::MAX),
-        stack_bytes: GUEST_STACK_BYTES,
+        max_table_elements: table as usize,
+        stack_bytes: config.daemon.guest_stack.get() as usize,
         max_component_bytes: MAX_COMPONENT_BYTES,
     }
 }
@@ -346,6 +352,13 @@ pub fn handler_env(handler: &pelton_config::Handler) -> HandlerEnv {
             time_per_message: limits.time_per_message,
             output_messages: limits.output_messages.get(),
             output_bytes: limits.output_bytes.get() as usize,
+            host_call_bytes: limits.host_call_bytes.get() as usize,
+            log_lines: limits.log_lines.get(),
+            log_line_bytes: limits.log_line_bytes.get() as usize,
+        },
+        isolation: match handler.isolation {
+            pelton_config::Isolation::Instance => Isolation::Instance,
+            pelton_config::Isolation::Message => Isolation::Message,
         },
         settings: handler
             .settings

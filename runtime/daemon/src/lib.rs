@@ -21,7 +21,7 @@ mod stall;
 mod status;
 
 pub use daemon::{
-    Daemon, Error, GUEST_STACK_BYTES, MAX_COMPONENT_BYTES, Options, Stopped, handler_env,
+    Daemon, Error, MAX_COMPONENT_BYTES, Options, Stopped, engine_settings, handler_env,
 };
 pub use metrics::Metrics;
 pub use status::{Standing, Status};

@@ -24,8 +24,6 @@ use crate::{
 const PAGE: usize = 64 * 1024;
 /// Stack that is left for host functions when a guest has used all of its own.
 const HOST_STACK_BYTES: usize = 1024 * 1024;
-/// Guests of JavaScript and Python have tables of tens of thousands of functions.
-const TABLE_ELEMENTS: usize = 100_000;
 /// Memories of a component: one of the guest's, one of an adapter's.
 const MEMORIES: u32 = 2;
 /// Tables of a component: the guest's, and those by which its parts are linked.
@@ -47,6 +45,8 @@ pub struct EngineSettings {
     pub slots: u32,
     /// The largest memory limit of any handler.
     pub max_memory_bytes: usize,
+    /// The largest limit of a table's elements of any handler. Guests of JavaScript and Python have tens of thousands.
+    pub max_table_elements: usize,
     /// The stack of a guest.
     pub stack_bytes: usize,
     /// The largest file that is taken for a component.
@@ -140,7 +140,7 @@ fn config(settings: &EngineSettings) -> Config {
         .max_tables_per_module(TABLES)
         .max_component_instance_size(METADATA_BYTES)
         .max_core_instance_size(METADATA_BYTES)
-        .table_elements(TABLE_ELEMENTS)
+        .table_elements(settings.max_table_elements)
         .max_memory_size(settings.max_memory_bytes.next_multiple_of(PAGE))
         .linear_memory_keep_resident(KEEP_MEMORY_BYTES)
         .table_keep_resident(KEEP_TABLE_BYTES)

@@ -14,8 +14,23 @@ pub struct Limits {
     pub time_per_message: Duration,
     /// Outputs of one message.
     pub output_messages: u32,
-    /// Bytes of keys, values and headers of all outputs of one message together.
+    /// Bytes of keys, values and headers of all outputs of one message together, and 32 more for each header.
     pub output_bytes: usize,
+    /// Bytes that the guest may hand to the host in one call, and in what it returns.
+    pub host_call_bytes: usize,
+    /// Lines for the log within a second, all instances together.
+    pub log_lines: u32,
+    /// Bytes of a line; the rest is cut.
+    pub log_line_bytes: usize,
+}
+
+/// How long an instance is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// From message to message, as long as it is sound.
+    Instance,
+    /// For one message: nothing is left of it for the next.
+    Message,
 }
 
 /// What a component runs with: together with its bytes it makes a revision.
@@ -25,6 +40,8 @@ pub struct HandlerEnv {
     pub name: String,
     /// What it may take.
     pub limits: Limits,
+    /// How long an instance is used.
+    pub isolation: Isolation,
     /// What it reads through `pelton:handler/settings`, sorted by key.
     pub settings: Vec<(String, String)>,
 }

@@ -97,12 +97,15 @@ pub enum LoadError {
     },
     /// It imports something that handlers are not given.
     #[error(
-        "the component imports `{import}`, which is not granted; handlers may import `pelton:handler/*@0.1.x` and \
-         WASI 0.2's io, cli, clocks, random, filesystem and sockets (of which the last two are empty)"
+        "the component imports `{import}`, which is not granted: {remedy}; all handlers may import \
+         `pelton:handler/*@0.1.x` and WASI 0.2's io, cli, clocks, random, filesystem and sockets (of which the last two \
+         are empty)"
     )]
     ImportNotGranted {
         /// The import's name.
         import: String,
+        /// The line of the configuration that grants it, or what to do where there is none.
+        remedy: &'static str,
     },
     /// It imports something known with an unknown version, function or type.
     #[error(

@@ -9,6 +9,8 @@ use crate::{meter::Halt, state::State, text::bounded};
 const FRAMES: usize = 6;
 /// Bytes of the whole text.
 const TEXT_BYTES: usize = 2048;
+/// What wasmtime says about a call in which the guest handed over too much; its type is not public.
+const TOO_MUCH_DATA: &str = "too much data is being copied between the host and the guest";
 /// Crates and symbols between a guest's mistake and its trap, which tell nobody anything.
 const MACHINERY: [&str; 9] = [
     "std",
@@ -24,6 +26,7 @@ const MACHINERY: [&str; 9] = [
 
 /// The failure of the message that an instance was at.
 pub(crate) fn failure(halt: &Halt, state: &State) -> Failure {
+    state.end_lines();
     let (kind, mut text) = match halt {
         _ if state.meter.is_over() => {
             let limit = state.env.limits.time_per_message;
@@ -32,7 +35,14 @@ pub(crate) fn failure(halt: &Halt, state: &State) -> Failure {
         Halt::Waiting => (FailureKind::TimeLimit, "waited for too long".to_owned()),
         Halt::Guest(error) => match state.limiter.refused() {
             Some(refused) => (FailureKind::MemoryLimit, refused.to_owned()),
-            None => (FailureKind::Trap, reason(error)),
+            None => match reason(error) {
+                said if said.starts_with(TOO_MUCH_DATA) => {
+                    let limit = state.env.limits.host_call_bytes;
+                    let text = format!("handed the host more than {limit} bytes in one call");
+                    (FailureKind::HostCallLimit, text)
+                }
+                said => (FailureKind::Trap, said),
+            },
         },
     };
     match halt {

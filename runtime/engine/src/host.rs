@@ -41,9 +41,23 @@ pub(crate) fn grants(import: &str) -> bool {
     }
 }
 
+/// What to do about an import that is not granted.
+pub(crate) fn remedy(import: &str) -> &'static str {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
+    if name.starts_with("pelton:handler/") {
+        "the contract of this version has no such interface; build against its WIT"
+    } else if name.starts_with("wasi:") && version.starts_with("0.3") {
+        "WASI 0.3 is not offered; build for wasm32-wasip2"
+    } else if name.starts_with("wasi:http/") {
+        "no line of the configuration grants HTTP in this version"
+    } else {
+        "no line of the configuration grants it"
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::grants;
+    use super::{grants, remedy};
 
     #[test]
     fn grants_by_interface_and_by_nothing_else() {
@@ -53,5 +67,13 @@ mod tests {
         assert!(!grants("pelton:handler/secrets@0.1.0"));
         assert!(!grants("pelton:handler"));
         assert!(!grants("log"));
+    }
+
+    #[test]
+    fn a_remedy_fits_the_import() {
+        assert!(remedy("pelton:handler/secrets@0.1.0").contains("WIT"));
+        assert!(remedy("wasi:cli/stdout@0.3.0").contains("wasip2"));
+        assert!(remedy("wasi:http/outgoing-handler@0.2.0").contains("HTTP"));
+        assert!(remedy("acme:x/y").contains("no line"));
     }
 }

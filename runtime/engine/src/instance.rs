@@ -46,11 +46,12 @@ impl Instance {
         let state = State::new(
             blueprint.env.clone(),
             blueprint.name.clone(),
-            blueprint.label.clone(),
+            blueprint.logs.clone(),
             meter.clone(),
         );
         let mut store = Store::new(&engine.wasm, state);
         store.set_max_component_handles(HANDLES);
+        store.set_hostcall_fuel(blueprint.env.limits.host_call_bytes);
         store.limiter(|state| &mut state.limiter);
         store.epoch_deadline_callback(|context| Ok(context.data().meter.at_epoch()));
         store.set_epoch_deadline(SLICE);

@@ -1,27 +1,22 @@
 //! Which message an instance is at, and what it says about it.
 //!
 //! Shared between the instance's store and its standard output streams, so that each line, by whatever way
-//! it comes, carries the message's topic, partition and offset. Lines are bounded in length and number:
-//! a guest can't fill a disk by logging.
+//! it comes, carries the message's topic, partition and offset. Lines are bounded in length, and in number by
+//! the handler's [`LogBudget`].
 
-use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU32, Ordering},
-    },
-    time::{Duration, Instant},
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU32, Ordering},
 };
 
 use pelton_types::{Message, MessageId};
 use tracing::Level;
 
-use crate::text::{bounded, cut};
+use crate::{
+    log_budget::LogBudget,
+    text::{bounded, cut},
+};
 
-/// Bytes of a line; the rest is cut.
-const LINE_BYTES: usize = 4096;
-/// Lines of an instance within [`WINDOW`]; the rest is dropped and counted.
-const LINES: u32 = 1000;
-const WINDOW: Duration = Duration::from_secs(1);
 /// Bytes kept of what a guest last said as an error, to go with its trap.
 const LAST_WORDS_BYTES: usize = 512;
 /// Stands for: no message.
@@ -50,7 +45,7 @@ pub(crate) struct Delivery {
 /// The journal of one instance.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    handler: Arc<str>,
+    budget: Arc<LogBudget>,
     position: AtomicU32,
     entries: Mutex<Entries>,
 }
@@ -58,26 +53,20 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     deliveries: Vec<Delivery>,
-    window_began: Instant,
-    lines: u32,
-    dropped: u64,
     last_words: String,
     /// The position of the message that they were said at.
     last_words_at: u32,
 }
 
 impl Journal {
-    pub(crate) fn new(handler: Arc<str>) -> Self {
+    pub(crate) fn new(budget: Arc<LogBudget>) -> Self {
         let entries = Entries {
             deliveries: Vec::new(),
-            window_began: Instant::now(),
-            lines: 0,
-            dropped: 0,
             last_words: String::new(),
             last_words_at: NONE,
         };
         Self {
-            handler,
+            budget,
             position: AtomicU32::new(NONE),
             entries: Mutex::new(entries),
         }
@@ -139,15 +128,15 @@ impl Journal {
         if last_words {
             self.keep(line);
         }
-        if !self.enabled(level) || !self.admit() {
+        if !self.enabled(level) || !self.budget.admit() {
             return;
         }
-        let line = bounded(line, LINE_BYTES);
+        let line = bounded(line, self.budget.line_bytes);
         let delivery = self.delivery();
         let id = delivery.as_ref().map(|delivery| &delivery.id);
         log_at!(
             level,
-            handler = &*self.handler,
+            handler = self.budget.handler(),
             topic = id.map(|id| &*id.topic),
             partition = id.map(|id| id.partition),
             offset = id.map(|id| id.offset),
@@ -171,7 +160,7 @@ impl Journal {
             entries.last_words_at = at;
         }
         // No more of it could be kept, and a guest's line may be megabytes of nothing.
-        let text = cut(text, LINE_BYTES);
+        let text = cut(text, 8 * LAST_WORDS_BYTES);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
             if left == 0 {
@@ -184,45 +173,8 @@ impl Journal {
         }
     }
 
-    /// Whether there is room for a line in this window.
-    fn admit(&self) -> bool {
-        let mut entries = self.entries();
-        if entries.window_began.elapsed() >= WINDOW {
-            entries.window_began = Instant::now();
-            entries.lines = 0;
-            let dropped = std::mem::take(&mut entries.dropped);
-            drop(entries);
-            self.report(dropped);
-            entries = self.entries();
-        }
-        if entries.lines >= LINES {
-            entries.dropped += 1;
-            return false;
-        }
-        entries.lines += 1;
-        true
-    }
-
-    fn report(&self, dropped: u64) {
-        if dropped > 0 {
-            tracing::warn!(
-                target: "pelton::guest",
-                handler = &*self.handler,
-                dropped,
-                "log lines of the handler were dropped: more than {LINES} in a second from one instance"
-            );
-        }
-    }
-
     fn entries(&self) -> MutexGuard<'_, Entries> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Journal {
-    fn drop(&mut self) {
-        let dropped = self.entries().dropped;
-        self.report(dropped);
     }
 }
 
@@ -231,15 +183,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_dropped() {
-        let journal = Journal::new("h".into());
-        let admitted = (0..5000).filter(|_| journal.admit()).count();
-        assert!((1000..3000).contains(&admitted), "{admitted}");
-    }
-
-    #[test]
     fn last_words_belong_to_their_message() {
-        let journal = Journal::new("h".into());
+        let journal = Journal::new(Arc::new(LogBudget::new("h".into(), 10, 100)));
         journal.begin(0);
         journal.write(Level::ERROR, "panicked at a.rs:\nas told\n", true);
         journal.write(Level::ERROR, "at line 3", true);

@@ -24,6 +24,7 @@ mod instance;
 mod journal;
 mod limiter;
 mod load;
+mod log_budget;
 mod meter;
 mod packed;
 mod revision;
@@ -35,7 +36,7 @@ mod ticker;
 
 pub use call::{Answer, Call, Curtail, Outcome};
 pub use engine::{Engine, EngineSettings};
-pub use env::{HandlerEnv, Limits};
+pub use env::{HandlerEnv, Isolation, Limits};
 pub use error::{Error, LoadError, TrialError};
 pub use inspect::{Import, Inspection, Interface};
 pub use revision::Revision;

@@ -16,10 +16,11 @@ use wit_component::ComponentEncoder;
 use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
     engine::Engine,
-    env::HandlerEnv,
+    env::{HandlerEnv, Isolation},
     error::LoadError,
     host,
     inspect::{Import, Inspection},
+    log_budget::LogBudget,
     revision::{Blueprint, Handler, Revision},
     state::State,
     text::bounded,
@@ -85,7 +86,11 @@ pub(crate) fn revision(
         setup,
         id,
         name: id.to_string().into(),
-        label: env.name.as_str().into(),
+        logs: Arc::new(LogBudget::new(
+            env.name.as_str().into(),
+            env.limits.log_lines,
+            env.limits.log_line_bytes,
+        )),
         digest: hex(&compiled.digest),
         env: Arc::new(env),
     }))
@@ -228,6 +233,7 @@ fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>,
         if !host::grants(name) {
             return Err(LoadError::ImportNotGranted {
                 import: bounded(name, NAME_BYTES),
+                remedy: host::remedy(name),
             });
         }
     }
@@ -334,6 +340,10 @@ fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
         limits.time_per_message.as_nanos(),
         u128::from(limits.output_messages),
         limits.output_bytes as u128,
+        limits.host_call_bytes as u128,
+        u128::from(limits.log_lines),
+        limits.log_line_bytes as u128,
+        u128::from(env.isolation == Isolation::Message),
         env.settings.len() as u128,
     ] {
         hash.update(number.to_le_bytes());

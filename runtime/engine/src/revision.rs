@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use pelton_types::{Failure, FailureKind, RevisionId};
+use pelton_types::{Failure, FailureKind, RevisionId, Verdict};
 use wasmtime::component::InstancePre;
 
 use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
     call::{Answer, Call, Outcome},
     engine::Engine,
-    env::HandlerEnv,
+    env::{HandlerEnv, Isolation},
     error::TrialError,
     inspect::Interface,
     instance::{Guest, Instance},
+    log_budget::LogBudget,
     packed, simple,
     slots::{Permit, Taken},
     state::State,
@@ -40,8 +41,8 @@ pub(crate) struct Blueprint {
     pub(crate) id: RevisionId,
     /// The id as the log and the guest name it.
     pub(crate) name: Arc<str>,
-    /// The handler's name.
-    pub(crate) label: Arc<str>,
+    /// What its instances may log.
+    pub(crate) logs: Arc<LogBudget>,
     pub(crate) digest: String,
 }
 
@@ -104,16 +105,53 @@ impl Revision {
     /// Gives messages to the handler, in order: in one call, or one call each for a simple handler.
     ///
     /// It brings an outcome for each message, in their order, whatever happens. Waits while all slots are in
-    /// use. Dropping it midway is safe: the instance goes with it. Needs a tokio runtime with its timer;
+    /// use. With [`Isolation::Message`] each message has an instance of its own, in a call of its own.
+    /// Dropping it midway is safe: the instance goes with it. Needs a tokio runtime with its timer;
     /// the guest runs on the thread that polls, and yields every millisecond or two.
     pub async fn call(&self, call: Call<'_>) -> Answer {
         let count = call.messages.len();
         if count == 0 || call.curtail.is_curtailed() {
             return Answer::at_once(vec![Outcome::not_attempted(); count]);
         }
+        match self.inner.blueprint.env.isolation {
+            Isolation::Instance => self.together(call).await,
+            Isolation::Message => self.apart(call).await,
+        }
+    }
+
+    /// One message after another, up to the first that isn't done.
+    async fn apart(&self, call: Call<'_>) -> Answer {
+        let count = call.messages.len();
+        let mut all = Answer::at_once(Vec::with_capacity(count));
+        for message in call.messages {
+            if call.curtail.is_curtailed() {
+                break;
+            }
+            let one = Call {
+                messages: std::slice::from_ref(message),
+                fresh: true,
+                ..call
+            };
+            let answer = self.together(one).await;
+            all.waited = all.waited.saturating_add(answer.waited);
+            let done = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Done { .. });
+            let go_on = answer.outcomes.iter().all(done);
+            all.outcomes.extend(answer.outcomes);
+            if !go_on {
+                break;
+            }
+        }
+        all.outcomes.resize(count, Outcome::not_attempted());
+        all
+    }
+
+    async fn together(&self, call: Call<'_>) -> Answer {
         let mut work = match self.take(call.fresh).await {
             Ok(work) => work,
-            Err(error) => return Answer::at_once(Outcome::only(failure(error), 0, count)),
+            Err(error) => {
+                let count = call.messages.len();
+                return Answer::at_once(Outcome::only(failure(error), 0, count));
+            }
         };
         work.instance.meter.take_waited();
         let limits = &self.inner.blueprint.env.limits;
@@ -162,6 +200,9 @@ impl Revision {
     }
 
     fn keep(&self, work: AtWork) {
+        if self.inner.blueprint.env.isolation == Isolation::Message {
+            return;
+        }
         let AtWork { instance, permit } = work;
         self.inner
             .blueprint

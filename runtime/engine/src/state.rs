@@ -7,7 +7,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 
 use crate::{
-    call::Curtail, env::HandlerEnv, host::wasi, journal::Journal, limiter::Limiter, meter::Meter,
+    call::Curtail, env::HandlerEnv, host::wasi::Wasi, journal::Journal, limiter::Limiter,
+    log_budget::LogBudget, meter::Meter,
 };
 
 /// Host resources (streams, clocks' pollables) that a guest may hold at once.
@@ -25,7 +26,7 @@ pub(crate) struct State {
     pub(crate) limiter: Limiter,
     pub(crate) batch: Batch,
     /// Made when first asked for: most handlers have no use for WASI.
-    wasi: Option<WasiCtx>,
+    wasi: Option<Wasi>,
     table: ResourceTable,
 }
 
@@ -49,7 +50,7 @@ impl State {
     pub(crate) fn new(
         env: Arc<HandlerEnv>,
         revision: Arc<str>,
-        handler: Arc<str>,
+        logs: Arc<LogBudget>,
         meter: Arc<Meter>,
     ) -> Self {
         let limiter = Limiter::new(&env.limits);
@@ -58,7 +59,7 @@ impl State {
         Self {
             env,
             revision,
-            journal: Arc::new(Journal::new(handler)),
+            journal: Arc::new(Journal::new(logs)),
             meter,
             limiter,
             batch: Batch::default(),
@@ -83,6 +84,7 @@ impl State {
 
     /// The call is over, and its answer has been taken.
     pub(crate) fn close(&mut self) {
+        self.end_lines();
         self.journal.close();
         self.batch.begun.clear();
         self.batch.curtail = Curtail::new();
@@ -105,6 +107,7 @@ impl State {
         }
         *begun = true;
         self.batch.next = position + 1;
+        self.end_lines();
         self.journal.begin(position);
         self.meter.restart();
         self.limiter.forget();
@@ -114,9 +117,14 @@ impl State {
     /// WASI's context and its resources.
     pub(crate) fn wasi(&mut self) -> (&mut WasiCtx, &mut ResourceTable) {
         let journal = &self.journal;
-        (
-            self.wasi.get_or_insert_with(|| wasi::context(journal)),
-            &mut self.table,
-        )
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(journal));
+        (&mut wasi.ctx, &mut self.table)
+    }
+
+    /// Writes lines of standard output and error that were begun.
+    pub(crate) fn end_lines(&self) {
+        if let Some(wasi) = &self.wasi {
+            wasi.end_lines();
+        }
     }
 }

@@ -58,6 +58,8 @@ pub enum FailureKind {
     MemoryLimit,
     /// The guest returned more outputs, or more bytes, than the handler's limit.
     OutputLimit,
+    /// The guest handed the host more bytes in one call than the handler's limit.
+    HostCallLimit,
     /// The guest broke the contract: an answer that can't be decoded, an output to a topic not configured.
     Contract,
     /// The broker refused an output for good: too large, not allowed.
@@ -75,6 +77,7 @@ impl FailureKind {
             Self::TimeLimit => "time-limit",
             Self::MemoryLimit => "memory-limit",
             Self::OutputLimit => "output-limit",
+            Self::HostCallLimit => "host-call-limit",
             Self::Contract => "contract",
             Self::Produce => "produce",
         }
@@ -90,6 +93,7 @@ impl FailureKind {
             | Self::TimeLimit
             | Self::MemoryLimit
             | Self::OutputLimit
+            | Self::HostCallLimit
             | Self::Contract => false,
         }
     }
@@ -98,7 +102,11 @@ impl FailureKind {
     /// that has handled earlier messages, may be a neighbour's fault (delivery rule 40).
     pub fn is_instance_fault(self) -> bool {
         match self {
-            Self::Trap | Self::TimeLimit | Self::MemoryLimit | Self::Contract => true,
+            Self::Trap
+            | Self::TimeLimit
+            | Self::MemoryLimit
+            | Self::HostCallLimit
+            | Self::Contract => true,
             Self::Retry | Self::Reject | Self::Other | Self::OutputLimit | Self::Produce => false,
         }
     }

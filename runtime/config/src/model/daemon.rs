@@ -2,7 +2,7 @@
 
 use std::{
     net::SocketAddr,
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     time::Duration,
 };
 
@@ -43,6 +43,8 @@ pub struct Daemon {
     /// Bound for the bytes of messages held in the whole process: fetched, prefetched, on their way out. At least
     /// 16 MiB.
     pub memory: NonZeroU64,
+    /// Bytes of a guest's stack, 64 KiB to 16 MiB.
+    pub guest_stack: NonZeroU32,
     /// Threads that run guests; `None` is one for each CPU.
     pub worker_threads: Option<NonZeroUsize>,
 }

@@ -35,6 +35,8 @@ pub struct Handler {
     pub outputs: Vec<String>,
     /// Whether its outputs may lead back to it: its code ends the loop.
     pub allow_loops: bool,
+    /// How long an instance is used.
+    pub isolation: Isolation,
     /// How failed messages are repeated.
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that was rejected.
@@ -147,6 +149,15 @@ pub enum Order {
     None,
 }
 
+/// How long an instance of a component is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Isolation {
+    /// From message to message.
+    Instance,
+    /// For one message.
+    Message,
+}
+
 /// `[handlers.NAME.retry]`: how failed messages are repeated.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
@@ -179,7 +190,7 @@ pub enum OnExhausted {
 pub struct Limits {
     /// Bytes of linear memory in one instance.
     pub memory: NonZeroU64,
-    /// Elements in each table of one instance.
+    /// Elements in each table of one instance; at most 10,000,000.
     pub table_elements: NonZeroU32,
     /// How long one attempt at one message may take.
     pub time_per_message: Duration,
@@ -187,6 +198,12 @@ pub struct Limits {
     pub output_messages: NonZeroU32,
     /// Bytes of keys, values and headers of all outputs for one message.
     pub output_bytes: NonZeroU32,
+    /// Bytes that a guest may hand to the host in one call; at least [`output_bytes`](Self::output_bytes).
+    pub host_call_bytes: NonZeroU32,
+    /// Lines for the log within a second, all instances together.
+    pub log_lines: NonZeroU32,
+    /// Bytes of such a line, 64 to 65,536.
+    pub log_line_bytes: NonZeroU32,
     /// Most instances at work at once, for all partitions together; at most 1,000.
     pub instances: NonZeroU32,
 }

@@ -71,6 +71,10 @@ pub(crate) struct Handler {
     /// also names the transactions, so that a process that is started again ends at once what it left open.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub instance_id: Option<String>,
+    /// How long an instance of the component is used: "instance" from message to message, so that it may keep what it
+    /// has built up; "message" for one message, after which all of its memory is gone. It costs some 20 to 50 microseconds
+    /// a message, and what the component's set-up takes.
+    pub isolation: Isolation,
     /// How failed messages are repeated.
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that the handler rejected.
@@ -113,6 +117,7 @@ impl Default for Handler {
             stall_after: Time::seconds(60),
             group_protocol: GroupProtocol::Cooperative,
             instance_id: None,
+            isolation: Isolation::Instance,
             retry: Retry::default(),
             dead_letter: DeadLetter::default(),
             limits: Limits::default(),
@@ -147,6 +152,13 @@ pub(crate) enum Order {
     Partition,
     Key,
     None,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Isolation {
+    Instance,
+    Message,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
@@ -239,14 +251,22 @@ pub(crate) enum OnExhausted {
 pub(crate) struct Limits {
     /// Linear memory of one instance, 64 KiB to 4 GiB.
     pub memory: Size,
-    /// Elements in each table of one instance.
+    /// Elements in each table of one instance, at most 10,000,000.
     pub table_elements: Count,
-    /// How long one attempt at one message may take.
+    /// How long one attempt at one message may take, running and waiting for the host together. Making an instance and
+    /// its set-up may take as long each.
     pub time_per_message: Time,
     /// Outputs for one message.
     pub output_messages: Count,
-    /// Keys, values and headers of all outputs for one message together, at most 1 GiB.
+    /// Keys, values and headers of all outputs for one message together, and 32 bytes more for each header; at most 1 GiB.
     pub output_bytes: Size,
+    /// What the component may hand to the host in one call, a whole batch's outputs included; at most 1 GiB. At least
+    /// `output-bytes`.
+    pub host_call_bytes: Size,
+    /// Lines the component may log within a second, all its instances together. Further ones are dropped and counted.
+    pub log_lines: Count,
+    /// Bytes of such a line, 64 B to 64 KiB. The rest of it is cut.
+    pub log_line_bytes: Size,
     /// Most instances of the component at work at once, for all partitions together. A handler that waits for
     /// something else than the CPU is held back by it.
     pub instances: Instances,
@@ -260,6 +280,9 @@ impl Default for Limits {
             time_per_message: Time::seconds(5),
             output_messages: Count::new(1_000),
             output_bytes: Size::mib(4),
+            host_call_bytes: Size::mib(64),
+            log_lines: Count::new(1_000),
+            log_line_bytes: Size::kib(4),
             instances: Instances::new(32),
         }
     }

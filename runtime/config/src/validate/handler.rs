@@ -1,19 +1,15 @@
 //! One handler, as far as it can be judged alone.
 
-use std::{
-    num::{NonZeroU32, NonZeroU64},
-    path::Path,
-    time::Duration,
-};
+use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use crate::{
-    Batch, Buffer, GroupProtocol, Guarantee, Handler, Limits, OnExhausted, Order, Retry, Settings,
-    Start, TopicCreation, Transaction,
+    Batch, Buffer, GroupProtocol, Guarantee, Handler, Isolation, OnExhausted, Order, Retry,
+    Settings, Start, TopicCreation, Transaction,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size, Time},
     validate::{
-        component, names,
+        component, limits, names,
         properties::{self, Client},
         topics,
     },
@@ -73,7 +69,11 @@ pub(super) fn validate(
             jitter_percent: raw.retry.jitter_percent.0,
         },
         on_exhausted: on_exhausted(name, &at.join("dead-letter"), raw.dead_letter, findings),
-        limits: limits(&at.join("limits"), &raw.limits, findings),
+        isolation: match raw.isolation {
+            schema::Isolation::Instance => Isolation::Instance,
+            schema::Isolation::Message => Isolation::Message,
+        },
+        limits: limits::validate(&at.join("limits"), &raw.limits, findings),
         buffer: Buffer {
             messages: raw.buffer.messages.0,
             bytes: bytes(&at.join("buffer").join("bytes"), raw.buffer.bytes, findings),
@@ -167,28 +167,31 @@ fn on_exhausted(
     }
 }
 
-fn limits(at: &Key, raw: &schema::Limits, findings: &mut Findings<'_>) -> Limits {
-    let memory_at = at.join("memory");
-    if raw.memory < Size::kib(64) || raw.memory > Size::gib(4) {
-        let finding = Finding::new(format!("`{memory_at}` must be from 64 KiB to 4 GiB"));
-        findings.refuse(finding.value(&memory_at, format!("this is {}", raw.memory)));
-    }
-    Limits {
-        memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
-        table_elements: raw.table_elements.0,
-        time_per_message: raw.time_per_message.0,
-        output_messages: raw.output_messages.0,
-        output_bytes: bytes(&at.join("output-bytes"), raw.output_bytes, findings),
-        instances: raw.instances.0,
-    }
-}
-
 /// A number of bytes that fits the machine's counters.
-fn bytes(at: &Key, raw: Size, findings: &mut Findings<'_>) -> NonZeroU32 {
+pub(super) fn bytes(at: &Key, raw: Size, findings: &mut Findings<'_>) -> NonZeroU32 {
     if raw > Size::gib(1) {
         let finding = Finding::new(format!("`{at}` must be at most 1 GiB"));
         findings.refuse(finding.value(at, format!("this is {raw}")));
     }
+    saturated(raw)
+}
+
+/// A number of bytes within bounds, both below 4 GiB.
+pub(super) fn bytes_within(
+    at: &Key,
+    raw: Size,
+    bounds: RangeInclusive<Size>,
+    findings: &mut Findings<'_>,
+) -> NonZeroU32 {
+    if !bounds.contains(&raw) {
+        let (least, most) = bounds.into_inner();
+        let finding = Finding::new(format!("`{at}` must be from {least} to {most}"));
+        findings.refuse(finding.value(at, format!("this is {raw}")));
+    }
+    saturated(raw)
+}
+
+fn saturated(raw: Size) -> NonZeroU32 {
     u32::try_from(raw.0)
         .ok()
         .and_then(NonZeroU32::new)

@@ -17,8 +17,8 @@ use crate::{journal::Journal, state::State};
 
 /// Bytes a guest may write at once, and the longest line that is held back for its end.
 const WRITE_BYTES: usize = 4096;
-/// Random bytes a guest may ask for at once. Making them can't be interrupted: 64 MiB, which is WASI's own
-/// limit, hold the thread for a second.
+/// Random bytes a guest may ask for at once. Making them can't be interrupted, and wasmtime-wasi's own limit is
+/// 64 MiB.
 const RANDOM_BYTES: u64 = 64 * 1024;
 
 impl WasiView for State {
@@ -28,16 +28,35 @@ impl WasiView for State {
     }
 }
 
-/// The context of one instance.
-pub(crate) fn context(journal: &Arc<Journal>) -> WasiCtx {
-    WasiCtx::builder()
-        .allow_tcp(false)
-        .allow_udp(false)
-        .allow_ip_name_lookup(false)
-        .max_random_size(RANDOM_BYTES)
-        .stdout(Lines::new(journal, Level::INFO, false))
-        .stderr(Lines::new(journal, Level::WARN, true))
-        .build()
+/// WASI for one instance.
+pub(crate) struct Wasi {
+    pub(crate) ctx: WasiCtx,
+    /// Standard output and standard error.
+    lines: [Lines; 2],
+}
+
+impl Wasi {
+    pub(crate) fn new(journal: &Arc<Journal>) -> Self {
+        let lines = [
+            Lines::new(journal, Level::INFO, false),
+            Lines::new(journal, Level::WARN, true),
+        ];
+        let [output, error] = lines.clone();
+        let ctx = WasiCtx::builder()
+            .allow_tcp(false)
+            .allow_udp(false)
+            .allow_ip_name_lookup(false)
+            .max_random_size(RANDOM_BYTES)
+            .stdout(output)
+            .stderr(error)
+            .build();
+        Self { ctx, lines }
+    }
+
+    /// Writes lines that were begun: what belongs to one message doesn't wait for the next.
+    pub(crate) fn end_lines(&self) {
+        self.lines.iter().for_each(Lines::end);
+    }
 }
 
 /// An output stream that is cut into lines of the log.
@@ -68,6 +87,12 @@ impl Lines {
                 begun.clear();
             }
         }
+    }
+
+    fn end(&self) {
+        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        self.say(&begun);
+        begun.clear();
     }
 
     fn say(&self, line: &[u8]) {
@@ -119,10 +144,12 @@ impl Pollable for Lines {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::log_budget::LogBudget;
 
     #[test]
     fn output_is_cut_into_lines() {
-        let journal = Arc::new(Journal::new("h".into()));
+        let budget = LogBudget::new("h".into(), 10, 100);
+        let journal = Arc::new(Journal::new(Arc::new(budget)));
         let lines = Lines::new(&journal, Level::WARN, true);
         journal.begin(0);
         lines.accept(b"\nthread panicked");
@@ -131,6 +158,11 @@ mod tests {
         assert_eq!(
             journal.last_words().as_deref(),
             Some("thread panicked at x / boom")
+        );
+        lines.end();
+        assert_eq!(
+            journal.last_words().as_deref(),
+            Some("thread panicked at x / boom / rest")
         );
     }
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::support::*;
 
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -32,12 +32,12 @@ impl MakeWriter<'_> for Written {
 }
 
 impl Written {
-    fn lines(&self) -> Vec<String> {
+    pub fn lines(&self) -> Vec<String> {
         let written = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
         written.lines().map(str::to_owned).collect()
     }
 
-    fn begin(&self) -> tracing::subscriber::DefaultGuard {
+    pub fn begin(&self) -> tracing::subscriber::DefaultGuard {
         let subscriber = tracing_subscriber::fmt()
             .with_writer(self.clone())
             .with_ansi(false);
@@ -87,6 +87,30 @@ async fn a_flood_is_cut_off_and_said_once() {
         .filter(|line| line.contains("were dropped"))
         .count();
     assert!(dropped >= 1, "{:?}", lines.last());
+}
+
+#[tokio::test]
+async fn a_flood_is_the_handler_s_not_the_instance_s() {
+    let written = Written::default();
+    let _guard = written.begin();
+    let engine = engine(1);
+    let mut env = env();
+    env.limits.log_lines = 100;
+    env.isolation = pelton_engine::Isolation::Message;
+    let began = std::time::Instant::now();
+    let revision = engine.load(&module("handler", SIMPLE), &env).unwrap();
+    for _ in 0..5 {
+        assert_eq!(verdicts(&revision, &["f"]).await, ["done 1"]);
+    }
+    let windows = began.elapsed().as_secs() as usize + 1;
+    let lines = written.lines();
+    let said = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
+    assert!(
+        said("tables are full") <= 100 * windows,
+        "{}",
+        said("tables are full")
+    );
+    assert!(said("limits.log-lines") >= 1);
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@
 mod attribution;
 mod faults;
 mod instances;
+mod isolation;
 mod loading;
 mod logging;
 mod support;
 mod verdicts;
+mod wasi;

@@ -3,7 +3,9 @@
 use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use pelton_engine::{Call, Curtail, Engine, EngineSettings, HandlerEnv, Limits, Outcome, Revision};
+use pelton_engine::{
+    Call, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, Outcome, Revision,
+};
 use pelton_types::{FailureKind, Message, Timestamp, Verdict};
 use wit_component::StringEncoding;
 
@@ -37,6 +39,7 @@ pub fn engine(slots: u32) -> Engine {
     Engine::new(&EngineSettings {
         slots,
         max_memory_bytes: 64 << 20,
+        max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 1 << 20,
     })
@@ -52,7 +55,11 @@ pub fn env() -> HandlerEnv {
             time_per_message: Duration::from_millis(100),
             output_messages: 10,
             output_bytes: 4096,
+            host_call_bytes: 16 << 20,
+            log_lines: 1000,
+            log_line_bytes: 4096,
         },
+        isolation: Isolation::Instance,
         settings: Vec::new(),
     }
 }

@@ -277,6 +277,15 @@ fn large() -> Vec<Entry> {
             "1048576 is the limit",
         ),
         entry(
+            "an answer of more than a call may hand over",
+            packed()
+                .pages(256)
+                .handle("(call $emit (i32.const 0) (i32.const 16777215) (i32.const 0) (i32.const 2))")
+                .module(),
+            "failed host-call-limit",
+            "16777216",
+        ),
+        entry(
             "an index of three million words",
             repeated(packed().pages(200), &[1, 0, 3_000_000, 0], &[0], 3_000_000),
             CONTRACT,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pelton_engine::{
-    Call, Curtail, Engine, EngineSettings, HandlerEnv, Limits, LoadError, Outcome, Revision,
-    TrialError,
+    Call, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, LoadError, Outcome,
+    Revision, TrialError,
 };
 use pelton_types::{Message, Timestamp, Verdict};
 
@@ -166,6 +166,7 @@ pub fn engine(slots: u32) -> Engine {
     Engine::new(&EngineSettings {
         slots,
         max_memory_bytes: 32 << 20,
+        max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 64 << 20,
     })
@@ -188,7 +189,11 @@ fn env(entry: &Entry) -> HandlerEnv {
             time_per_message: time,
             output_messages: 1000,
             output_bytes: 1 << 20,
+            host_call_bytes: 16 << 20,
+            log_lines: 1000,
+            log_line_bytes: 4096,
         },
+        isolation: Isolation::Instance,
         settings: vec![("key".to_owned(), "x".repeat(1000))],
     }
 }

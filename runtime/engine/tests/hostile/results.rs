@@ -82,6 +82,14 @@ fn results() -> Vec<Entry> {
     entries
 }
 
+/// An output with this much of the memory as its value.
+fn with_value(bytes: u32) -> [u32; 18] {
+    let mut output = NOTHING;
+    output[VALUE] = 1;
+    output[VALUE + 2] = bytes;
+    output
+}
+
 /// A handler that returns one output with these words in it.
 fn with_output(changes: &[(usize, u32)]) -> Guest {
     let mut output = NOTHING;
@@ -101,7 +109,7 @@ fn outputs() -> Vec<Entry> {
         )
     };
     let many = |count: u32| simple().pages(200).words(1024, &[0, 0, 131_072, count]);
-    let empty_headers = [(HEADERS, 131_072), (HEADERS + 1, 600_000)];
+    let empty_headers = [(HEADERS, 131_072), (HEADERS + 1, 300_000)];
     vec![
         lie("a topic that is no option", &[(TOPIC, 3)]),
         lie(
@@ -139,6 +147,16 @@ fn outputs() -> Vec<Entry> {
             "returned 100000 outputs",
         ),
         entry(
+            "output: a thousand times all of the memory",
+            simple()
+                .pages(200)
+                .words(1024, &list(1000))
+                .words(4096, &[with_value(12 << 20).as_slice(); 1000].concat())
+                .module(),
+            "failed host-call-limit",
+            "more than 16777216 bytes in one call",
+        ),
+        entry(
             "output: all of the memory as a value",
             with_output(&[(VALUE, 1), (VALUE + 1, 0), (VALUE + 2, 12 << 20)])
                 .pages(200)
@@ -147,7 +165,7 @@ fn outputs() -> Vec<Entry> {
             "1048576 is the limit",
         ),
         entry(
-            "output: a million empty headers",
+            "output: 300,000 empty headers",
             with_output(&empty_headers).pages(200).module(),
             "failed output-limit",
             "1048576 is the limit",
