@@ -10,7 +10,8 @@ use serde_json::Value;
 use crate::shell;
 
 /// For each crate of the workspace the crates of the workspace it may name.
-/// types <- config, dispatch, revisions, engine, kafka <- daemon <- admin <- cli.
+/// types <- config, dispatch, revisions, engine, kafka <- daemon <- admin <- cli, and
+/// types, config, engine <- fixtures <- cli.
 const ROOMS: &[(&str, &[&str])] = &[
     ("pelton-types", &[]),
     ("pelton-codec", &[]),
@@ -33,6 +34,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     ("pelton-admin", &["pelton-daemon"]),
     (
+        "pelton-fixtures",
+        &["pelton-types", "pelton-config", "pelton-engine"],
+    ),
+    (
         "pelton",
         &[
             "pelton-types",
@@ -41,6 +46,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pelton-kafka",
             "pelton-daemon",
             "pelton-admin",
+            "pelton-fixtures",
             "pelton-toolchain",
         ],
     ),

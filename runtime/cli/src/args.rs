@@ -36,6 +36,16 @@ pub(crate) enum Command {
     Build(BuildArgs),
     /// Check a configuration and its components, without a broker.
     Check(CheckArgs),
+    /// Test handlers by their fixtures: messages in, outputs or failures expected. Needs no broker.
+    ///
+    /// A fixture is a TOML file in the handler's `fixtures` folder; docs/testing.md describes it. Each message is
+    /// delivered again, to the same instance and to a fresh one, and must give the same each time; switch that off with
+    /// `test.deliver-twice` in the configuration. A handler with a `source` folder is built first if its component is
+    /// older.
+    ///
+    /// Exits with 0 when every fixture is fine, 1 when one isn't, 2 for wrong usage, 78 when the configuration, a
+    /// component or a fixtures folder is wrong.
+    Test(TestArgs),
     /// Show what a component file is: imports, exports, size, digest.
     Inspect(InspectArgs),
     /// Give one message to a component and show what it answers, without a broker.
@@ -91,6 +101,30 @@ pub(crate) struct CheckArgs {
     /// The configuration file.
     #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct TestArgs {
+    /// The handler to test; left out, all that have fixtures.
+    pub handler: Option<String>,
+    /// The configuration file.
+    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// Take the fixtures from this folder instead of the configured one.
+    #[arg(long, value_name = "FOLDER")]
+    pub fixtures: Option<PathBuf>,
+    /// Write what the handlers do into the fixtures, as what is expected from now on.
+    #[arg(long)]
+    pub update: bool,
+    /// Test components as they are, also where their source has changed since.
+    #[arg(long)]
+    pub no_build: bool,
+    /// Write a report in JUnit's format, too.
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -6,6 +6,8 @@ use pelton_config::Config;
 
 /// Failed at run time.
 pub(crate) const FAILED: u8 = 1;
+/// The command line asks for something that isn't there (clap's code for what it can't read).
+pub(crate) const USAGE: u8 = 2;
 /// The configuration is wrong.
 pub(crate) const CONFIGURATION: u8 = 78;
 
@@ -21,6 +23,12 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
     }
     eprintln!("error: {error:#}");
     ExitCode::from(FAILED)
+}
+
+/// Ends with this code after saying why.
+pub(crate) fn refuse(code: u8, why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(code)
 }
 
 /// Reads a configuration file.

@@ -10,6 +10,7 @@ mod inspect;
 mod invoke;
 mod logging;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
         Command::Dev(args) => dev::dev(&args),
         Command::Build(args) => build::build(&args),
         Command::Check(args) => check::check(&args),
+        Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),
         Command::Config(ConfigCommand::Schema) => print_schema(),

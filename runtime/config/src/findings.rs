@@ -11,6 +11,8 @@ use crate::{
 /// Collects what is wrong with a file.
 pub(crate) struct Findings<'s> {
     source: &'s str,
+    /// The file, as messages call it.
+    pub what: &'static str,
     pub tree: Tree<'s>,
     /// Keys with a value from the environment: it must not be printed.
     pub replaced: Vec<Key>,
@@ -74,9 +76,10 @@ impl Finding {
 }
 
 impl<'s> Findings<'s> {
-    pub fn new(source: &'s str, tree: Tree<'s>) -> Self {
+    pub fn new(source: &'s str, what: &'static str, tree: Tree<'s>) -> Self {
         Self {
             source,
+            what,
             tree,
             replaced: Vec::new(),
             problems: Vec::new(),
@@ -136,6 +139,11 @@ impl<'s> Findings<'s> {
         let (line, column) = line_and_column(self.source, start);
         self.warnings
             .push(format!("{file}:{line}:{column}: {message}"));
+    }
+
+    /// Whether nothing is wrong so far.
+    pub fn is_clean(&self) -> bool {
+        self.problems.is_empty()
     }
 
     /// What was found: problems, warnings.

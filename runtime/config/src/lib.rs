@@ -10,6 +10,7 @@
 //! Start reading at [`Config`].
 #![forbid(unsafe_code)]
 
+mod document;
 mod error;
 mod findings;
 mod key;
@@ -23,12 +24,13 @@ mod suggest;
 mod tree;
 mod validate;
 
+pub use document::Document;
 pub use error::Error;
 pub use load::{check, load, parse};
 pub use model::{
     Admin, Batch, Bootstrap, Buffer, Cluster, Component, Config, Daemon, GroupProtocol, Guarantee,
     Handler, Isolation, Limits, Log, LogFormat, OnExhausted, Order, Properties, Retry, Settings,
-    Start, TopicCreation, Topics, Transaction,
+    Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::json_schema;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use toml::de::{DeTable, Deserializer};
 
 use crate::{
@@ -23,17 +23,37 @@ pub(crate) fn read<'s>(
     source: &'s str,
     environment: &dyn Fn(&str) -> Option<String>,
 ) -> (Option<File>, Findings<'s>) {
-    let (root, errors) = DeTable::parse_recoverable(source);
-    let mut findings = Findings::new(source, Tree::new(root, source));
-    if !errors.is_empty() {
-        for error in errors.iter().take(MOST_PROBLEMS) {
-            findings.add(syntax(source, error));
-        }
+    let (sound, mut findings) = parse(source, "pelton.toml");
+    if !sound {
         return (None, findings);
     }
     put_in_variables(source, environment, &mut findings);
     let file = type_check(source, &mut findings);
     (file, findings)
+}
+
+/// Reads another file than pelton.toml, in which `${NAME}` stands for itself. `what` names it.
+pub(crate) fn read_plain<'s, T: DeserializeOwned>(
+    source: &'s str,
+    what: &'static str,
+) -> (Option<T>, Findings<'s>) {
+    let (sound, mut findings) = parse(source, what);
+    let typed = if sound {
+        type_check(source, &mut findings)
+    } else {
+        None
+    };
+    (typed, findings)
+}
+
+/// The syntax; whether it is right.
+fn parse<'s>(source: &'s str, what: &'static str) -> (bool, Findings<'s>) {
+    let (root, errors) = DeTable::parse_recoverable(source);
+    let mut findings = Findings::new(source, what, Tree::new(root, source));
+    for error in errors.iter().take(MOST_PROBLEMS) {
+        findings.add(syntax(source, error));
+    }
+    (errors.is_empty(), findings)
 }
 
 fn syntax(source: &str, error: &toml::de::Error) -> Problem {
@@ -100,9 +120,9 @@ fn within(source: &str, span: &Range<usize>, text: &str) -> Range<usize> {
 }
 
 /// Lets serde read the tree. Whatever it stumbles over is reported and taken out, and it reads again.
-fn type_check(source: &str, findings: &mut Findings<'_>) -> Option<File> {
+fn type_check<T: DeserializeOwned>(source: &str, findings: &mut Findings<'_>) -> Option<T> {
     for _ in 0..MOST_PROBLEMS {
-        let error = match File::deserialize(Deserializer::from(findings.tree.root())) {
+        let error = match T::deserialize(Deserializer::from(findings.tree.root())) {
             Ok(file) => return Some(file),
             Err(error) => error,
         };
@@ -111,7 +131,9 @@ fn type_check(source: &str, findings: &mut Findings<'_>) -> Option<File> {
         let hide = key
             .as_ref()
             .is_some_and(|key| findings.replaced.iter().any(|other| other.overlaps(key)));
-        findings.add(mistyped(source, key.as_ref(), span, error.message(), hide));
+        let message = error.message();
+        let problem = mistyped(source, findings.what, key.as_ref(), span, message, hide);
+        findings.add(problem);
         if !key.is_some_and(|key| findings.tree.blame(&key)) {
             return None;
         }
@@ -122,6 +144,7 @@ fn type_check(source: &str, findings: &mut Findings<'_>) -> Option<File> {
 /// Says what serde said, with the key and what to do. `hide`: the value came from the environment.
 fn mistyped(
     source: &str,
+    what: &str,
     key: Option<&Key>,
     span: Range<usize>,
     message: &str,
@@ -134,7 +157,7 @@ fn mistyped(
         let parent = key
             .and_then(Key::parent)
             .filter(|parent| !parent.0.is_empty());
-        let table = parent.map_or_else(|| "pelton.toml".to_owned(), |parent| format!("`{parent}`"));
+        let table = parent.map_or_else(|| what.to_owned(), |parent| format!("`{parent}`"));
         return Problem::new(format!("unknown key `{field}` in {table}"))
             .place(source, span, "")
             .help(choose(field, &known, "the keys here are"));
@@ -159,6 +182,12 @@ fn mistyped(
                 String::new()
             } else {
                 format!("this is {found}")
+            };
+            let expected = match expected {
+                "a sequence" => "an array",
+                "a map" => "a table",
+                other if other.starts_with("struct ") => "a table",
+                other => other,
             };
             Problem::new(format!("{name} must be {expected}")).place(source, span, label)
         }

@@ -65,6 +65,8 @@ pub(crate) struct Inner {
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) slots: Slots<Instance>,
     pub(crate) settings: EngineSettings,
+    /// Whether a message's clocks and random numbers depend on nothing but the message.
+    pub(crate) frozen: bool,
 }
 
 impl Engine {
@@ -73,6 +75,19 @@ impl Engine {
     /// # Errors
     /// The settings ask for more than the system gives, or the thread can't be started.
     pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
+        Self::start(settings, false)
+    }
+
+    /// An engine for tests: clocks stand still, and for one message they and the random numbers are the same
+    /// in every call. So whatever differs between two deliveries of a message is the handler's own doing.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn frozen(settings: &EngineSettings) -> Result<Self, Error> {
+        Self::start(settings, true)
+    }
+
+    fn start(settings: &EngineSettings, frozen: bool) -> Result<Self, Error> {
         let refused = |error: wasmtime::Error| Error::Settings {
             slots: settings.slots,
             max_memory_bytes: settings.max_memory_bytes,
@@ -90,6 +105,7 @@ impl Engine {
                 ticker,
                 slots,
                 settings: settings.clone(),
+                frozen,
             }),
         })
     }

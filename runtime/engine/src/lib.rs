@@ -18,6 +18,7 @@ mod engine;
 mod env;
 mod error;
 mod fault;
+mod frozen;
 mod host;
 mod inspect;
 mod instance;

@@ -7,8 +7,8 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 
 use crate::{
-    call::Curtail, env::HandlerEnv, host::wasi::Wasi, journal::Journal, limiter::Limiter,
-    log_budget::LogBudget, meter::Meter,
+    call::Curtail, env::HandlerEnv, frozen::Frozen, host::wasi::Wasi, journal::Journal,
+    limiter::Limiter, log_budget::LogBudget, meter::Meter,
 };
 
 /// Host resources (streams, clocks' pollables) that a guest may hold at once.
@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) meter: Arc<Meter>,
     pub(crate) limiter: Limiter,
     pub(crate) batch: Batch,
+    /// What the clocks and the random numbers are made of, where they are to be the same each time.
+    frozen: Option<Frozen>,
     /// Made when first asked for: most handlers have no use for WASI.
     wasi: Option<Wasi>,
     table: ResourceTable,
@@ -52,6 +54,7 @@ impl State {
         revision: Arc<str>,
         logs: Arc<LogBudget>,
         meter: Arc<Meter>,
+        frozen: bool,
     ) -> Self {
         let limiter = Limiter::new(&env.limits);
         let mut table = ResourceTable::new();
@@ -63,6 +66,7 @@ impl State {
             meter,
             limiter,
             batch: Batch::default(),
+            frozen: frozen.then(Frozen::before_any_message),
             wasi: None,
             table,
         }
@@ -70,6 +74,9 @@ impl State {
 
     /// A call with these messages begins.
     pub(crate) fn open(&mut self, messages: &[(&Message, u32)], curtail: &Curtail) {
+        if let Some(frozen) = &mut self.frozen {
+            frozen.open(messages);
+        }
         self.journal.open(messages);
         self.limiter.forget();
         let batch = &mut self.batch;
@@ -98,10 +105,12 @@ impl State {
 
     /// The message at this position begins. Returns whether there is one, and it is not behind another.
     pub(crate) fn begin(&mut self, position: u32) -> bool {
-        let slot = usize::try_from(position)
-            .ok()
-            .and_then(|at| self.batch.begun.get_mut(at));
-        let Some(begun) = slot else { return false };
+        let Ok(slot) = usize::try_from(position) else {
+            return false;
+        };
+        let Some(begun) = self.batch.begun.get_mut(slot) else {
+            return false;
+        };
         if position < self.batch.next {
             return false;
         }
@@ -109,15 +118,25 @@ impl State {
         self.batch.next = position + 1;
         self.end_lines();
         self.journal.begin(position);
+        if let Some(frozen) = &mut self.frozen {
+            frozen.begin(slot);
+            // Another message, other random numbers: the context is made anew when it is next asked for.
+            self.wasi = None;
+        }
         self.meter.restart();
         self.limiter.forget();
         true
     }
 
+    /// Whether clocks stand still.
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.frozen.is_some()
+    }
+
     /// WASI's context and its resources.
     pub(crate) fn wasi(&mut self) -> (&mut WasiCtx, &mut ResourceTable) {
-        let journal = &self.journal;
-        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(journal));
+        let (journal, frozen) = (&self.journal, self.frozen.as_ref());
+        let wasi = self.wasi.get_or_insert_with(|| Wasi::new(journal, frozen));
         (&mut wasi.ctx, &mut self.table)
     }
 

@@ -19,7 +19,7 @@ mod rebuild;
 pub use artifact::Component;
 pub use build::CargoOutput;
 pub use find::Toolchain;
-pub use rebuild::{Rebuilder, place};
+pub use rebuild::{Rebuilder, is_behind, place};
 
 /// The target that guests are built for: no WASI, so that nothing is imported but what the contract names.
 pub const TARGET: &str = "wasm32-unknown-unknown";

@@ -5,6 +5,7 @@ use std::{
     fs,
     hash::{Hash, Hasher},
     path::{Path, PathBuf},
+    time::SystemTime,
 };
 
 use anyhow::{Context, Result};
@@ -58,6 +59,21 @@ impl Rebuilder {
     }
 }
 
+/// Whether a component is missing, or older than one of its sources. Files in `besides` are no sources.
+pub fn is_behind(component: &Path, folder: &Path, besides: &Path) -> bool {
+    let modified = |path: &Path| fs::metadata(path).and_then(|entry| entry.modified()).ok();
+    let Some(built) = modified(component) else {
+        return true;
+    };
+    let mut files = Vec::new();
+    list(folder, &mut files);
+    files
+        .iter()
+        .filter(|file| !file.starts_with(besides))
+        .filter_map(|file| modified(file))
+        .any(|changed| changed > built)
+}
+
 /// Makes `component` a copy of the file that was built, in one step, so that no one sees half of it. Where it
 /// is that already nothing is written. Says whether something was.
 ///
@@ -66,6 +82,9 @@ impl Rebuilder {
 pub fn place(file: &Path, component: &Path) -> Result<bool> {
     let built = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
     if fs::read(component).is_ok_and(|there| there == built) {
+        // Newer than its sources all the same, or `is_behind` would call for another build for ever.
+        let touched = fs::File::options().append(true).open(component);
+        let _ = touched.and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(false);
     }
     let write = || {
@@ -143,6 +162,33 @@ mod tests {
             fs::read_dir(component.parent().unwrap()).unwrap().count(),
             1
         );
+    }
+
+    #[test]
+    fn a_component_is_behind_until_it_is_newer_than_its_sources() {
+        let folder = tempfile::tempdir().unwrap();
+        let (source, component) = (folder.path().join("lib.rs"), folder.path().join("h.wasm"));
+        let fixtures = folder.path().join("fixtures");
+        let behind = || is_behind(&component, folder.path(), &fixtures);
+        assert!(behind());
+        fs::write(&source, "").unwrap();
+        fs::write(&component, "built").unwrap();
+        let later = SystemTime::now() + std::time::Duration::from_secs(5);
+        let touch = |path: &Path, time| {
+            let file = fs::File::options().append(true).open(path).unwrap();
+            file.set_modified(time).unwrap();
+        };
+        touch(&component, later);
+        assert!(!behind());
+        fs::create_dir(&fixtures).unwrap();
+        fs::write(fixtures.join("a.toml"), "").unwrap();
+        touch(
+            &fixtures.join("a.toml"),
+            later + std::time::Duration::from_secs(5),
+        );
+        assert!(!behind());
+        touch(&source, later + std::time::Duration::from_secs(5));
+        assert!(behind());
     }
 
     #[test]

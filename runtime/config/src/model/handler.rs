@@ -67,6 +67,39 @@ pub struct Handler {
     pub producer_properties: Properties,
     /// What the guest reads through `settings`: strings as they are, other values as JSON.
     pub settings: Settings,
+    /// How `pelton test` tests it. The daemon has no use for it.
+    pub test: Test,
+}
+
+/// `[handlers.NAME.test]`: how `pelton test` tests a handler.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Test {
+    /// The folder of its fixtures.
+    pub fixtures: PathBuf,
+    /// Whether each message is delivered again, and must give the same outputs.
+    pub deliver_twice: bool,
+}
+
+/// Characters of a topic's name that a failure tells; Kafka's have 249 at most, a guest's may have millions.
+const LONGEST_TOPIC: usize = 249;
+
+/// Why an output to this topic (`None`: the default) is not allowed where these are configured; the first is the
+/// default. `None` if it is.
+pub fn forbidden_topic<T: AsRef<str>>(outputs: &[T], topic: Option<&str>) -> Option<String> {
+    let Some(topic) = topic else {
+        return outputs.is_empty().then(|| {
+            "an output names no topic, and the handler has no outputs configured".to_owned()
+        });
+    };
+    if outputs.iter().any(|output| output.as_ref() == topic) {
+        return None;
+    }
+    let allowed: Vec<&str> = outputs.iter().map(AsRef::as_ref).collect();
+    let topic: String = topic.escape_debug().take(LONGEST_TOPIC).collect();
+    Some(format!(
+        "an output goes to topic {topic}, which is not among the handler's outputs ({})",
+        allowed.join(", ")
+    ))
 }
 
 impl Handler {

@@ -95,6 +95,8 @@ pub(crate) struct Handler {
     pub producer_properties: BTreeMap<String, Scalar>,
     /// What the component reads through its `settings` import: strings as they are, anything else as JSON.
     pub settings: Settings,
+    /// How `pelton test` tests it; `pelton run` ignores it.
+    pub test: Test,
 }
 
 impl Default for Handler {
@@ -127,6 +129,7 @@ impl Default for Handler {
             consumer_properties: BTreeMap::new(),
             producer_properties: BTreeMap::new(),
             settings: Settings::default(),
+            test: Test::default(),
         }
     }
 }
@@ -340,4 +343,26 @@ pub(crate) struct CreateTopics {
     /// The replication factor of a new topic. Not set: the broker's default.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub replication: Option<NonZeroU16>,
+}
+
+/// How `pelton test` tests the handler; `pelton run` ignores it.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Test {
+    /// The folder of its fixtures, found from this file's folder. Not set: `fixtures` in the `source` folder, or beside
+    /// the component where there is no `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fixtures: Option<String>,
+    /// Delivers each message again, in the same instance and in a fresh one, with the clock and random numbers the same.
+    /// Outputs that differ fail the fixture: a message that is repeated after a crash would give them.
+    pub deliver_twice: bool,
+}
+
+impl Default for Test {
+    fn default() -> Self {
+        Self {
+            fixtures: None,
+            deliver_twice: true,
+        }
+    }
 }

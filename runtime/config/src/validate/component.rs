@@ -1,6 +1,6 @@
-//! Component files: how they are named, and whether they are there.
+//! Component files: how they are named, and whether they are there; and the fixtures that stand beside them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::{
     Component, Config,
@@ -33,6 +33,20 @@ pub(super) fn validate(
     }
     let path = file.parent().unwrap_or(Path::new("")).join(&written);
     Component { path, written }
+}
+
+/// Where a handler's fixtures are: as given, or else beside what they test.
+pub(super) fn fixtures(
+    given: Option<String>,
+    file: &Path,
+    source: Option<&Path>,
+    component: &Component,
+) -> PathBuf {
+    if let Some(given) = given {
+        return file.parent().unwrap_or(Path::new("")).join(given);
+    }
+    let beside = source.or_else(|| component.path.parent());
+    beside.unwrap_or(Path::new("")).join("fixtures")
 }
 
 /// Whether each component file is there.

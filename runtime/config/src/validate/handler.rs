@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use crate::{
     Batch, Buffer, GroupProtocol, Guarantee, Handler, Isolation, OnExhausted, Order, Retry,
-    Settings, Start, TopicCreation, Transaction,
+    Settings, Start, Test, TopicCreation, Transaction,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size, Time},
@@ -37,14 +37,25 @@ pub(super) fn validate(
         schema::Guarantee::AtLeastOnce => (Guarantee::AtLeastOnce, COMMIT_INTERVAL),
         schema::Guarantee::ExactlyOnce => (Guarantee::ExactlyOnce, TRANSACTION_INTERVAL),
     };
+    let component = component::validate(&at.join("component"), raw.component, file, findings);
+    let source = text(&at.join("source"), raw.source, findings)
+        .map(|source| file.parent().unwrap_or(Path::new("")).join(source));
+    let fixtures = text(
+        &at.join("test").join("fixtures"),
+        raw.test.fixtures,
+        findings,
+    );
     let consumer_at = at.join("consumer-properties");
     let producer_at = at.join("producer-properties");
     Handler {
         name: name.to_owned(),
         cluster: raw.cluster,
-        component: component::validate(&at.join("component"), raw.component, file, findings),
-        source: text(&at.join("source"), raw.source, findings)
-            .map(|source| file.parent().unwrap_or(Path::new("")).join(source)),
+        test: Test {
+            fixtures: component::fixtures(fixtures, file, source.as_deref(), &component),
+            deliver_twice: raw.test.deliver_twice,
+        },
+        component,
+        source,
         topics,
         group: text(&at.join("group"), raw.group, findings)
             .unwrap_or_else(|| format!("pelton.{name}")),

@@ -25,9 +25,6 @@ use crate::{
     recording::Recording,
 };
 
-/// Characters of a topic's name that a failure tells; Kafka's have 249 at most, a guest's may have millions.
-const LONGEST_TOPIC: usize = 249;
-
 /// The part of a handler that does not change while it runs.
 pub(crate) struct Shared {
     pub name: String,
@@ -100,16 +97,12 @@ impl Shared {
 
     /// The failure of a message that has an output to a topic which the handler may not write to.
     pub(crate) fn forbidden_topic(&self, outputs: &[Output]) -> Option<Failure> {
-        let allowed = self.outputs.join(", ");
-        outputs.iter().find_map(|output| match &output.topic {
-            Some(topic) if self.outputs.contains(topic) => None,
-            None if !self.outputs.is_empty() => None,
-            Some(topic) => {
-                let topic: String = topic.escape_debug().take(LONGEST_TOPIC).collect();
-                Some(format!("an output goes to topic {topic}, which is not among the handler's outputs ({allowed})"))
-            }
-            None => Some("an output names no topic, and the handler has no outputs configured".to_owned()),
-        }).map(|text| Failure::new(FailureKind::Contract, text))
+        let wrong =
+            |output: &Output| config::forbidden_topic(&self.outputs, output.topic.as_deref());
+        outputs
+            .iter()
+            .find_map(wrong)
+            .map(|text| Failure::new(FailureKind::Contract, text))
     }
 
     /// Completes an output of a message with what the handler left to defaults.

@@ -14,6 +14,10 @@ impl Host for State {
 
     fn remaining_ms(&mut self) -> u64 {
         match self.journal.position() {
+            // It is a clock too.
+            Some(_) if self.is_frozen() => {
+                u64::try_from(self.env.limits.time_per_message.as_millis()).unwrap_or(u64::MAX)
+            }
             Some(_) => u64::try_from(self.meter.remaining().as_millis()).unwrap_or(u64::MAX),
             None => 0,
         }

@@ -13,7 +13,7 @@ use wasmtime_wasi::{
     p2::{OutputStream, Pollable, StreamResult},
 };
 
-use crate::{journal::Journal, state::State};
+use crate::{frozen::Frozen, journal::Journal, state::State};
 
 /// Bytes a guest may write at once, and the longest line that is held back for its end.
 const WRITE_BYTES: usize = 4096;
@@ -36,13 +36,18 @@ pub(crate) struct Wasi {
 }
 
 impl Wasi {
-    pub(crate) fn new(journal: &Arc<Journal>) -> Self {
+    /// For one instance; frozen, for one message in it.
+    pub(crate) fn new(journal: &Arc<Journal>, frozen: Option<&Frozen>) -> Self {
         let lines = [
             Lines::new(journal, Level::INFO, false),
             Lines::new(journal, Level::WARN, true),
         ];
         let [output, error] = lines.clone();
-        let ctx = WasiCtx::builder()
+        let mut builder = WasiCtx::builder();
+        if let Some(frozen) = frozen {
+            frozen.apply(&mut builder);
+        }
+        let ctx = builder
             .allow_tcp(false)
             .allow_udp(false)
             .allow_ip_name_lookup(false)
