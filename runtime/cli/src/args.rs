@@ -30,6 +30,12 @@ pub(crate) enum Command {
     ///
     /// Every handler that names a `source` folder is built from it first, and again whenever it changes.
     Dev(DevArgs),
+    /// Make a new handler: a Rust project that builds and passes its test.
+    ///
+    /// It is a folder NAME in the current one, with source, fixtures, pelton.toml and a README. Pelton's SDK is named in
+    /// its Cargo.toml by its path: --sdk, else the variable PELTON_SDK, else the clone of Pelton's repository that the
+    /// current folder or this program is in, or that stands beside the current folder as `pelton`.
+    New(NewArgs),
     /// Build a handler's source folder into a component, with whatever toolchain is at hand.
     ///
     /// Prints the path of the component on standard output.
@@ -84,11 +90,21 @@ pub(crate) struct DevArgs {
 }
 
 #[derive(Debug, clap::Args)]
+#[derive(Debug, clap::Args)]
+pub(crate) struct NewArgs {
+    /// The handler's name, and the folder's: the letters a to z, digits, `-` and `_`.
+    pub name: String,
+    /// The folder of Pelton's SDK: plugins/sdk in a clone of its repository.
+    #[arg(long, value_name = "FOLDER")]
+    pub sdk: Option<PathBuf>,
+}
+
 pub(crate) struct BuildArgs {
     /// The folder of the handler's Cargo.toml.
     #[arg(default_value = ".")]
     pub folder: PathBuf,
-    /// Where to put the component; left out, it stays in cargo's target folder.
+    /// Where to put the component; left out, where the folder's pelton.toml says, if one of its handlers has this
+    /// folder as its `source`, or else it stays in cargo's target folder.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// Install what is missing of the guest toolchain first.

@@ -9,6 +9,7 @@ mod exit;
 mod inspect;
 mod invoke;
 mod logging;
+mod new;
 mod run;
 mod test;
 
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Dev(args) => dev::dev(&args),
+        Command::New(args) => new::new(&args),
         Command::Build(args) => build::build(&args),
         Command::Check(args) => check::check(&args),
         Command::Test(args) => test::test(&args),

@@ -1,4 +1,4 @@
-//! Finds the toolchain that builds handlers written in Rust, installs it where it is missing, and builds a
+//! Makes a new handler's project; finds the toolchain that builds handlers written in Rust, installs it where it is missing, and builds a
 //! handler's source folder into a `.wasm` file that the daemon loads.
 //!
 //! Two ways lead there, because not every machine reaches Rust's own servers: rustup's target
@@ -14,11 +14,13 @@ mod build;
 mod environment;
 mod find;
 mod install;
+mod project;
 mod rebuild;
 
 pub use artifact::Component;
 pub use build::CargoOutput;
 pub use find::Toolchain;
+pub use project::{create, find_sdk, wrong_name};
 pub use rebuild::{Rebuilder, is_behind, place};
 
 /// The target that guests are built for: no WASI, so that nothing is imported but what the contract names.
