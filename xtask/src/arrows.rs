@@ -77,6 +77,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("wasmtime", &["pelton-engine"]),
     ("wasmtime-wasi", &["pelton-engine"]),
     ("wit-component", &["pelton-engine"]),
+    ("wasm-metadata", &["pelton-engine"]),
+    ("wasmparser", &["pelton-engine"]),
     ("axum", &["pelton-admin"]),
 ];
 

@@ -52,7 +52,8 @@ pub(crate) enum Command {
     /// Exits with 0 when every fixture is fine, 1 when one isn't, 2 for wrong usage, 78 when the configuration, a
     /// component or a fixtures folder is wrong.
     Test(TestArgs),
-    /// Show what a component file is: imports, exports, size, digest.
+    /// Show what a component file is: world, imports, exports, size, digest, what it was made with, and the grants that
+    /// it needs.
     Inspect(InspectArgs),
     /// Give one message to a component and show what it answers, without a broker.
     ///
@@ -90,7 +91,6 @@ pub(crate) struct DevArgs {
 }
 
 #[derive(Debug, clap::Args)]
-#[derive(Debug, clap::Args)]
 pub(crate) struct NewArgs {
     /// The handler's name, and the folder's: the letters a to z, digits, `-` and `_`.
     pub name: String,
@@ -99,6 +99,7 @@ pub(crate) struct NewArgs {
     pub sdk: Option<PathBuf>,
 }
 
+#[derive(Debug, clap::Args)]
 pub(crate) struct BuildArgs {
     /// The folder of the handler's Cargo.toml.
     #[arg(default_value = ".")]
@@ -156,18 +157,35 @@ pub(crate) struct InspectArgs {
 pub(crate) struct InvokeArgs {
     /// The component file.
     pub file: PathBuf,
-    /// The message's key; left out, the key is null.
+    /// The message's key; left out, the key is null. `-` reads it from standard input, `@FILE` from a file; `@@` stands
+    /// for `@`.
     #[arg(short, long)]
     pub key: Option<String>,
-    /// The message's value; left out, the message is a tombstone. `-` reads it from standard input, `@FILE` from a file.
+    /// The message's value; left out, the message is a tombstone. `-` and `@FILE` as for the key.
     #[arg(short, long)]
     pub value: Option<String>,
-    /// A header, as often as needed; `NAME` alone has a null value.
+    /// A header, as often as needed; `NAME` alone has a null value. `-` and `@FILE` as for the key.
     #[arg(short = 'H', long = "header", value_name = "NAME[=VALUE]")]
     pub headers: Vec<String>,
-    /// The topic that the message seems to come from.
+    /// Take the message from this fixture of `pelton test` (`-`: from one on standard input). What other flags say
+    /// besides replaces it, headers all together.
+    #[arg(short, long, value_name = "FILE")]
+    pub message: Option<PathBuf>,
+    /// The topic that the message seems to come from, unless its fixture says.
     #[arg(short, long, default_value = "invoke")]
     pub topic: String,
+    /// The partition that it seems to come from.
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<i32>,
+    /// Its place there.
+    #[arg(long, value_name = "NUMBER")]
+    pub offset: Option<i64>,
+    /// When it was written, in milliseconds since 1970; left out, now (or what its fixture says).
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub timestamp: Option<i64>,
+    /// Which attempt at it this is.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub attempt: u32,
     /// A setting that the handler reads, as often as needed.
     #[arg(short, long = "setting", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,

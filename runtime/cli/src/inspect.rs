@@ -26,10 +26,13 @@ fn json(inspection: &Inspection) -> serde_json::Value {
         "digest": format!("sha256:{}", inspection.digest),
         "bytes": inspection.bytes,
         "form": form(inspection),
+        "world": inspection.world(),
         "interface": interface(inspection),
         "setup": inspection.lifecycle,
         "imports": imports(inspection),
         "exports": inspection.exports,
+        "needs-grants": inspection.needs_grants().collect::<Vec<_>>(),
+        "producers": producers(inspection),
     })
 }
 
@@ -41,6 +44,10 @@ fn print(inspection: &Inspection) {
         form(inspection)
     );
     println!(
+        "world      {}",
+        inspection.world().unwrap_or("none of pelton:handler@0.1.0")
+    );
+    println!(
         "interface  {}",
         interface(inspection).unwrap_or("none that Pelton can call")
     );
@@ -50,6 +57,9 @@ fn print(inspection: &Inspection) {
     );
     list("imports", &imports(inspection));
     list("exports", &inspection.exports);
+    let grants: Vec<_> = inspection.needs_grants().map(str::to_owned).collect();
+    list("grants", &grants);
+    list("made with", &producers(inspection));
 }
 
 /// The imports' names; one that no handler is given says so.
@@ -59,6 +69,11 @@ fn imports(inspection: &Inspection) -> Vec<String> {
         false => format!("{} (not granted: it would be refused)", import.name),
     };
     inspection.imports.iter().map(shown).collect()
+}
+
+fn producers(inspection: &Inspection) -> Vec<String> {
+    let told = inspection.producers.iter();
+    told.map(|(kind, tool)| format!("{kind}: {tool}")).collect()
 }
 
 fn list(title: &str, names: &[String]) {

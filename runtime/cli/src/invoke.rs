@@ -1,17 +1,14 @@
 //! `pelton invoke`: one message through one component, without a broker.
 
-use std::{
-    fs,
-    io::{Read, stdin},
-    process::ExitCode,
-    time::{Duration, SystemTime},
-};
+mod message;
+
+use std::{fs, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use pelton_config::{Log, LogFormat};
 use pelton_engine::{Call, Curtail, Engine, HandlerEnv, Isolation, Limits, Outcome};
-use pelton_types::{Header, Message, Output, Timestamp, Verdict};
+use pelton_types::{Message, Output, Verdict};
 
 use crate::{args::InvokeArgs, check, exit, logging, run};
 
@@ -20,7 +17,7 @@ pub(crate) fn invoke(args: &InvokeArgs) -> anyhow::Result<ExitCode> {
         format: LogFormat::Text,
         filter: "warn,pelton::guest=trace".to_owned(),
     })?;
-    let message = message(args)?;
+    let message = message::message(args)?;
     let outcome = run::on_runtime(call(args, &message))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&json(&outcome))?);
@@ -50,7 +47,7 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
     revision.trial().await.with_context(|| file.to_string())?;
     let answer = revision
         .call(Call {
-            messages: &[(message, 1)],
+            messages: &[(message, args.attempt)],
             fresh: true,
             curtail: &Curtail::new(),
         })
@@ -72,49 +69,6 @@ fn limits() -> Limits {
         host_call_bytes: 128 << 20,
         log_lines: 10_000,
         log_line_bytes: 4096,
-    }
-}
-
-fn message(args: &InvokeArgs) -> anyhow::Result<Message> {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    Ok(Message {
-        topic: args.topic.as_str().into(),
-        partition: 0,
-        offset: 0,
-        timestamp: Timestamp::CreateTime(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
-        key: args.key.clone().map(Bytes::from),
-        value: args.value.as_deref().map(value).transpose()?,
-        headers: args
-            .headers
-            .iter()
-            .map(|header| parse_header(header))
-            .collect(),
-    })
-}
-
-fn value(given: &str) -> anyhow::Result<Bytes> {
-    let mut bytes = Vec::new();
-    match given.strip_prefix('@') {
-        Some(file) => bytes = fs::read(file).with_context(|| format!("{file} can't be read"))?,
-        None if given == "-" => drop(
-            stdin()
-                .read_to_end(&mut bytes)
-                .context("standard input can't be read")?,
-        ),
-        None => bytes.extend(given.as_bytes()),
-    }
-    Ok(bytes.into())
-}
-
-fn parse_header(given: &str) -> Header {
-    match given.split_once('=') {
-        Some((name, value)) => Header::new(name.to_owned(), value.to_owned()),
-        None => Header {
-            name: given.to_owned().into(),
-            value: None,
-        },
     }
 }
 

@@ -55,9 +55,28 @@ pub struct Inspection {
     pub simple: bool,
     /// Whether it has a set-up.
     pub lifecycle: bool,
+    /// What it was made with, as its tools wrote it down: the kind (`language`, `processed-by`, `sdk`), then the tool
+    /// with its version. Sorted; nothing of it is checked.
+    pub producers: Vec<(String, String)>,
 }
 
 impl Inspection {
+    /// The world of the contract that its exports make up; `None` if they make up none.
+    pub fn world(&self) -> Option<&'static str> {
+        match (self.packed, self.simple, self.lifecycle) {
+            (true, _, _) => Some("pelton:handler/packed@0.1.0"),
+            (false, true, true) => Some("pelton:handler/handler-with-setup@0.1.0"),
+            (false, true, false) => Some("pelton:handler/handler@0.1.0"),
+            (false, false, _) => None,
+        }
+    }
+
+    /// The imports that no handler is given by itself, and that would have to be granted.
+    pub fn needs_grants(&self) -> impl Iterator<Item = &str> {
+        let needed = self.imports.iter().filter(|import| !import.granted);
+        needed.map(|import| import.name.as_str())
+    }
+
     /// How it would be called; `None` if it is no handler. Where both ways exist, packed wins.
     pub fn interface(&self) -> Option<Interface> {
         match (self.packed, self.simple) {

@@ -10,6 +10,8 @@ use std::{
 
 use pelton_types::RevisionId;
 use sha2::{Digest, Sha256};
+use wasm_metadata::Producers;
+use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 use wit_component::ComponentEncoder;
 
@@ -117,6 +119,7 @@ pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Lo
         packed: exported(engine, component, PACKED),
         simple: exported(engine, component, SIMPLE),
         lifecycle: exported(engine, component, LIFECYCLE),
+        producers: producers(bytes),
     })
 }
 
@@ -309,6 +312,33 @@ fn exports(engine: &Engine, component: &Component) -> Vec<String> {
     kind.exports(&engine.inner.wasm)
         .map(|(name, _)| name.to_owned())
         .collect()
+}
+
+/// What the producers' sections say, of the file itself and of all modules within it. What can't be read says nothing.
+fn producers(bytes: &[u8]) -> Vec<(String, String)> {
+    let mut all = Producers::empty();
+    for payload in Parser::new(0).parse_all(bytes) {
+        if let Ok(Payload::CustomSection(section)) = payload
+            && section.name() == "producers"
+            && let Ok(told) = Producers::from_bytes(section.data(), section.data_offset())
+        {
+            all.merge(&told);
+        }
+    }
+    let tool = |tool: &str, version: &str| {
+        let named = format!("{tool} {version}");
+        bounded(named.trim_end(), REASON_BYTES)
+    };
+    let mut found = Vec::new();
+    for (kind, tools) in all.iter() {
+        found.extend(
+            tools
+                .iter()
+                .map(|(name, version)| (kind.clone(), tool(name, version))),
+        );
+    }
+    found.sort();
+    found
 }
 
 fn exported(engine: &Engine, component: &Component, interface: &str) -> bool {
