@@ -8,7 +8,7 @@ use pelton_engine::{Engine, EngineSettings, Revision};
 use pelton_fixtures::{Error, Options, Tested};
 use pelton_toolchain::{CargoOutput, Rebuilder, Toolchain, is_behind};
 
-use crate::{args::TestArgs, check, exit, logging, run};
+use crate::{args::TestArgs, exit, logging, run};
 
 /// Why nothing is tested, and the exit code that says it.
 struct Refused(u8, String);
