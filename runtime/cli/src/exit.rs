@@ -21,6 +21,11 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         causes.by_ref().for_each(|cause| eprintln!("  {cause}"));
         return ExitCode::from(CONFIGURATION);
     }
+    if let Some(wrong) = error.downcast_ref::<pelton_fixtures::Error>() {
+        // So does a fixture's.
+        eprintln!("{wrong}");
+        return ExitCode::from(FAILED);
+    }
     eprintln!("error: {error:#}");
     ExitCode::from(FAILED)
 }

@@ -137,6 +137,12 @@ pub fn create(parent: &Path, name: &str, sdk: &Path) -> Result<PathBuf> {
             _ => return Err(error).with_context(|| format!("{shown} can't be made")),
         }
     }
+    // The versions that the SDK is tested with; cargo drops what the project has no use for.
+    let lock = sdk.with_file_name("Cargo.lock");
+    if lock.is_file() {
+        let copy = folder.join("Cargo.lock");
+        fs::copy(&lock, &copy).with_context(|| format!("{} can't be written", copy.display()))?;
+    }
     let sdk = relative(&here(&folder)?, sdk)?;
     for (file, text) in FILES {
         let path = folder.join(file);

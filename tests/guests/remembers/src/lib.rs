@@ -1,0 +1,154 @@
+//! Answers by more than its message, as a handler must not: the value says by what.
+//!
+//! | value | what is answered |
+//! |---|---|
+//! | `count` | how many messages this instance was given |
+//! | `seen` | nothing, if this instance was given the message before |
+//! | `random` | random bytes of the host's |
+//! | `clock` | the host's clocks |
+//! | `remaining` | how much time the message has left |
+//!
+//! Anything else is forwarded as it is.
+
+use std::collections::HashSet;
+
+use pelton_sdk::{Failure, Message, Output, delivery};
+
+/// What an instance remembers.
+#[derive(Default)]
+struct Memory {
+    count: u64,
+    seen: HashSet<String>,
+}
+
+fn prepare() -> Result<Memory, String> {
+    Ok(Memory::default())
+}
+
+#[pelton_sdk::handler(setup = prepare)]
+fn handle(message: &Message, memory: &mut Memory) -> Result<Option<Output>, Failure> {
+    memory.count += 1;
+    let id = format!(
+        "{}/{}@{}",
+        message.topic(),
+        message.partition(),
+        message.offset()
+    );
+    let new = memory.seen.insert(id);
+    let value = message.value_str().unwrap_or_default();
+    let answer = match value {
+        "count" => memory.count.to_string(),
+        "seen" if !new => return Ok(None),
+        "random" => format!("{:?}", host::random()),
+        "clock" => host::clock(),
+        "remaining" => delivery::remaining().as_nanos().to_string(),
+        other => other.to_owned(),
+    };
+    Ok(Some(Output::new().value(answer)))
+}
+
+#[cfg(target_arch = "wasm32")]
+mod host {
+    #![allow(missing_docs, unsafe_code, reason = "generated from WASI's interfaces")]
+    wit_bindgen::generate!({
+        inline: r"
+            package pelton:remembers;
+
+            world remembers {
+                import wasi:clocks/monotonic-clock@0.2.0;
+                import wasi:clocks/wall-clock@0.2.0;
+                import wasi:random/random@0.2.0;
+                import wasi:random/insecure@0.2.0;
+                import wasi:random/insecure-seed@0.2.0;
+            }
+
+            package wasi:clocks@0.2.0 {
+                interface monotonic-clock {
+                    now: func() -> u64;
+                }
+                interface wall-clock {
+                    record datetime {
+                        seconds: u64,
+                        nanoseconds: u32,
+                    }
+                    now: func() -> datetime;
+                }
+            }
+
+            package wasi:random@0.2.0 {
+                interface random {
+                    get-random-bytes: func(len: u64) -> list<u8>;
+                }
+                interface insecure {
+                    get-insecure-random-u64: func() -> u64;
+                }
+                interface insecure-seed {
+                    insecure-seed: func() -> tuple<u64, u64>;
+                }
+            }
+        ",
+        world: "pelton:remembers/remembers",
+        generate_all,
+    });
+
+    use wasi::{
+        clocks::{monotonic_clock, wall_clock},
+        random::{insecure, insecure_seed, random},
+    };
+
+    pub fn random() -> (Vec<u8>, u64, (u64, u64)) {
+        (
+            random::get_random_bytes(8),
+            insecure::get_insecure_random_u64(),
+            insecure_seed::insecure_seed(),
+        )
+    }
+
+    pub fn clock() -> String {
+        let wall = wall_clock::now();
+        format!(
+            "{}.{} {}",
+            wall.seconds,
+            wall.nanoseconds,
+            monotonic_clock::now()
+        )
+    }
+}
+
+/// Tests of this guest's own have no host.
+#[cfg(not(target_arch = "wasm32"))]
+mod host {
+    pub fn random() -> u64 {
+        4
+    }
+
+    pub fn clock() -> String {
+        "noon".to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pelton_sdk::testing::TestMessage;
+
+    use super::*;
+
+    #[test]
+    fn it_remembers() {
+        let mut memory = prepare().unwrap();
+        let mut value = |value: &str| {
+            let message = TestMessage::new("t").value(value);
+            let produced = message
+                .handle(|message| handle(message, &mut memory))
+                .unwrap();
+            produced
+                .first()
+                .and_then(|output| output.value_str().map(str::to_owned))
+        };
+        assert_eq!(value("count").as_deref(), Some("1"));
+        assert_eq!(value("count").as_deref(), Some("2"));
+        assert_eq!(value("seen"), None);
+        assert_eq!(value("as it is").as_deref(), Some("as it is"));
+        assert_eq!(value("clock").as_deref(), Some("noon"));
+    }
+}
