@@ -210,7 +210,8 @@ fn here(folder: &Path) -> Result<PathBuf> {
 fn relative(from: &Path, to: &Path) -> Result<String> {
     let (mut from, mut to) = (from.components().peekable(), to.components().peekable());
     while from.peek().is_some() && from.peek() == to.peek() {
-        (from.next(), to.next());
+        from.next();
+        to.next();
     }
     let up = from.map(|_| "..".to_owned());
     let down = to.map(|part| part.as_os_str().to_string_lossy().into_owned());

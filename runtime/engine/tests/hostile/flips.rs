@@ -19,9 +19,17 @@ fn number(seed: u64) -> u64 {
     word ^ (word >> 31)
 }
 
-#[tokio::test]
-async fn files_with_flipped_bits_are_survived() {
+#[test]
+fn files_with_flipped_bits_are_survived() {
     let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(flip_and_play());
+}
+
+async fn flip_and_play() {
     let (engine, watchdog) = (engine(1), watchdog());
     let sound = [
         packed().module(),
@@ -37,7 +45,7 @@ async fn files_with_flipped_bits_are_survived() {
                 let random = number(seed * 1000 + flip) as usize;
                 // The head is left: without it no more would be tried than that.
                 let at = 8 + random % (bytes.len() - 8);
-                bytes[at] ^= 1 << (random >> 40) % 8;
+                bytes[at] ^= 1 << ((random >> 40) % 8);
             }
             let name = format!("form {form} with flips of seed {seed}");
             watchdog.begin(&name);
