@@ -388,3 +388,26 @@ fn a_partition_that_is_lost_while_committing_is_left_to_the_group() {
     let told = [left(P, false), tell(Q, false)];
     assert_eq!(bench.ended(Ended::Aborted), told);
 }
+
+#[test]
+fn a_partition_that_ends_with_nothing_to_say_is_not_asked() {
+    let mut bench = Bench::open(&[P, Q]);
+    bench.progress(P, 1, 1);
+    assert_eq!(bench.drained(P, None), [seal(Q)]);
+}
+
+#[test]
+fn the_time_of_an_end_is_asked_for_once() {
+    let mut bench = Bench::open(&[P]);
+    let progress = || MemberEvent::Progress {
+        assignment: P,
+        messages: 1,
+        bytes: 1,
+        urgent: false,
+    };
+    assert_eq!(
+        bench.all(progress()),
+        [MemberCommand::SetTimer { at: ms(100) }]
+    );
+    assert_eq!(bench.all(progress()), []);
+}

@@ -178,6 +178,31 @@ fn what_is_aborted_again_and_again_is_redone_later_each_time() {
     }
 }
 
+/// A producer that had to be renewed is no excuse.
+#[test]
+fn an_abort_that_a_renewal_told_of_counts_in_the_row() {
+    let mut bench = Bench::open(&[P]);
+    for _ in 0..3 {
+        bench.abort();
+    }
+    assert_eq!(bench.spoiled(), [MemberCommand::Abort]);
+    assert_eq!(bench.ended(Ended::Unknown), [renew([])]);
+    assert_eq!(bench.renewed([]), []);
+    let told = bench.now.as_millis() as u64 + 100;
+    assert_eq!(bench.at(told), [tell(P, false)]);
+}
+
+#[test]
+fn what_ends_a_process_is_said_in_plain_words() {
+    for (why, word) in [
+        (Trouble::Namesake, "instance-id"),
+        (Trouble::Foreign, "someone else commits for this group"),
+        (Trouble::Refused("no such id".to_owned()), "no such id"),
+    ] {
+        assert!(why.to_string().contains(word), "{why}");
+    }
+}
+
 #[test]
 fn a_commit_ends_the_row_of_aborts() {
     let mut bench = Bench::open(&[P]);
