@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, time::Duration};
 
-use pelton_dispatch::{Arrival, CallId, Command, Event, Policy, Stage};
+use pelton_dispatch::{Arrival, CallId, Command, Event, Order, Policy, Stage};
 use pelton_types::FailureKind;
 
 use crate::support::*;
@@ -270,6 +270,20 @@ fn the_snapshot_names_the_oldest_unfinished_message_and_its_stage() {
         ),
         (None, 5, 5, 0)
     );
+}
+
+#[test]
+fn the_snapshot_counts_the_messages_that_wait_for_another_attempt() {
+    let (mut bench, _) = Bench::with(
+        Policy {
+            order: Order::None,
+            ..policy()
+        },
+        0..3,
+    );
+    let fails = || failed(FailureKind::Other);
+    bench.called(0, [fails(), fails(), done(0)]);
+    assert_eq!(bench.snapshot().retrying, 2);
 }
 
 #[test]

@@ -137,6 +137,7 @@ fn fetching_pauses_at_the_limit_and_resumes_at_half_of_it() {
     };
     let (mut bench, commands) = Bench::with(limited, 0..8);
     assert!(commands.contains(&Command::PauseFetch));
+    assert!(bench.snapshot().paused);
     assert!(
         !bench.fetch(8..10).contains(&Command::PauseFetch),
         "it is paused already"
@@ -165,6 +166,13 @@ fn fetching_pauses_by_bytes_and_a_message_above_the_limit_still_passes() {
     }]));
     assert!(commands.contains(&Command::PauseFetch));
     assert!(bench.called(0, [done(0)]).contains(&Command::ResumeFetch));
+}
+
+#[test]
+fn a_buffer_without_room_takes_a_message_as_long_as_it_is_empty() {
+    let mut bench = Bench::new(policy());
+    assert_eq!(bench.event(Event::Buffer { bytes: 0 }), []);
+    assert!(bench.fetch(0..1).contains(&Command::PauseFetch));
 }
 
 #[test]
