@@ -1,4 +1,5 @@
 //! Whatever text comes in, it becomes a configuration or a report: never a panic, never an endless loop.
+//! `PELTON_FUZZ_ROUNDS=100000 cargo test -p pelton-config --test robust` goes on for longer than every run does.
 #![allow(
     missing_docs,
     clippy::expect_used,
@@ -10,6 +11,23 @@ use std::{fs, path::Path};
 
 use pelton_config::{Error, parse};
 use proptest::prelude::*;
+
+fn rounds() -> u32 {
+    let rounds = std::env::var("PELTON_FUZZ_ROUNDS").ok();
+    rounds.and_then(|text| text.parse().ok()).unwrap_or(400)
+}
+
+/// Parts that a configuration is made of, and what stands around them.
+fn part() -> impl Strategy<Value = String> {
+    let schema = pelton_config::json_schema().to_string();
+    let words = schema.split('"').filter(|word| word.len() < 24);
+    let mut parts: Vec<String> = words.map(str::to_owned).collect();
+    parts.sort();
+    parts.dedup();
+    let marks = "[ ] [[ ]] = . , { } \" ' ''' # \n ${ ${A} ${A:-b} $${ \\ \\u0000 \u{feff} -1 1e999 9223372036854775808 0x1 nan 07:32:00";
+    parts.extend(marks.split(' ').map(str::to_owned));
+    prop::sample::select(parts)
+}
 
 fn survives(text: &str) {
     let outcome = parse(text, Path::new("fuzz.toml"), &|name| {
@@ -42,7 +60,7 @@ fn corpus() -> Vec<String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(rounds()))]
 
     #[test]
     fn any_text_is_survived(text in "\\PC*") {
@@ -54,6 +72,27 @@ proptest! {
         lines in proptest::collection::vec("(\\[\\[?[a-z.\" -]{0,20}\\]?\\]|[a-z.-]{1,12} ?= ?(\"[^\"]{0,12}\"|[0-9]{1,3}|\\[.{0,8}\\]|\\{.{0,12}\\}|true|1979-05-27|nan))?", 0..12)
     ) {
         survives(&lines.join("\n"));
+    }
+
+    #[test]
+    fn parts_in_any_order_are_survived(parts in proptest::collection::vec(part(), 0..30)) {
+        survives(&parts.concat());
+        survives(&parts.join(" "));
+    }
+
+    #[test]
+    fn two_configurations_spliced_are_survived(
+        one in any::<prop::sample::Index>(),
+        other in any::<prop::sample::Index>(),
+        at in any::<prop::sample::Index>(),
+        from in any::<prop::sample::Index>(),
+    ) {
+        let corpus = corpus();
+        let lines = |which: prop::sample::Index| -> Vec<&str> { which.get(&corpus).lines().collect() };
+        let (mut one, other) = (lines(one), lines(other));
+        one.truncate(at.index(one.len()));
+        one.extend(&other[from.index(other.len())..]);
+        survives(&one.join("\n"));
     }
 
     #[test]
