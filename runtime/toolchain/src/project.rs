@@ -202,6 +202,11 @@ fn crate_name(name: &str) -> String {
 }
 
 fn here(folder: &Path) -> Result<PathBuf> {
+    // An empty path is the current folder to everything but this.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
     fs::canonicalize(folder).with_context(|| format!("{} can't be found", folder.display()))
 }
 
