@@ -90,7 +90,6 @@ enum State {
     /// A producer is being made, or renewed; with what an earlier one may have committed.
     Renewing {
         attempted: BTreeMap<AssignmentId, Checkpoint>,
-        until: Duration,
     },
     /// A transaction is open.
     Open,
@@ -190,10 +189,6 @@ impl Member {
                 std::mem::take(checkpoints)
             }
             State::Aborting { until } if *until <= now => BTreeMap::new(),
-            State::Renewing { until, .. } if *until <= now => {
-                *until = now.saturating_add(2 * self.policy.timeout + GRACE);
-                return;
-            }
             _ => return,
         };
         self.renew(attempted, true, commands);
@@ -284,10 +279,7 @@ impl Member {
             committed_of: attempted.keys().copied().collect(),
             leave_behind,
         });
-        self.state = State::Renewing {
-            attempted,
-            until: self.deadline(),
-        };
+        self.state = State::Renewing { attempted };
     }
 
     fn deadline(&self) -> Duration {
@@ -322,14 +314,14 @@ impl Member {
 
     fn set_timer(&mut self, commands: &mut Vec<MemberCommand>) {
         let at = match &self.state {
-            State::Renewing { until, .. }
-            | State::Committing { until, .. }
+            State::Committing { until, .. }
             | State::Aborting { until }
             | State::Resting { until } => Some(*until),
             State::Open => self
                 .since
                 .map(|since| since.saturating_add(self.policy.interval)),
-            State::Sealing | State::Over => None,
+            // A producer that is being made is waited for.
+            State::Renewing { .. } | State::Sealing | State::Over => None,
         };
         if let Some(at) = at
             && self.timer.is_none_or(|timer| at < timer)

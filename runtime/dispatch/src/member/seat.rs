@@ -52,13 +52,10 @@ impl Seat {
         self.lost
     }
 
-    /// It is someone else's, and what it has said may be on its way.
+    /// It is someone else's, and the checkpoint that it gave is on its way.
     pub fn lose(&mut self) {
         (self.given_up, self.lost) = (true, true);
         self.next = None;
-        if !self.is_sealed() {
-            self.said = Said::Checkpoint(None);
-        }
     }
 
     pub fn takes_part(&self) -> bool {
