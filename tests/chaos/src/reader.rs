@@ -12,6 +12,7 @@ use anyhow::{Result, anyhow, bail, ensure};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
+    error::{KafkaError, RDKafkaErrorCode as Code},
     message::BorrowedMessage,
 };
 
@@ -51,11 +52,7 @@ impl Reader {
             .set("reconnect.backoff.max.ms", "500")
             .set("auto.offset.reset", "error");
         let consumer: BaseConsumer = config.create()?;
-        let mut list = TopicPartitionList::new();
-        for partition in 0..partitions {
-            list.add_partition_offset(OUTPUT, partition, Offset::Offset(0))?;
-        }
-        consumer.assign(&list)?;
+        follow(&consumer, &vec![Vec::new(); partitions as usize])?;
         let until = Arc::new(Mutex::new(None));
         let own = Arc::clone(&until);
         let reading = Reading {
@@ -110,8 +107,14 @@ impl Reading {
         let mut seen = Vec::new();
         let mut told = None;
         loop {
+            let polled = consumer.poll(Duration::from_millis(100));
+            if let Some(Err(KafkaError::MessageConsumption(Code::AutoOffsetReset))) = &polled {
+                // A broker that has just come back may call an offset out of range that is there, and librdkafka gives
+                // the partition up.
+                follow(consumer, &outputs)?;
+            }
             // The broker is away now and then; librdkafka comes back to it by itself, and a gap would be seen below.
-            if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
+            if let Some(Ok(message)) = polled {
                 let output = convert(&message);
                 let of_partition = &mut outputs[message.partition() as usize];
                 let next = of_partition.last().map_or(0, |last| last.offset + 1);
@@ -124,16 +127,28 @@ impl Reading {
                 count(&mut seen, output, &self.progress);
             }
             if let Some(ends) = &*lock(until) {
-                let mut pairs = outputs.iter().zip(ends);
-                if pairs.all(|(outputs, end)| outputs.len() as i64 >= *end) {
+                let read: Vec<i64> = outputs.iter().map(|one| one.len() as i64).collect();
+                if read.iter().zip(ends).all(|(read, end)| read >= end) {
                     return Ok(outputs);
                 }
                 if told.get_or_insert_with(Instant::now).elapsed() > CATCH_UP {
-                    bail!("the reader can't reach the end of the output topic");
+                    bail!(
+                        "the reader can't reach the end of the output topic: {read:?} of {ends:?}"
+                    );
                 }
             }
         }
     }
+}
+
+/// Reads each partition on from behind what was read of it.
+fn follow(consumer: &BaseConsumer, outputs: &[Vec<Output>]) -> Result<()> {
+    let mut list = TopicPartitionList::new();
+    for (partition, read) in (0..).zip(outputs) {
+        let next = read.last().map_or(0, |last| last.offset + 1);
+        list.add_partition_offset(OUTPUT, partition, Offset::Offset(next))?;
+    }
+    Ok(consumer.assign(&list)?)
 }
 
 /// Counts it for the line of progress.
