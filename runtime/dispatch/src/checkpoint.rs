@@ -303,6 +303,32 @@ mod tests {
         assert_eq!(nothing.further_pairs(0, 1, 0), 0);
     }
 
+    #[test]
+    fn a_digit_holds_seven_bits() {
+        let written = [0, 127, 128, 16_383, 16_384].map(digits);
+        assert_eq!(written, [1, 1, 2, 2, 3]);
+    }
+
+    #[test]
+    fn what_has_no_room_at_all_is_told_as_nothing() {
+        let progress = Progress {
+            finished: vec![2..3],
+            tried: Vec::new(),
+        };
+        let told = |limit| progress.metadata(0, limit).metadata;
+        assert_eq!(told(12), "", "a number needs a byte");
+        assert_eq!(
+            told(13),
+            "pelton:1:AAAA",
+            "of offset 0: no pairs, no failed messages"
+        );
+        let checkpoint = Checkpoint {
+            next: 0,
+            metadata: told(13),
+        };
+        assert_eq!(checkpoint.progress(), Ok(Progress::default()));
+    }
+
     proptest! {
         /// What the exactly-once guarantee rests on: nothing that finishes is left untold.
         #[test]

@@ -181,6 +181,7 @@ mod tests {
         pace.learn(0, ran(Duration::from_secs(1)));
         assert_eq!(pace.batch(), 16);
     }
+
     #[test]
     fn a_handler_that_waits_gets_one_message_a_call_and_many_calls() {
         let waits = CallTime {
@@ -194,6 +195,15 @@ mod tests {
             assert_eq!(pace.calls(), calls, "{order:?}");
             assert_eq!(pace.batch() == 1, calls > 1, "{order:?}");
         }
+    }
+
+    #[test]
+    fn the_waits_of_a_batch_are_shared_out_among_its_messages() {
+        let mut pace = in_order(100, Order::Key);
+        let took = Duration::from_micros(1000);
+        let waited = Duration::from_micros(400);
+        pace.learn(10, CallTime { took, waited });
+        assert_eq!(pace.calls(), 1, "40 of 100 us");
     }
 
     #[test]
