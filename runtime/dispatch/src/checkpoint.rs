@@ -312,7 +312,7 @@ mod tests {
     #[test]
     fn what_has_no_room_at_all_is_told_as_nothing() {
         let progress = Progress {
-            finished: vec![2..3],
+            finished: vec![2..3, 4..5],
             tried: Vec::new(),
         };
         let told = |limit| progress.metadata(0, limit).metadata;

@@ -9,12 +9,15 @@
 mod client;
 mod describe;
 mod event;
+mod failures;
 mod list;
+mod threads;
 mod transaction;
 mod unanswered;
 
 pub(crate) use client::{Client, Queue};
 pub(crate) use event::{Event, EventKind, RawMessage, text};
+pub(crate) use failures::Failures;
 pub(crate) use list::{List, ListRef, NO_OFFSET};
 pub(crate) use transaction::Failure;
 pub(crate) use unanswered::{Request, Unanswered};

@@ -32,9 +32,6 @@ pub struct Lane {
     pub daemon: TestDaemon,
     /// Everything that was ever written, for the check of what came out.
     pub written: Vec<Draft>,
-    /// A case has made the handler begin anew. What stood behind the output that was refused is taken back as soon as
-    /// the producer's thread hears of it, and on a starved machine some of it is on its way by then.
-    began_anew: bool,
 }
 
 /// What the daemon had said and dead-lettered before a case.
@@ -101,7 +98,6 @@ retry = {{ max-backoff = "1s" }}"#
             stage: self.stage,
             daemon,
             written: Vec::new(),
-            began_anew: false,
         })
     }
 }
@@ -117,7 +113,6 @@ impl Lane {
         let before = self.before(case)?;
         self.wait_until_steady(case)?;
         self.cluster.forget_requests()?;
-        self.began_anew |= case.ends == Ends::Anew;
         let drafts = batch(case.name);
         self.written.extend(drafts.clone());
         if matches!(case.faults, [Fault::Restarts, ..]) {
@@ -280,8 +275,7 @@ impl Lane {
         Ok(())
     }
 
-    /// The check: everything that was ever written comes out, in order unless the handler has begun anew, and is
-    /// committed, and the daemon runs.
+    /// The check: everything that was ever written comes out, in order, and is committed, and the daemon runs.
     ///
     /// # Errors
     /// Saying whether something is lost, stands still, or has exited.
@@ -292,10 +286,7 @@ impl Lane {
                 self.daemon.is_running(),
                 "exit: the daemon has ended by itself"
             );
-            let mut copies = self.copies()?;
-            if self.began_anew {
-                copies.disordered.clear();
-            }
+            let copies = self.copies()?;
             let ends = self.client.ends(&self.stage.input)?;
             let committed: Vec<i64> = self
                 .client

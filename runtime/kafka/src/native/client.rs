@@ -15,7 +15,7 @@ use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode as Code};
 use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 
 use super::{
-    Event, ListRef, Unanswered,
+    Event, Failures, ListRef, Unanswered,
     event::{code, text},
 };
 use crate::Error;
@@ -25,8 +25,17 @@ const PRODUCER_EVENTS: c_int = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERRO
 /// A client. Dropping it joins librdkafka's threads, which may take a while: never on an async runtime.
 pub(crate) struct Client {
     ptr: NonNull<sys::rd_kafka_t>,
-    /// Of a transactional producer. Dropped after the client is destroyed.
-    unanswered: Option<Arc<Unanswered>>,
+    /// Dropped after the client is destroyed.
+    watched: Watched,
+}
+
+/// What interceptors note of a client.
+enum Watched {
+    Nothing,
+    /// A producer's failures.
+    Failures(Arc<Failures>),
+    /// A transactional producer's requests.
+    Requests(Arc<Unanswered>),
 }
 
 // SAFETY: librdkafka's clients may be used from any thread at any time, as its introduction says.
@@ -49,7 +58,7 @@ impl Client {
         let events = sys::RD_KAFKA_EVENT_REBALANCE
             | sys::RD_KAFKA_EVENT_OFFSET_COMMIT
             | sys::RD_KAFKA_EVENT_ERROR;
-        let client = Self::new(Kind::RD_KAFKA_CONSUMER, config, events, None)?;
+        let client = Self::new(Kind::RD_KAFKA_CONSUMER, config, events, Watched::Nothing)?;
         // SAFETY: the client is alive; this forwards its main queue to the consumer's.
         unsafe { sys::rd_kafka_poll_set_consumer(client.ptr.as_ptr()) };
         Ok(client)
@@ -57,29 +66,45 @@ impl Client {
 
     /// Makes a producer, whose every event comes through [`main_queue`](Self::main_queue).
     pub(crate) fn producer(config: ClientConfig) -> Result<Arc<Self>, Error> {
-        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, None)
+        Self::new(
+            Kind::RD_KAFKA_PRODUCER,
+            config,
+            PRODUCER_EVENTS,
+            Watched::Nothing,
+        )
+    }
+
+    /// The same; the first message that fails and ends the producer is told to `failures` before its report comes.
+    pub(crate) fn watched_producer(
+        config: ClientConfig,
+        failures: &Arc<Failures>,
+    ) -> Result<Arc<Self>, Error> {
+        let watched = Watched::Failures(failures.clone());
+        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, watched)
     }
 
     /// The same, of a transactional producer, whose requests are counted.
     pub(crate) fn transactional(config: ClientConfig) -> Result<Arc<Self>, Error> {
-        let unanswered = Some(Arc::default());
-        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, unanswered)
+        let watched = Watched::Requests(Arc::default());
+        Self::new(Kind::RD_KAFKA_PRODUCER, config, PRODUCER_EVENTS, watched)
     }
 
     fn new(
         kind: Kind,
         mut config: ClientConfig,
         events: c_int,
-        unanswered: Option<Arc<Unanswered>>,
+        watched: Watched,
     ) -> Result<Arc<Self>, Error> {
         config.set("log.queue", "true");
         let native = config.create_native_config().map_err(config_error)?;
         let mut error: [c_char; 512] = [0; 512];
         // SAFETY: the configuration is alive; `rd_kafka_new` takes it over only when it succeeds, and then
-        // it is forgotten here. The buffer is as long as is said. The counts are dropped after the client.
+        // it is forgotten here. The buffer is as long as is said. What is watched is dropped after the client.
         let ptr = unsafe {
-            if let Some(unanswered) = &unanswered {
-                unanswered.watch(native.ptr());
+            match &watched {
+                Watched::Nothing => {}
+                Watched::Failures(failures) => failures.watch(native.ptr()),
+                Watched::Requests(unanswered) => unanswered.watch(native.ptr()),
             }
             sys::rd_kafka_conf_set_events(native.ptr(), events);
             sys::rd_kafka_new(kind, native.ptr(), error.as_mut_ptr(), error.len())
@@ -93,12 +118,15 @@ impl Client {
         std::mem::forget(native);
         // SAFETY: the client is alive; with no queue named, log lines go to its main queue.
         unsafe { sys::rd_kafka_set_log_queue(ptr.as_ptr(), ptr::null_mut()) };
-        Ok(Arc::new(Self { ptr, unanswered }))
+        Ok(Arc::new(Self { ptr, watched }))
     }
 
     /// Which requests of a transactional producer were sent and not answered.
     pub(crate) fn unanswered(&self) -> Option<&Unanswered> {
-        self.unanswered.as_deref()
+        match &self.watched {
+            Watched::Requests(unanswered) => Some(unanswered),
+            Watched::Nothing | Watched::Failures(_) => None,
+        }
     }
 
     /// The C object, for calls that are made elsewhere in this room.

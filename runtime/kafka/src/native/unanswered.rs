@@ -10,7 +10,6 @@
 #![expect(unsafe_code, reason = "librdkafka's interceptors are C functions")]
 
 use std::{
-    cell::Cell,
     ffi::{c_char, c_int, c_void},
     sync::{
         Arc,
@@ -19,6 +18,8 @@ use std::{
 };
 
 use rdkafka_sys::{self as sys, rd_kafka_resp_err_t as RespErr};
+
+use super::threads;
 
 const NAME: &std::ffi::CStr = c"pelton-unanswered";
 
@@ -85,22 +86,6 @@ impl Unanswered {
     }
 }
 
-thread_local! {
-    /// Whether this thread talks to a broker.
-    static OF_A_BROKER: Cell<bool> = const { Cell::new(false) };
-}
-
-unsafe extern "C" fn on_thread(
-    _: *mut sys::rd_kafka_t,
-    kind: sys::rd_kafka_thread_type_t,
-    _: *const c_char,
-    _: *mut c_void,
-) -> RespErr {
-    let of_a_broker = matches!(kind, sys::rd_kafka_thread_type_t::RD_KAFKA_THREAD_BROKER);
-    OF_A_BROKER.set(of_a_broker);
-    RespErr::RD_KAFKA_RESP_ERR_NO_ERROR
-}
-
 /// Interceptors of requests can be added only while a client is being made.
 unsafe extern "C" fn on_new(
     client: *mut sys::rd_kafka_t,
@@ -111,12 +96,7 @@ unsafe extern "C" fn on_new(
 ) -> RespErr {
     // SAFETY: the client is being made; `opaque` is what `watch` was given, and only handed on.
     unsafe {
-        sys::rd_kafka_interceptor_add_on_thread_start(
-            client,
-            NAME.as_ptr(),
-            Some(on_thread),
-            opaque,
-        );
+        threads::watch(client);
         sys::rd_kafka_interceptor_add_on_request_sent(client, NAME.as_ptr(), Some(on_sent), opaque);
         sys::rd_kafka_interceptor_add_on_response_received(
             client,
@@ -162,7 +142,7 @@ unsafe extern "C" fn on_answer(
     // SAFETY: as above.
     let counts = unsafe { &*opaque.cast::<Unanswered>() };
     // A broker's refusal is an answer; what librdkafka reports by itself is none.
-    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && OF_A_BROKER.get();
+    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && threads::is_of_a_broker();
     if let Some(index) = Request::of(api_key).filter(|_| answered) {
         let before = counts.answered[index].fetch_add(1, Ordering::AcqRel);
         let sent = counts.sent[index].load(Ordering::Acquire);

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Error,
-    native::{Client, Event, EventKind, Queue},
+    native::{Client, Event, EventKind, Failures, Queue},
     properties,
     trouble::Troubles,
 };
@@ -73,8 +73,9 @@ impl Native {
         let config = properties::producer(&settings, transactional)?;
         let largest = config.get("message.max.bytes");
         let largest = largest.and_then(|bytes| bytes.parse().ok());
+        let failures = Arc::new(Failures::new(ends_the_producer));
         let client = match transactional {
-            None => Client::producer(config)?,
+            None => Client::watched_producer(config, &failures)?,
             Some(_) => Client::transactional(config)?,
         };
         let no_queue = || Error::Client {
@@ -102,6 +103,7 @@ impl Native {
             queue,
             client,
             troubles,
+            failures,
             health: health_sender,
             transactional: transactional.is_some(),
         };
@@ -301,8 +303,8 @@ impl Shared {
         }
     }
 
-    /// Takes nothing more, and purges what waits; whether that is new.
-    fn give_up(&self) -> bool {
+    /// Takes nothing more, and purges what waits.
+    fn give_up(&self) {
         let closed = self
             .open
             .write()
@@ -311,7 +313,6 @@ impl Shared {
         if let Some(open) = &closed {
             open.client.purge();
         }
-        closed.is_some()
     }
 
     /// A message was not taken after all. That frees no room, so whoever waits for room sleeps on.
@@ -345,6 +346,7 @@ struct Reports {
     queue: Arc<Queue>,
     client: Arc<Client>,
     troubles: Troubles,
+    failures: Arc<Failures>,
     health: watch::Sender<ProducerHealth>,
     /// What fails is the transaction's matter.
     transactional: bool,
@@ -355,7 +357,11 @@ impl Reports {
         let mut looked = Instant::now();
         while !self.shared.closing.load(Ordering::Acquire) {
             let queue = self.queue.clone();
-            if let Some(event) = queue.poll(TICK) {
+            let event = queue.poll(TICK);
+            if self.failures.is_pending() {
+                self.take_back();
+            }
+            if let Some(event) = event {
                 self.take(&event);
             }
             if looked.elapsed() >= TICK {
@@ -393,16 +399,16 @@ impl Reports {
     fn deliver(&mut self, event: &Event<'_>) {
         let (mut answered, mut acknowledged) = (0, false);
         for message in event.messages() {
-            let result = message.error().map_or(Ok(()), |code| {
+            let error = message.error();
+            let result = error.map_or(Ok(()), |code| {
                 Err(delivery_error(code, &message.delivery_reason()))
             });
             acknowledged |= result.is_ok();
-            if let Err(error) = &result
-                && !error.permanent
-                && !error.purged
+            if let Err(told) = &result
+                && error.is_some_and(ends_the_producer)
                 && !self.transactional
             {
-                self.give_up(&error.text);
+                self.give_up(&told.text);
             }
             answered += 1;
             if let Some(Receipt { mailbox, ticket }) = raw::receipt(&message) {
@@ -418,11 +424,19 @@ impl Reports {
     /// A message could not be written, and it is not the message's fault. librdkafka goes on behind it under a
     /// new epoch, which would put what follows in front of it: so nothing more is taken, and all that waits is
     /// purged before that epoch is there.
+    fn take_back(&mut self) {
+        self.shared.give_up();
+        self.failures.note();
+    }
+
+    /// The report of that message has come, which says why.
     fn give_up(&mut self, why: &str) {
-        if self.shared.give_up() {
-            let why = why.to_owned();
-            self.health.send_modify(|health| health.fatal = Some(why));
-        }
+        self.shared.give_up();
+        self.health.send_if_modified(|health| {
+            let new = health.fatal.is_none();
+            health.fatal.get_or_insert_with(|| why.to_owned());
+            new
+        });
     }
 
     fn error(&mut self, event: &Event<'_>) {
@@ -458,6 +472,7 @@ impl Reports {
                 .take(),
         );
         self.client.purge();
+        self.failures.note();
         let deadline = Instant::now() + FAREWELL;
         let queue = self.queue.clone();
         while self.shared.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
@@ -468,14 +483,21 @@ impl Reports {
     }
 }
 
-/// Whether a message failed for good, or the producer did. A topic that isn't there is no fault of the message:
+/// Whether the producer has failed rather than the message. A topic that isn't there is no fault of the message:
 /// whoever begins anew waits for it.
-fn delivery_error(code: Code, reason: &str) -> DeliveryError {
-    let purged = matches!(
+fn ends_the_producer(code: Code) -> bool {
+    !is_purged(code) && !is_permanent(code)
+}
+
+fn is_purged(code: Code) -> bool {
+    matches!(
         code,
         Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy
-    );
-    let permanent = matches!(
+    )
+}
+
+fn is_permanent(code: Code) -> bool {
+    matches!(
         code,
         Code::MessageSizeTooLarge
             | Code::InvalidMessageSize
@@ -487,10 +509,13 @@ fn delivery_error(code: Code, reason: &str) -> DeliveryError {
             | Code::InvalidTimestamp
             | Code::PolicyViolation
             | Code::UnsupportedForMessageFormat
-    );
+    )
+}
+
+fn delivery_error(code: Code, reason: &str) -> DeliveryError {
     DeliveryError {
         text: reason.to_owned(),
-        permanent,
-        purged,
+        permanent: is_permanent(code),
+        purged: is_purged(code),
     }
 }
