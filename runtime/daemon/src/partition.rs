@@ -11,6 +11,7 @@ mod commands;
 mod held;
 mod outbox;
 mod show;
+mod tickets;
 
 use std::{
     collections::HashMap,

@@ -53,6 +53,13 @@ impl Held {
     }
 
     fn position(&self, offset: Offset) -> Option<usize> {
+        // Most offsets follow one another.
+        let first = self.0.front()?.message.offset;
+        let guess = usize::try_from(offset.checked_sub(first)?).ok()?;
+        let at = |index: usize| self.0.get(index).map(|item| item.message.offset);
+        if at(guess) == Some(offset) {
+            return Some(guess);
+        }
         self.0
             .binary_search_by_key(&offset, |item| item.message.offset)
             .ok()

@@ -3,16 +3,14 @@
 //! Invariant: a message is settled once, after the last of its outputs was answered, and the outputs
 //! of a partition enter the producer in the order in which the machine commanded them.
 
-use std::{
-    collections::{HashMap, VecDeque},
-    sync::Arc,
-};
+use std::{collections::VecDeque, sync::Arc};
 
 use pelton_kafka::{Delivery, Mailbox, Outgoing, Producer, SendError};
 use pelton_types::{Offset, Output};
 
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::tickets::Tickets;
 use crate::handler::{Broken, Seat, Trouble};
 
 /// An output with the topic it goes to.
@@ -47,8 +45,7 @@ pub(super) struct Outbox {
     /// The transaction that it sends with.
     heard: u64,
     mailbox: Arc<Mailbox>,
-    tickets: HashMap<u64, Ticket>,
-    next_ticket: u64,
+    tickets: Tickets<Ticket>,
     waiting: VecDeque<(u64, Addressed)>,
     settled: Vec<Settled>,
     /// What outputs that wait may take of the memory for calls.
@@ -63,8 +60,7 @@ impl Outbox {
             seat,
             heard: 0,
             mailbox: Arc::new(Mailbox::default()),
-            tickets: HashMap::new(),
-            next_ticket: 0,
+            tickets: Tickets::default(),
             waiting: VecDeque::new(),
             settled: Vec::new(),
             memory: Vec::new(),
@@ -74,18 +70,13 @@ impl Outbox {
 
     /// Hands the outputs of one message to the producer.
     pub(super) fn send(&mut self, offset: Offset, letter: bool, outputs: Vec<Addressed>) {
-        let ticket = self.next_ticket;
-        self.next_ticket += 1;
-        self.tickets.insert(
-            ticket,
-            Ticket {
-                offset,
-                letter,
-                outstanding: outputs.len(),
-                refused: None,
-                handed_over: false,
-            },
-        );
+        let ticket = self.tickets.open(Ticket {
+            offset,
+            letter,
+            outstanding: outputs.len(),
+            refused: None,
+            handed_over: false,
+        });
         if let Some(text) = outputs.iter().find_map(|output| self.refuses(output)) {
             // Nothing of it is sent, rather than a part.
             return self.refuse(ticket, text);
@@ -112,7 +103,7 @@ impl Outbox {
     }
 
     fn refuse(&mut self, ticket: u64, text: String) {
-        if let Some(Ticket { offset, letter, .. }) = self.tickets.remove(&ticket) {
+        if let Some(Ticket { offset, letter, .. }) = self.tickets.close(ticket) {
             self.settled.push(Settled {
                 offset,
                 letter,
@@ -170,7 +161,7 @@ impl Outbox {
             });
             match sent {
                 Ok(()) => {
-                    if let Some(open) = self.tickets.get_mut(&ticket) {
+                    if let Some(open) = self.tickets.get_mut(ticket) {
                         open.handed_over = true;
                     }
                 }
@@ -205,7 +196,7 @@ impl Outbox {
     }
 
     fn answered(&mut self, ticket: u64, refused: Option<String>) {
-        let Some(open) = self.tickets.get_mut(&ticket) else {
+        let Some(open) = self.tickets.get_mut(ticket) else {
             return;
         };
         open.outstanding -= 1;
@@ -219,7 +210,7 @@ impl Outbox {
                 refused,
                 handed_over,
                 ..
-            }) = self.tickets.remove(&ticket)
+            }) = self.tickets.close(ticket)
         {
             self.settled.push(Settled {
                 offset,
