@@ -411,3 +411,17 @@ fn the_time_of_an_end_is_asked_for_once() {
     );
     assert_eq!(bench.all(progress()), []);
 }
+
+#[test]
+fn an_earlier_timer_replaces_the_one_of_a_call_that_has_come_back() {
+    let mut bench = Bench::committing(&[P]);
+    bench.now = ms(50);
+    bench.ended(Ended::Committed);
+    let commands = bench.all(MemberEvent::Progress {
+        assignment: P,
+        messages: 1,
+        bytes: 1,
+        urgent: false,
+    });
+    assert_eq!(commands, [MemberCommand::SetTimer { at: ms(150) }]);
+}
