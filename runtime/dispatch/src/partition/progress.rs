@@ -150,3 +150,44 @@ impl Partition {
         progress
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Event;
+
+    /// A partition that has fetched these.
+    fn fetched(checkpoint: &Checkpoint, offsets: &[Offset]) -> Partition {
+        let mut partition = Partition::new(crate::policy::example(), checkpoint);
+        let arrivals = offsets.iter().map(|offset| Arrival {
+            offset: *offset,
+            bytes: 1,
+            key: None,
+        });
+        let event = Event::Fetched(arrivals.collect());
+        partition.handle(Duration::ZERO, event, &mut Vec::new());
+        partition
+    }
+
+    #[test]
+    fn distances_may_double_before_the_room_is_counted_anew() {
+        let near = fetched(&Checkpoint::at(10), &[10, 72]);
+        assert_eq!(near.metadata_room(), (764, 10 + 128), "126: one digit");
+        let far = fetched(&Checkpoint::at(10), &[10, 73]);
+        assert_eq!(far.metadata_room(), (382, 10 + 16_384), "128: two digits");
+    }
+
+    #[test]
+    fn what_an_earlier_owner_finished_further_on_counts_too() {
+        let progress = Progress {
+            finished: vec![20..30, 100..110],
+            tried: Vec::new(),
+        };
+        let checkpoint = Checkpoint {
+            next: 10,
+            metadata: progress.metadata(10, 4096).metadata,
+        };
+        let partition = fetched(&checkpoint, &[10]);
+        assert_eq!(partition.metadata_room(), (381, 10 + 16_384));
+    }
+}

@@ -1,5 +1,8 @@
 //! A partition's part in its member's transaction (delivery rules 24, 30, 31, 33, 34).
 
+mod room;
+mod told;
+
 use std::{num::NonZeroU32, time::Duration};
 
 use pelton_dispatch::{Checkpoint, Command, Event, Guarantee, OnExhausted, Order, Outcome, Policy};
