@@ -40,6 +40,8 @@ const OWNED_BY_PRODUCER: &[&str] = &[
     "partitioner",
     "message.timeout.ms",
     "delivery.timeout.ms",
+    "message.send.max.retries",
+    "retries",
     "delivery.report.only.error",
     "transactional.id",
     "transaction.timeout.ms",
@@ -121,7 +123,7 @@ pub(crate) fn producer(
         .set("enable.idempotence", "true")
         // Keys land where Java's and KafkaJS's clients put them.
         .set("partitioner", "murmur2_random")
-        // An outage is waited out, never turned into an ambiguous failure.
+        // An outage is waited out, never turned into an ambiguous failure. `native/failures.rs` counts on it too.
         .set("message.timeout.ms", "0");
     if let Some(Transactional { id, timeout }) = transactional {
         let millis = timeout.as_millis();

@@ -61,8 +61,9 @@ impl Prepared {
         cluster.create_topic(&stage.output, PARTITIONS, OUTPUT)?;
         cluster.create_topic(&stage.dead_letter, 1, OUTPUT)?;
         cluster.coordinate(&stage.group, GROUP)?;
-        // Where produces fail, one at a time: a broker refuses what follows a batch that it didn't take, because its
-        // sequence number is out of order, but the mock takes it, and librdkafka concludes that it has both.
+        // Where produces fail, one at a time: a broker that knows the producer refuses what follows a batch that it
+        // didn't take, because its sequence number is out of order, but the mock takes it, and librdkafka concludes
+        // that it has both.
         let fails = |fault: &Fault| matches!(fault, Fault::Answers(_, Api::Produce, _));
         let in_flight = match cases.iter().flat_map(|case| case.faults).any(fails) {
             true => 1,

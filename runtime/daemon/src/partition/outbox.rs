@@ -77,9 +77,12 @@ impl Outbox {
             refused: None,
             handed_over: false,
         });
+        if outputs.is_empty() {
+            return self.settle(ticket, None);
+        }
         if let Some(text) = outputs.iter().find_map(|output| self.refuses(output)) {
             // Nothing of it is sent, rather than a part.
-            return self.refuse(ticket, text);
+            return self.settle(ticket, Some(text));
         }
         self.waiting
             .extend(outputs.into_iter().map(|output| (ticket, output)));
@@ -102,12 +105,13 @@ impl Outbox {
         with_outgoing(output, |outgoing| producer.refuses(&outgoing))
     }
 
-    fn refuse(&mut self, ticket: u64, text: String) {
+    /// Nothing of it is handed over.
+    fn settle(&mut self, ticket: u64, refused: Option<String>) {
         if let Some(Ticket { offset, letter, .. }) = self.tickets.close(ticket) {
             self.settled.push(Settled {
                 offset,
                 letter,
-                refused: Some(text),
+                refused,
                 handed_over: false,
             });
         }

@@ -21,6 +21,16 @@ pub(super) fn code(err: RespErr) -> Option<Code> {
     (err != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Code::from(err))
 }
 
+/// What is wrong with a message. A broker's number is passed on as it came, and there are some that have no name.
+///
+/// # Safety
+/// The message must be alive.
+pub(super) unsafe fn error_of(message: *const sys::rd_kafka_message_t) -> Option<Code> {
+    // SAFETY: as the caller vouches; read as a number, because not each is a value of the enum.
+    let number = unsafe { ptr::addr_of!((*message).err).cast::<i32>().read() };
+    RespErr::try_from(number).map_or(Some(Code::Unknown), code)
+}
+
 /// A C string that may be null.
 ///
 /// # Safety
@@ -179,7 +189,8 @@ impl RawMessage<'_> {
 
     /// What is wrong with it, or with its delivery.
     pub(crate) fn error(&self) -> Option<Code> {
-        code(self.fields().err)
+        // SAFETY: the message lives as long as its event.
+        unsafe { error_of(self.ptr) }
     }
 
     /// What librdkafka says of the error of a fetched message.
@@ -194,7 +205,11 @@ impl RawMessage<'_> {
         // SAFETY: the message is alive, and so is its string, which is null where the broker gave none.
         unsafe {
             match text(sys::rd_kafka_message_produce_errstr(self.ptr)) {
-                empty if empty.is_empty() => text(sys::rd_kafka_err2str(self.fields().err)),
+                empty if empty.is_empty() => {
+                    let code = self.error();
+                    code.map_or_else(String::new, |code| code.to_string())
+                        .into()
+                }
                 said => said,
             }
         }

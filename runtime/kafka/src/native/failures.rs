@@ -5,23 +5,21 @@
 //! late: by then what stood behind may be on its way, in front of the repetition of what failed.
 //!
 //! Invariant: the thread that talks to the broker, whose unanswered batches hold back the new epoch, waits within its
-//! interceptor until whoever owns the client has taken back what is queued. It waits for a while at most: it may
-//! hold a lock that the other needs.
+//! interceptor until whoever owns the client has taken back what is queued. It waits for a while at most, counted
+//! from the first failure. Every path of librdkafka that reports a failure from such a thread with a lock held does
+//! so with an error of the message's own, as long as messages don't expire (`message.timeout.ms` is 0).
 #![expect(unsafe_code, reason = "librdkafka's interceptors are C functions")]
 
 use std::{
     ffi::{c_char, c_void},
-    sync::{
-        Arc, Condvar, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::Duration,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
 };
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys::{self as sys, rd_kafka_resp_err_t as RespErr};
 
-use super::{event::code, threads};
+use super::{event::error_of, threads};
 
 const NAME: &std::ffi::CStr = c"pelton-failures";
 /// How long a broker's thread waits.
@@ -31,45 +29,74 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(crate) struct Failures {
     /// Whether an error ends the client, rather than the message alone.
     ends: fn(Code) -> bool,
-    told: AtomicBool,
-    noted: Mutex<bool>,
+    state: Mutex<State>,
     note: Condvar,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    Well,
+    /// Brokers' threads wait.
+    Failed {
+        first: Code,
+        until: Instant,
+    },
+    /// What stood behind is taken back.
+    Noted,
 }
 
 impl Failures {
     pub(crate) fn new(ends: fn(Code) -> bool) -> Self {
         Self {
             ends,
-            told: AtomicBool::new(false),
-            noted: Mutex::new(false),
+            state: Mutex::new(State::Well),
             note: Condvar::new(),
         }
     }
 
-    /// Whether a message has failed, and a broker's thread waits for [`note`](Self::note).
-    pub(crate) fn is_pending(&self) -> bool {
-        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
-        self.told.load(Ordering::Acquire) && !*noted
+    /// What has failed, where brokers' threads wait for [`note`](Self::note).
+    pub(crate) fn pending(&self) -> Option<Code> {
+        match *self.state() {
+            State::Failed { first, .. } => Some(first),
+            State::Well | State::Noted => None,
+        }
     }
 
     /// What stood behind is taken back.
     pub(crate) fn note(&self) {
-        *self.noted.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        *self.state() = State::Noted;
         self.note.notify_all();
     }
 
-    /// Whether this is the first failure that ends the client.
-    fn tells(&self, code: Code) -> bool {
-        (self.ends)(code) && !self.told.swap(true, Ordering::AcqRel)
+    /// A message has failed: until when to wait, unless there is nothing to wait for.
+    fn tell(&self, failed: Code) -> Option<Instant> {
+        if !(self.ends)(failed) {
+            return None;
+        }
+        let mut state = self.state();
+        match *state {
+            State::Noted => None,
+            State::Failed { until, .. } => Some(until),
+            State::Well => {
+                let until = Instant::now() + PATIENCE;
+                *state = State::Failed {
+                    first: failed,
+                    until,
+                };
+                Some(until)
+            }
+        }
     }
 
-    fn wait(&self) {
-        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wait(&self, until: Instant) {
+        let left = until.saturating_duration_since(Instant::now());
+        let waits = |state: &mut State| !matches!(state, State::Noted);
         // Whatever comes of it: the delivery report tells the same.
-        drop(
-            self.note
-                .wait_timeout_while(noted, PATIENCE, |noted| !*noted),
-        );
+        drop(self.note.wait_timeout_while(self.state(), left, waits));
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Has a client's messages watched from its first one on.
@@ -109,17 +136,20 @@ unsafe extern "C" fn on_acknowledgement(
     message: *mut sys::rd_kafka_message_t,
     opaque: *mut c_void,
 ) -> RespErr {
-    // SAFETY: the message lives as long as this call; `opaque` is what `watch` was given, which outlives the client.
-    let (failures, failed) = unsafe { (&*opaque.cast::<Failures>(), code((*message).err)) };
     // A message can fail on its sender's thread too, before it is queued.
-    if threads::is_of_a_broker() && failed.is_some_and(|code| failures.tells(code)) {
+    if !threads::is_of_a_broker() {
+        return RespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+    }
+    // SAFETY: the message lives as long as this call; `opaque` is what `watch` was given, which outlives the client.
+    let (failures, failed) = unsafe { (&*opaque.cast::<Failures>(), error_of(message)) };
+    if let Some(until) = failed.and_then(|code| failures.tell(code)) {
         // SAFETY: the client is alive; the reference to its queue is ours, and given back.
         unsafe {
             let queue = sys::rd_kafka_queue_get_main(client);
             sys::rd_kafka_queue_yield(queue);
             sys::rd_kafka_queue_destroy(queue);
         }
-        failures.wait();
+        failures.wait(until);
     }
     RespErr::RD_KAFKA_RESP_ERR_NO_ERROR
 }
@@ -133,24 +163,27 @@ mod tests {
     }
 
     #[test]
-    fn only_the_first_failure_that_ends_the_client_is_told() {
+    fn the_first_failure_that_ends_the_client_is_pending_until_it_is_noted() {
         let failures = failures();
-        assert!(!failures.tells(Code::MessageSizeTooLarge));
-        assert!(!failures.is_pending());
-        assert!(failures.tells(Code::NetworkException));
-        assert!(failures.is_pending());
-        assert!(!failures.tells(Code::NetworkException));
+        assert_eq!(failures.tell(Code::MessageSizeTooLarge), None);
+        assert_eq!(failures.pending(), None);
+        let until = failures.tell(Code::NetworkException);
+        assert!(until.is_some());
+        assert_eq!(failures.tell(Code::NetworkException), until, "no longer");
+        assert_eq!(failures.pending(), Some(Code::NetworkException));
+        failures.note();
+        assert_eq!(failures.pending(), None);
+        assert_eq!(failures.tell(Code::NetworkException), None);
     }
 
     #[test]
     fn whoever_waits_goes_on_once_it_is_noted() {
         let failures = failures();
-        failures.tells(Code::NetworkException);
+        let until = failures.tell(Code::NetworkException).expect("a time");
         std::thread::scope(|scope| {
-            let waits = scope.spawn(|| failures.wait());
+            let waits = scope.spawn(|| failures.wait(until));
             failures.note();
             assert!(waits.join().is_ok());
         });
-        assert!(!failures.is_pending());
     }
 }

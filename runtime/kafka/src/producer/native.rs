@@ -104,6 +104,7 @@ impl Native {
             client,
             troubles,
             failures,
+            given_up: false,
             health: health_sender,
             transactional: transactional.is_some(),
         };
@@ -131,12 +132,11 @@ impl Native {
         if let Some(text) = self.refuses(&outgoing) {
             return Err(SendError::Refused { text });
         }
-        let over = || SendError::Fatal {
-            text: "the producer is closed".to_owned(),
-        };
+        let over = || SendError::Fatal { text: self.over() };
         let mut receipt = Receipt {
             mailbox: mailbox.clone(),
             ticket,
+            fixed: outgoing.partition.is_some(),
         };
         loop {
             let open = self
@@ -199,6 +199,12 @@ impl Native {
         let until = denied.get(outgoing.topic)?;
         (*until > Instant::now())
             .then(|| format!("writing to topic {} is not allowed", outgoing.topic))
+    }
+
+    /// Why nothing is taken any more.
+    fn over(&self) -> String {
+        let fatal = self.health.borrow().fatal.clone();
+        fatal.unwrap_or_else(|| "the producer is closed".to_owned())
     }
 
     /// The client, unless the producer is over.
@@ -347,6 +353,8 @@ struct Reports {
     client: Arc<Client>,
     troubles: Troubles,
     failures: Arc<Failures>,
+    /// The producer is over, but for the reports of what it had taken.
+    given_up: bool,
     health: watch::Sender<ProducerHealth>,
     /// What fails is the transaction's matter.
     transactional: bool,
@@ -358,11 +366,15 @@ impl Reports {
         while !self.shared.closing.load(Ordering::Acquire) {
             let queue = self.queue.clone();
             let event = queue.poll(TICK);
-            if self.failures.is_pending() {
-                self.take_back();
+            if let Some(failed) = self.failures.pending() {
+                self.give_up(&failed.to_string());
+                self.failures.note();
             }
             if let Some(event) = event {
                 self.take(&event);
+            }
+            if self.given_up && self.shared.in_flight.load(Ordering::Acquire) > 0 {
+                self.client.purge();
             }
             if looked.elapsed() >= TICK {
                 self.look();
@@ -399,19 +411,28 @@ impl Reports {
     fn deliver(&mut self, event: &Event<'_>) {
         let (mut answered, mut acknowledged) = (0, false);
         for message in event.messages() {
-            let error = message.error();
-            let result = error.map_or(Ok(()), |code| {
-                Err(delivery_error(code, &message.delivery_reason()))
+            answered += 1;
+            let receipt = raw::receipt(&message);
+            let fixed = receipt.as_ref().is_some_and(|receipt| receipt.fixed);
+            let result = message.error().map_or(Ok(()), |code| {
+                Err(DeliveryError {
+                    text: message.delivery_reason().into_owned(),
+                    permanent: is_permanent(code, fixed),
+                    purged: is_purged(code),
+                })
             });
             acknowledged |= result.is_ok();
-            if let Err(told) = &result
-                && error.is_some_and(ends_the_producer)
+            if let Err(error) = &result
+                && !error.permanent
+                && !error.purged
                 && !self.transactional
             {
-                self.give_up(&told.text);
+                self.give_up(&error.text);
             }
-            answered += 1;
-            if let Some(Receipt { mailbox, ticket }) = raw::receipt(&message) {
+            if let Some(Receipt {
+                mailbox, ticket, ..
+            }) = receipt
+            {
                 mailbox.put(Delivery { ticket, result });
             }
         }
@@ -423,20 +444,16 @@ impl Reports {
 
     /// A message could not be written, and it is not the message's fault. librdkafka goes on behind it under a
     /// new epoch, which would put what follows in front of it: so nothing more is taken, and all that waits is
-    /// purged before that epoch is there.
-    fn take_back(&mut self) {
-        self.shared.give_up();
-        self.failures.note();
-    }
-
-    /// The report of that message has come, which says why.
+    /// purged before that epoch is there. A batch that changes brokers meanwhile slips through a purge, so there is
+    /// another one whenever the thread comes round.
     fn give_up(&mut self, why: &str) {
-        self.shared.give_up();
         self.health.send_if_modified(|health| {
             let new = health.fatal.is_none();
             health.fatal.get_or_insert_with(|| why.to_owned());
             new
         });
+        self.shared.give_up();
+        self.given_up = true;
     }
 
     fn error(&mut self, event: &Event<'_>) {
@@ -483,10 +500,10 @@ impl Reports {
     }
 }
 
-/// Whether the producer has failed rather than the message. A topic that isn't there is no fault of the message:
-/// whoever begins anew waits for it.
+/// Whether a broker's thread must not go on, because the producer has failed rather than the message. Of a partition
+/// that isn't there it can't be told by the code alone, and librdkafka holds a lock when it says so.
 fn ends_the_producer(code: Code) -> bool {
-    !is_purged(code) && !is_permanent(code)
+    !is_purged(code) && !is_permanent(code, true)
 }
 
 fn is_purged(code: Code) -> bool {
@@ -496,26 +513,42 @@ fn is_purged(code: Code) -> bool {
     )
 }
 
-fn is_permanent(code: Code) -> bool {
-    matches!(
-        code,
+/// Whether the message will always be refused. A topic that isn't there, or has lost the partition that a key went to,
+/// is no fault of the message: whoever begins anew waits for it.
+fn is_permanent(code: Code, fixed_partition: bool) -> bool {
+    match code {
+        Code::UnknownPartition => fixed_partition,
         Code::MessageSizeTooLarge
-            | Code::InvalidMessageSize
-            | Code::MessageBatchTooLarge
-            | Code::TopicAuthorizationFailed
-            | Code::InvalidTopic
-            | Code::UnknownPartition
-            | Code::InvalidRecord
-            | Code::InvalidTimestamp
-            | Code::PolicyViolation
-            | Code::UnsupportedForMessageFormat
-    )
+        | Code::InvalidMessageSize
+        | Code::MessageBatchTooLarge
+        | Code::TopicAuthorizationFailed
+        | Code::InvalidTopic
+        | Code::InvalidRecord
+        | Code::InvalidTimestamp
+        | Code::PolicyViolation
+        | Code::UnsupportedForMessageFormat => true,
+        _ => false,
+    }
 }
 
-fn delivery_error(code: Code, reason: &str) -> DeliveryError {
-    DeliveryError {
-        text: reason.to_owned(),
-        permanent: is_permanent(code),
-        purged: is_purged(code),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_partition_is_the_fault_of_a_message_that_asked_for_it() {
+        assert!(is_permanent(Code::UnknownPartition, true));
+        assert!(!is_permanent(Code::UnknownPartition, false));
+        assert!(
+            !ends_the_producer(Code::UnknownPartition),
+            "no thread waits"
+        );
+    }
+
+    #[test]
+    fn an_error_without_a_name_is_the_producers() {
+        assert!(ends_the_producer(Code::Unknown));
+        assert!(!ends_the_producer(Code::PurgeQueue));
+        assert!(!ends_the_producer(Code::MessageSizeTooLarge));
     }
 }

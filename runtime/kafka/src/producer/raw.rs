@@ -29,6 +29,8 @@ const UNASSIGNED: i32 = -1;
 pub(super) struct Receipt {
     pub(super) mailbox: Arc<Mailbox>,
     pub(super) ticket: u64,
+    /// Whether its partition was chosen by the sender.
+    pub(super) fixed: bool,
 }
 
 /// Why librdkafka did not take a message.
