@@ -17,7 +17,7 @@ mod topics;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::Path,
 };
 
@@ -71,18 +71,41 @@ fn daemon(raw: &schema::Daemon, findings: &mut Findings<'_>) -> Daemon {
         let finding = Finding::new(format!("`{key}` must be at least 16 MiB"));
         findings.refuse(finding.value(&key, format!("this is {}", raw.memory)));
     }
-    let stack_key = Key::new(["daemon", "guest-stack"]);
-    let guest_stack = handler::bytes_within(
-        &stack_key,
-        raw.guest_stack,
-        Size::kib(64)..=Size::mib(16),
-        findings,
-    );
+    let within = [
+        (
+            "guest-stack",
+            raw.guest_stack,
+            Size::kib(64)..=Size::mib(16),
+        ),
+        (
+            "component-bytes",
+            raw.component_bytes,
+            Size(1)..=Size::gib(1),
+        ),
+    ];
+    for (name, size, allowed) in within {
+        handler::bytes_within(&Key::new(["daemon", name]), size, allowed, findings);
+    }
+    let compile_key = Key::new(["daemon", "compile-memory"]);
+    if raw.compile_memory < Size::mib(64) {
+        let finding = Finding::new(format!("`{compile_key}` must be at least 64 MiB"));
+        findings.refuse(finding.value(&compile_key, format!("this is {}", raw.compile_memory)));
+    }
+    daemon_as_written(raw)
+}
+
+/// The table as plain values, with a stand-in for what is out of bounds.
+pub(crate) fn daemon_as_written(raw: &schema::Daemon) -> Daemon {
+    let bytes = |size: Size| NonZeroU64::new(size.0).unwrap_or(NonZeroU64::MIN);
+    let stack = u32::try_from(raw.guest_stack.0).ok();
     Daemon {
         shutdown_timeout: raw.shutdown_timeout.0,
-        memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
-        guest_stack,
+        memory: bytes(raw.memory),
+        guest_stack: stack.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
         worker_threads: raw.worker_threads.map(NonZeroUsize::from),
+        component_bytes: bytes(raw.component_bytes),
+        compile_timeout: raw.compile_timeout.0,
+        compile_memory: bytes(raw.compile_memory),
     }
 }
 

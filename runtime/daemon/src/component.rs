@@ -19,8 +19,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub use self::file::read_component;
 use self::file::{ComponentFile, Seen};
-use crate::{MAX_COMPONENT_BYTES, clock::Clock, files::Changes, handler::Shared};
+use crate::{clock::Clock, files::Changes, handler::Shared};
 
 /// What a component is kept current with.
 pub(crate) struct Component {
@@ -67,7 +68,7 @@ enum Job {
 impl Component {
     /// Runs until stopped.
     pub(crate) async fn keep(self, mut changes: Changes, stop: CancellationToken) {
-        let file = ComponentFile::new(self.path.clone(), MAX_COMPONENT_BYTES);
+        let file = ComponentFile::new(self.path.clone(), self.engine.max_component_bytes());
         let mut keeping = Keeping {
             component: self,
             machine: Revisions::default(),

@@ -8,7 +8,9 @@ use std::{
 };
 
 use pelton_config::{Bootstrap, Cluster, Config};
-use pelton_engine::{Engine, EngineSettings, HandlerEnv, Isolation, Limits};
+use pelton_engine::{
+    ChildCompiler, Compiler, Engine, EngineSettings, HandlerEnv, Isolation, Limits,
+};
 use pelton_kafka::EmbeddedBroker;
 use tokio::{
     runtime,
@@ -30,8 +32,6 @@ use crate::{
 
 /// Partitions of each topic on the embedded broker.
 const EMBEDDED_PARTITIONS: i32 = 4;
-/// The largest component file, in bytes.
-pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
 /// Instances for a handler beyond those it may have at work: a trial's, and those that replace others in a swap.
 const SPARE_SLOTS: u32 = 4;
 /// Address space is reserved for each; with more than these, handlers wait for one another.
@@ -329,8 +329,23 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         max_memory_bytes: usize::try_from(largest).unwrap_or(usize::MAX),
         max_table_elements: table as usize,
         stack_bytes: config.daemon.guest_stack.get() as usize,
-        max_component_bytes: MAX_COMPONENT_BYTES,
+        max_component_bytes: component_bytes(&config.daemon),
+        compiler: compiler(&config.daemon),
     }
+}
+
+/// The largest component file that is taken.
+pub fn component_bytes(daemon: &pelton_config::Daemon) -> usize {
+    usize::try_from(daemon.component_bytes.get()).unwrap_or(usize::MAX)
+}
+
+/// Where components are compiled: in a process of this very program, also when its file has been replaced since.
+pub fn compiler(daemon: &pelton_config::Daemon) -> Compiler {
+    Compiler::Child(ChildCompiler {
+        program: PathBuf::from("/proc/self/exe"),
+        time: daemon.compile_timeout,
+        memory_bytes: daemon.compile_memory.get(),
+    })
 }
 
 /// A name that no other process has, nor another life of this one: 128 random bits.

@@ -20,8 +20,9 @@ mod recording;
 mod stall;
 mod status;
 
+pub use component::read_component;
 pub use daemon::{
-    Daemon, Error, MAX_COMPONENT_BYTES, Options, Stopped, engine_settings, handler_env,
+    Daemon, Error, Options, Stopped, compiler, component_bytes, engine_settings, handler_env,
 };
 pub use metrics::Metrics;
 pub use status::{Standing, Status};

@@ -47,4 +47,17 @@ pub struct Daemon {
     pub guest_stack: NonZeroU32,
     /// Threads that run guests; `None` is one for each CPU.
     pub worker_threads: Option<NonZeroUsize>,
+    /// Bytes of the largest component file that is taken.
+    pub component_bytes: NonZeroU64,
+    /// How long compiling one component may take.
+    pub compile_timeout: Duration,
+    /// Bytes of memory that compiling one component may take, at least 64 MiB.
+    pub compile_memory: NonZeroU64,
+}
+
+impl Default for Daemon {
+    /// What holds where no file says otherwise.
+    fn default() -> Self {
+        crate::validate::daemon_as_written(&crate::schema::Daemon::default())
+    }
 }
