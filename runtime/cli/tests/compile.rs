@@ -18,7 +18,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_engine::{ChildCompiler, Compiler, Engine, EngineSettings, LoadError};
+use pelton_engine::{
+    CacheSettings, ChildCompiler, Compilations, Compiler, Engine, EngineSettings, LoadError,
+};
 use tempfile::TempDir;
 
 const PELTON: &str = env!("CARGO_BIN_EXE_pelton");
@@ -26,6 +28,15 @@ const PELTON: &str = env!("CARGO_BIN_EXE_pelton");
 const LONG: Duration = Duration::from_secs(120);
 
 fn engine(program: &Path, time: Duration, memory_bytes: u64) -> Engine {
+    engine_with(program, time, memory_bytes, None)
+}
+
+fn engine_with(
+    program: &Path,
+    time: Duration,
+    memory_bytes: u64,
+    cache: Option<CacheSettings>,
+) -> Engine {
     Engine::new(&EngineSettings {
         slots: 1,
         max_memory_bytes: 1 << 20,
@@ -36,6 +47,7 @@ fn engine(program: &Path, time: Duration, memory_bytes: u64) -> Engine {
             program: program.to_owned(),
             time,
             memory_bytes,
+            cache,
         }),
     })
     .unwrap()
@@ -196,6 +208,7 @@ fn a_child_has_its_pipes_its_bounds_and_nothing_else() {
     let mut checks = Command::new("/bin/sh")
         .args(["-c", &open])
         .env("SECRET", "hunter2")
+        .env("CACHE_DIRECTORY", folder.path().join("cache"))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -224,6 +237,69 @@ fn a_child_has_its_pipes_its_bounds_and_nothing_else() {
     until("the child to end with its parent", || {
         parent(child).is_none()
     });
+}
+
+/// An engine as a daemon's next life has it.
+fn next_life(cache: &Path) -> Engine {
+    let settings = CacheSettings {
+        folder: cache.to_owned(),
+        max_bytes: 64 << 20,
+    };
+    engine_with(Path::new(PELTON), LONG, 1 << 30, Some(settings))
+}
+
+#[test]
+fn what_was_compiled_once_is_not_compiled_again_unless_it_was_damaged() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = folder.path().join("cache");
+    let component = wat::parse_str("(component (core module (func nop)))").unwrap();
+    let life = || {
+        let engine = next_life(&cache);
+        engine.inspect(&component).unwrap();
+        engine.compilations()
+    };
+    let misses = Compilations {
+        compiled: 1,
+        misses: 1,
+        ..Compilations::default()
+    };
+    let hits = Compilations {
+        hits: 1,
+        ..Compilations::default()
+    };
+    let rejects = Compilations {
+        compiled: 1,
+        rejects: 1,
+        ..Compilations::default()
+    };
+    assert_eq!([life(), life()], [misses, hits]);
+    let file = fs::read_dir(&cache)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.extension().is_some_and(|end| end == "code"))
+        .unwrap();
+    let mut bytes = fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&file, bytes).unwrap();
+    assert_eq!([life(), life()], [rejects, hits]);
+    // What is no component is not kept.
+    let engine = next_life(&cache);
+    refusal(&engine, b"\0asm\x01\0\0\0");
+    assert_eq!(fs::read_dir(&cache).unwrap().count(), 2);
+}
+
+#[test]
+fn without_a_folder_that_can_be_used_it_goes_on_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "").unwrap();
+    let engine = next_life(&file);
+    let component = wat::parse_str("(component)").unwrap();
+    engine.inspect(&component).unwrap();
+    engine.inspect(&component).unwrap();
+    let counts = engine.compilations();
+    assert_eq!((counts.compiled, counts.hits), (2, 0));
 }
 
 const CONFIG: &str = r#"

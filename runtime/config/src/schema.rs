@@ -121,6 +121,14 @@ pub(crate) struct Daemon {
     /// How much memory compiling a component may take, at least "64 MiB". One that takes more is refused. Up to four
     /// are compiled at once.
     pub compile_memory: Size,
+    /// Keeps compiled code in a folder, so that the next start needs no compiler.
+    pub cache: bool,
+    /// The folder, found from this file's folder; for its owner alone. Not set: the first of $CACHE_DIRECTORY (which
+    /// systemd sets), $XDG_CACHE_HOME/pelton and $HOME/.cache/pelton.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_folder: Option<String>,
+    /// How much is kept there. Beyond it goes what was not used for the longest time.
+    pub cache_bytes: Size,
 }
 
 impl Default for Daemon {
@@ -133,6 +141,9 @@ impl Default for Daemon {
             component_bytes: Size::mib(64),
             compile_timeout: Time::seconds(60),
             compile_memory: Size::gib(1),
+            cache: true,
+            cache_folder: None,
+            cache_bytes: Size::gib(1),
         }
     }
 }

@@ -195,13 +195,13 @@ impl Keeping {
             return;
         };
         let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
-        info!(handler = %self.component.shared.name, bytes = bytes.len(), "compiling component");
+        info!(handler = %self.component.shared.name, bytes = bytes.len(), "loading component");
         let begun = Instant::now();
         let name = self.component.shared.name.clone();
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = engine.load(&bytes, &env).map_err(|error| error.to_string());
-            info!(handler = %name, took = ?begun.elapsed(), "component compiled");
+            info!(handler = %name, took = ?begun.elapsed(), "component loaded");
             Job::Loaded { digest, result }
         });
     }

@@ -8,9 +8,7 @@ use std::{
 };
 
 use pelton_config::{Bootstrap, Cluster, Config};
-use pelton_engine::{
-    ChildCompiler, Compiler, Engine, EngineSettings, HandlerEnv, Isolation, Limits,
-};
+use pelton_engine::{Engine, EngineSettings, HandlerEnv, Isolation, Limits};
 use pelton_kafka::EmbeddedBroker;
 use tokio::{
     runtime,
@@ -23,6 +21,7 @@ use tracing::{error, info, warn};
 use crate::{
     budget::{self, Budget},
     clock::Clock,
+    compiling::{compiler, component_bytes},
     component::Component,
     files::Files,
     handler::{Connection, Handler, Left, Shared},
@@ -113,7 +112,7 @@ impl Daemon {
             guests: Some(guests),
             brokers: BTreeMap::new(),
             status: Status::default(),
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::default().with_compilations(engine.clone())),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
             process: random_name(),
@@ -332,20 +331,6 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         max_component_bytes: component_bytes(&config.daemon),
         compiler: compiler(&config.daemon),
     }
-}
-
-/// The largest component file that is taken.
-pub fn component_bytes(daemon: &pelton_config::Daemon) -> usize {
-    usize::try_from(daemon.component_bytes.get()).unwrap_or(usize::MAX)
-}
-
-/// Where components are compiled: in a process of this very program, also when its file has been replaced since.
-pub fn compiler(daemon: &pelton_config::Daemon) -> Compiler {
-    Compiler::Child(ChildCompiler {
-        program: PathBuf::from("/proc/self/exe"),
-        time: daemon.compile_timeout,
-        memory_bytes: daemon.compile_memory.get(),
-    })
 }
 
 /// A name that no other process has, nor another life of this one: 128 random bits.

@@ -9,7 +9,8 @@ use wasmtime::{Engine, component::Component};
 /// Makes machine code runnable. Fails where it is of another version or other settings, and where an instance would
 /// take more than this engine has.
 pub(crate) fn runnable(engine: &Engine, code: &[u8]) -> wasmtime::Result<Component> {
-    // SAFETY: the bytes must be what `precompile_component` gave. All callers have them from `Workshop::code`, that is
-    // from that function itself, or over a pipe from a child that is this very program and whose answer was complete.
+    // SAFETY: the bytes must be what `precompile_component` gave. All callers have them from `Workshop::code`: from
+    // that function itself, or over a pipe from a child that is this very program and whose answer was complete, or
+    // from a file of the cache, which has a seal over every byte that only this user's Pelton can make.
     unsafe { Component::deserialize(engine, code) }
 }

@@ -6,6 +6,7 @@
 mod answer;
 mod child;
 mod component;
+mod counts;
 mod described;
 mod descriptors;
 mod gate;
@@ -14,9 +15,16 @@ mod serve;
 
 use std::{path::PathBuf, time::Duration};
 
-pub use self::serve::{Bounds, serve};
-use self::{component::compile, gate::Gate};
-use crate::{error::LoadError, file::ComponentFile};
+use self::{component::compile, counts::Counts, gate::Gate};
+pub use self::{
+    counts::Compilations,
+    serve::{Bounds, serve},
+};
+use crate::{
+    cache::{Cache, CacheSettings, Found, Name},
+    error::LoadError,
+    file::ComponentFile,
+};
 
 /// Children that compile at once, for all components of an engine together. More than one, so that a file that keeps
 /// the compiler busy holds up nobody else; few, because each may take all of its memory.
@@ -40,6 +48,8 @@ pub struct ChildCompiler {
     pub time: Duration,
     /// How much memory it may take.
     pub memory_bytes: u64,
+    /// Where its code is kept for the next time.
+    pub cache: Option<CacheSettings>,
 }
 
 /// Compiles for one engine.
@@ -47,28 +57,66 @@ pub struct ChildCompiler {
 pub(crate) struct Workshop {
     compiler: Compiler,
     gate: Gate,
+    cache: Option<Cache>,
+    counts: Counts,
 }
 
 impl Workshop {
     pub(crate) fn new(compiler: Compiler) -> Self {
+        let cache = match &compiler {
+            Compiler::Child(ChildCompiler { cache, .. }) => cache.as_ref().and_then(Cache::open),
+            Compiler::InProcess => None,
+        };
         Self {
             compiler,
             gate: Gate::new(AT_ONCE),
+            cache,
+            counts: Counts::default(),
         }
     }
 
-    /// The machine code for a file, as this version of wasmtime reads it.
+    /// The machine code for a file, as this version of wasmtime reads it: kept from before, or made now and kept.
     pub(crate) fn code(
         &self,
         wasm: &wasmtime::Engine,
         file: &ComponentFile<'_>,
     ) -> Result<Vec<u8>, LoadError> {
-        match &self.compiler {
+        let Some(cache) = &self.cache else {
+            return self.make(wasm, file);
+        };
+        let name = Name::new(wasm, file.digest());
+        let missed = match cache.read(&name) {
+            Found::Code(code) => {
+                self.counts.hits.one_more();
+                return Ok(code);
+            }
+            Found::Nothing => &self.counts.misses,
+            Found::Damaged => &self.counts.rejects,
+        };
+        missed.one_more();
+        let code = self.make(wasm, file)?;
+        cache.write(&name, &code);
+        Ok(code)
+    }
+
+    fn make(
+        &self,
+        wasm: &wasmtime::Engine,
+        file: &ComponentFile<'_>,
+    ) -> Result<Vec<u8>, LoadError> {
+        let code = match &self.compiler {
             Compiler::InProcess => compile(wasm, file),
             Compiler::Child(compiler) => {
                 let _pass = self.gate.pass();
                 child::compile(compiler, file)
             }
-        }
+        }?;
+        self.counts.compiled.one_more();
+        Ok(code)
+    }
+
+    /// What it has done so far.
+    pub(crate) fn compilations(&self) -> Compilations {
+        self.counts.now()
     }
 }

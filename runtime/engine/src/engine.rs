@@ -8,7 +8,7 @@ use wasmtime::{
 };
 
 use crate::{
-    compile::{Compiler, Workshop},
+    compile::{Compilations, Compiler, Workshop},
     env::HandlerEnv,
     error::{Error, LoadError},
     host,
@@ -132,6 +132,11 @@ impl Engine {
     /// How many instances are alive, at work or idle.
     pub fn instances(&self) -> u32 {
         self.inner.slots.alive()
+    }
+
+    /// How often it has compiled, and how often it hadn't to.
+    pub fn compilations(&self) -> Compilations {
+        self.inner.workshop.compilations()
     }
 
     /// Says what a component is, also where it is no handler. As costly as [`load`](Self::load).

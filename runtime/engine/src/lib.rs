@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 
 mod bindings;
+mod cache;
 mod call;
 mod code;
 mod compile;
@@ -39,8 +40,9 @@ mod state;
 mod text;
 mod ticker;
 
+pub use cache::CacheSettings;
 pub use call::{Answer, Call, Curtail, Outcome};
-pub use compile::{Bounds, ChildCompiler, Compiler, serve};
+pub use compile::{Bounds, ChildCompiler, Compilations, Compiler, serve};
 pub use engine::{Engine, EngineSettings};
 pub use env::{HandlerEnv, Isolation, Limits};
 pub use error::{Error, LoadError, TrialError};
