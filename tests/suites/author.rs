@@ -45,6 +45,7 @@ fn pelton(folder: &Path, arguments: &[&str]) -> Result<Said> {
             "CARGO_TARGET_DIR",
             paths::repository().join("plugins/target"),
         )
+        .env("CACHE_DIRECTORY", folder.join("target/cache"))
         .env_remove("PELTON_SDK")
         .output()?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -41,6 +41,7 @@ fn run(program: impl AsRef<OsStr>, folder: &Path, arguments: &[&str]) -> Result<
     } = Command::new(program)
         .args(arguments)
         .current_dir(folder)
+        .env("CACHE_DIRECTORY", paths::fresh_folder("program-cache")?)
         .output()?;
     eprintln!("{}", String::from_utf8_lossy(&stderr));
     let code = status.code().context("it was ended by a signal")?;

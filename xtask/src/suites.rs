@@ -136,8 +136,8 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "misbehaving",
         budget: 1,
-        about: "traps, loops, memory hogs and garbage are dead-lettered and hurt nobody",
-        work: Work::Broker(&["misbehaving", "dead_letter"], "4"),
+        about: "traps, loops, memory hogs, garbage and what keeps a compiler busy hurt nobody",
+        work: Work::Broker(&["misbehaving", "dead_letter", "compiling"], "4"),
     },
     Suite {
         name: "bounds",

@@ -59,6 +59,10 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
+    /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each
+    /// component, so that no file can take it along.
+    #[command(hide = true)]
+    Compile(CompileArgs),
     /// About the configuration file itself.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -118,6 +122,22 @@ pub(crate) struct CheckArgs {
     /// The configuration file.
     #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
     pub config: PathBuf,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompileArgs {
+    /// The largest component that is taken.
+    #[arg(long, value_name = "NUMBER", default_value_t = 64 << 20)]
+    pub component_bytes: usize,
+    /// How much memory this process may take.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1 << 30)]
+    pub memory_bytes: u64,
+    /// How long it may work, all of its threads together.
+    #[arg(long, value_name = "NUMBER", default_value_t = 60)]
+    pub cpu_seconds: u64,
+    /// The process that waits for the answer. This one ends with it.
+    #[arg(long, value_name = "ID")]
+    pub parent: Option<u32>,
 }
 
 #[derive(Debug, clap::Args)]

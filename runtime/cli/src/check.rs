@@ -1,8 +1,8 @@
 //! `pelton check`: a configuration and its components, without a broker.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
-use pelton_config::{Config, Handler};
+use pelton_config::{Config, Daemon, Handler};
 use pelton_engine::{Engine, EngineSettings};
 
 use crate::{args::CheckArgs, exit, run};
@@ -52,7 +52,8 @@ async fn components(config: &Config) -> anyhow::Result<usize> {
 }
 
 async fn try_component(engine: &Engine, handler: &Handler) -> anyhow::Result<String> {
-    let bytes = fs::read(&handler.component.path)?;
+    let bytes =
+        pelton_daemon::read_component(&handler.component.path, engine.max_component_bytes())?;
     let revision = engine.load(&bytes, &pelton_daemon::handler_env(handler))?;
     revision.trial().await?;
     Ok(revision.id().to_string())
@@ -60,11 +61,13 @@ async fn try_component(engine: &Engine, handler: &Handler) -> anyhow::Result<Str
 
 /// An engine for looking at components one at a time.
 pub(crate) fn small_engine() -> EngineSettings {
+    let daemon = Daemon::default();
     EngineSettings {
         slots: 1,
         max_memory_bytes: 256 << 20,
         max_table_elements: 100_000,
         stack_bytes: 1 << 20,
-        max_component_bytes: pelton_daemon::MAX_COMPONENT_BYTES,
+        max_component_bytes: pelton_daemon::component_bytes(&daemon),
+        compiler: pelton_daemon::compiler(&daemon),
     }
 }

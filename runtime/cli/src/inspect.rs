@@ -1,6 +1,6 @@
 //! `pelton inspect`: what a component file is.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::Context;
 use pelton_engine::{Engine, Import, Inspection, Interface};
@@ -9,9 +9,10 @@ use crate::{args::InspectArgs, check};
 
 pub(crate) fn inspect(args: &InspectArgs) -> anyhow::Result<ExitCode> {
     let file = args.file.display();
-    let bytes = fs::read(&args.file).with_context(|| format!("{file} can't be read"))?;
     let engine =
         Engine::new(&check::small_engine()).context("the WebAssembly engine can't start")?;
+    let bytes = pelton_daemon::read_component(&args.file, engine.max_component_bytes())
+        .with_context(|| format!("{file} can't be read"))?;
     let inspection = engine.inspect(&bytes).with_context(|| file.to_string())?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&json(&inspection))?);

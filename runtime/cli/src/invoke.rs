@@ -2,7 +2,7 @@
 
 mod message;
 
-use std::{fs, process::ExitCode, time::Duration};
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -32,9 +32,10 @@ pub(crate) fn invoke(args: &InvokeArgs) -> anyhow::Result<ExitCode> {
 
 async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
     let file = args.file.display();
-    let bytes = fs::read(&args.file).with_context(|| format!("{file} can't be read"))?;
     let engine =
         Engine::new(&check::small_engine()).context("the WebAssembly engine can't start")?;
+    let bytes = pelton_daemon::read_component(&args.file, engine.max_component_bytes())
+        .with_context(|| format!("{file} can't be read"))?;
     let env = HandlerEnv {
         name: "invoke".to_owned(),
         limits: limits(),

@@ -4,6 +4,7 @@
 mod args;
 mod build;
 mod check;
+mod compile;
 mod dev;
 mod exit;
 mod inspect;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Command::New(args) => new::new(&args),
         Command::Build(args) => build::build(&args),
         Command::Check(args) => check::check(&args),
+        Command::Compile(args) => compile::compile(&args),
         Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),

@@ -128,8 +128,9 @@ async fn all(
 }
 
 async fn load(engine: &Engine, handler: &Handler) -> anyhow::Result<Revision> {
-    let bytes = fs::read(&handler.component.path)
-        .context("the component can't be read; `pelton build` makes it")?;
+    let bytes =
+        pelton_daemon::read_component(&handler.component.path, engine.max_component_bytes())
+            .context("the component can't be read; `pelton build` makes it")?;
     let revision = engine.load(&bytes, &pelton_daemon::handler_env(handler))?;
     revision.trial().await?;
     Ok(revision)

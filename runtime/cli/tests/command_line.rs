@@ -16,6 +16,7 @@ fn pelton(folder: &Path, args: &[&str]) -> Output {
         .args(args)
         .current_dir(folder)
         .env("PELTON_TEST_SECRET", "hunter2")
+        .env("CACHE_DIRECTORY", scratch("cache"))
         .output()
         .expect("pelton runs")
 }

@@ -10,7 +10,7 @@ mod properties;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-pub use daemon::{Admin, Daemon, Log, LogFormat};
+pub use daemon::{Admin, Cache, Daemon, Log, LogFormat};
 pub use handler::{
     Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted,
     Order, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,

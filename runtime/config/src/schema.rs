@@ -114,6 +114,21 @@ pub(crate) struct Daemon {
     /// Threads that run handlers. Not set: one for each CPU.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub worker_threads: Option<NonZeroU16>,
+    /// The largest component file that is taken, up to "1 GiB". A larger one is refused.
+    pub component_bytes: Size,
+    /// How long compiling a component may take, in a process of its own. One that takes longer is refused.
+    pub compile_timeout: Time,
+    /// How much memory compiling a component may take, at least "64 MiB". One that takes more is refused. Up to four
+    /// are compiled at once.
+    pub compile_memory: Size,
+    /// Keeps compiled code in a folder, so that the next start needs no compiler.
+    pub cache: bool,
+    /// The folder, found from this file's folder; for its owner alone. Not set: the first of $CACHE_DIRECTORY (which
+    /// systemd sets), $XDG_CACHE_HOME/pelton and $HOME/.cache/pelton.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_folder: Option<String>,
+    /// How much is kept there. Beyond it goes what was not used for the longest time.
+    pub cache_bytes: Size,
 }
 
 impl Default for Daemon {
@@ -123,6 +138,12 @@ impl Default for Daemon {
             memory: Size::mib(512),
             guest_stack: Size::mib(1),
             worker_threads: None,
+            component_bytes: Size::mib(64),
+            compile_timeout: Time::seconds(60),
+            compile_memory: Size::gib(1),
+            cache: true,
+            cache_folder: None,
+            cache_bytes: Size::gib(1),
         }
     }
 }

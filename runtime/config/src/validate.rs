@@ -17,14 +17,14 @@ mod topics;
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    num::{NonZeroU64, NonZeroUsize},
+    num::{NonZeroU32, NonZeroU64, NonZeroUsize},
     path::Path,
 };
 
 pub(crate) use component::components;
 
 use crate::{
-    Admin, Config, Daemon, Log, LogFormat,
+    Admin, Cache, Config, Daemon, Log, LogFormat,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size},
@@ -46,7 +46,7 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
         handlers,
         admin: admin(&raw.admin, findings),
         log: log(raw.log, findings),
-        daemon: daemon(&raw.daemon, findings),
+        daemon: daemon(&raw.daemon, file, findings),
         warnings: Vec::new(),
     };
     let none = Key::new(["handlers"]);
@@ -65,24 +65,53 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
     config
 }
 
-fn daemon(raw: &schema::Daemon, findings: &mut Findings<'_>) -> Daemon {
+fn daemon(raw: &schema::Daemon, file: &Path, findings: &mut Findings<'_>) -> Daemon {
     let key = Key::new(["daemon", "memory"]);
     if raw.memory < Size::mib(16) {
         let finding = Finding::new(format!("`{key}` must be at least 16 MiB"));
         findings.refuse(finding.value(&key, format!("this is {}", raw.memory)));
     }
-    let stack_key = Key::new(["daemon", "guest-stack"]);
-    let guest_stack = handler::bytes_within(
-        &stack_key,
-        raw.guest_stack,
-        Size::kib(64)..=Size::mib(16),
-        findings,
-    );
+    let within = [
+        (
+            "guest-stack",
+            raw.guest_stack,
+            Size::kib(64)..=Size::mib(16),
+        ),
+        (
+            "component-bytes",
+            raw.component_bytes,
+            Size(1)..=Size::gib(1),
+        ),
+    ];
+    for (name, size, allowed) in within {
+        handler::bytes_within(&Key::new(["daemon", name]), size, allowed, findings);
+    }
+    let compile_key = Key::new(["daemon", "compile-memory"]);
+    if raw.compile_memory < Size::mib(64) {
+        let finding = Finding::new(format!("`{compile_key}` must be at least 64 MiB"));
+        findings.refuse(finding.value(&compile_key, format!("this is {}", raw.compile_memory)));
+    }
+    daemon_as_written(raw, file)
+}
+
+/// The table as plain values, with a stand-in for what is out of bounds.
+pub(crate) fn daemon_as_written(raw: &schema::Daemon, file: &Path) -> Daemon {
+    let bytes = |size: Size| NonZeroU64::new(size.0).unwrap_or(NonZeroU64::MIN);
+    let stack = u32::try_from(raw.guest_stack.0).ok();
+    let here = file.parent().unwrap_or(Path::new(""));
     Daemon {
         shutdown_timeout: raw.shutdown_timeout.0,
-        memory: NonZeroU64::new(raw.memory.0).unwrap_or(NonZeroU64::MIN),
-        guest_stack,
+        memory: bytes(raw.memory),
+        guest_stack: stack.and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN),
         worker_threads: raw.worker_threads.map(NonZeroUsize::from),
+        component_bytes: bytes(raw.component_bytes),
+        compile_timeout: raw.compile_timeout.0,
+        compile_memory: bytes(raw.compile_memory),
+        cache: Cache {
+            enabled: raw.cache,
+            folder: raw.cache_folder.as_ref().map(|folder| here.join(folder)),
+            bytes: bytes(raw.cache_bytes),
+        },
     }
 }
 

@@ -19,8 +19,9 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub use self::file::read_component;
 use self::file::{ComponentFile, Seen};
-use crate::{MAX_COMPONENT_BYTES, clock::Clock, files::Changes, handler::Shared};
+use crate::{clock::Clock, files::Changes, handler::Shared};
 
 /// What a component is kept current with.
 pub(crate) struct Component {
@@ -67,7 +68,7 @@ enum Job {
 impl Component {
     /// Runs until stopped.
     pub(crate) async fn keep(self, mut changes: Changes, stop: CancellationToken) {
-        let file = ComponentFile::new(self.path.clone(), MAX_COMPONENT_BYTES);
+        let file = ComponentFile::new(self.path.clone(), self.engine.max_component_bytes());
         let mut keeping = Keeping {
             component: self,
             machine: Revisions::default(),
@@ -194,13 +195,13 @@ impl Keeping {
             return;
         };
         let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
-        info!(handler = %self.component.shared.name, bytes = bytes.len(), "compiling component");
+        info!(handler = %self.component.shared.name, bytes = bytes.len(), "loading component");
         let begun = Instant::now();
         let name = self.component.shared.name.clone();
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = engine.load(&bytes, &env).map_err(|error| error.to_string());
-            info!(handler = %name, took = ?begun.elapsed(), "component compiled");
+            info!(handler = %name, took = ?begun.elapsed(), "component loaded");
             Job::Loaded { digest, result }
         });
     }

@@ -21,6 +21,7 @@ use tracing::{error, info, warn};
 use crate::{
     budget::{self, Budget},
     clock::Clock,
+    compiling::{compiler, component_bytes},
     component::Component,
     files::Files,
     handler::{Connection, Handler, Left, Shared},
@@ -30,8 +31,6 @@ use crate::{
 
 /// Partitions of each topic on the embedded broker.
 const EMBEDDED_PARTITIONS: i32 = 4;
-/// The largest component file, in bytes.
-pub const MAX_COMPONENT_BYTES: usize = 64 << 20;
 /// Instances for a handler beyond those it may have at work: a trial's, and those that replace others in a swap.
 const SPARE_SLOTS: u32 = 4;
 /// Address space is reserved for each; with more than these, handlers wait for one another.
@@ -113,7 +112,7 @@ impl Daemon {
             guests: Some(guests),
             brokers: BTreeMap::new(),
             status: Status::default(),
-            metrics: Arc::default(),
+            metrics: Arc::new(Metrics::default().with_compilations(engine.clone())),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
             process: random_name(),
@@ -329,7 +328,8 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         max_memory_bytes: usize::try_from(largest).unwrap_or(usize::MAX),
         max_table_elements: table as usize,
         stack_bytes: config.daemon.guest_stack.get() as usize,
-        max_component_bytes: MAX_COMPONENT_BYTES,
+        max_component_bytes: component_bytes(&config.daemon),
+        compiler: compiler(&config.daemon),
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod budget;
 mod clock;
+mod compiling;
 mod component;
 mod daemon;
 mod dead_letter;
@@ -20,8 +21,8 @@ mod recording;
 mod stall;
 mod status;
 
-pub use daemon::{
-    Daemon, Error, MAX_COMPONENT_BYTES, Options, Stopped, engine_settings, handler_env,
-};
+pub use compiling::{compiler, component_bytes};
+pub use component::read_component;
+pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
 pub use status::{Standing, Status};

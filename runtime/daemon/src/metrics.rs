@@ -1,7 +1,10 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
+mod compilations;
+
 use std::{fmt::Write, sync::atomic::AtomicU64, time::Duration};
 
+use pelton_engine::Engine;
 use pelton_types::{FailureKind, Message, Verdict};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -113,6 +116,13 @@ impl Default for Metrics {
 }
 
 impl Metrics {
+    /// The same, with what this engine has compiled.
+    pub(crate) fn with_compilations(mut self, engine: Engine) -> Self {
+        let compilations = compilations::Compilations(engine);
+        self.registry.register_collector(Box::new(compilations));
+        self
+    }
+
     fn register_counters(&self, r: &mut Registry) {
         r.register(
             "fetched_messages",

@@ -8,6 +8,7 @@ use wasmtime::{
 };
 
 use crate::{
+    compile::{Compilations, Compiler, Workshop},
     env::HandlerEnv,
     error::{Error, LoadError},
     host,
@@ -51,6 +52,8 @@ pub struct EngineSettings {
     pub stack_bytes: usize,
     /// The largest file that is taken for a component.
     pub max_component_bytes: usize,
+    /// Where components are compiled.
+    pub compiler: Compiler,
 }
 
 /// Compiles components and runs them. Cheap to clone; the last clone to go ends its thread.
@@ -62,6 +65,7 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
+    pub(crate) workshop: Workshop,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) slots: Slots<Instance>,
     pub(crate) settings: EngineSettings,
@@ -102,6 +106,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 wasm,
                 linker,
+                workshop: Workshop::new(settings.compiler.clone()),
                 ticker,
                 slots,
                 settings: settings.clone(),
@@ -111,7 +116,7 @@ impl Engine {
     }
 
     /// Compiles a component, or a core module with component-type information, and checks that it can be a
-    /// handler. This keeps all CPUs busy for up to seconds: call it where blocking is fine.
+    /// handler. This blocks for up to what the compiler may take: call it where that is fine.
     ///
     /// # Errors
     /// What is wrong with the bytes, and what to do about it.
@@ -119,9 +124,19 @@ impl Engine {
         load::revision(self, bytes, env)
     }
 
+    /// The largest file that is taken for a component.
+    pub fn max_component_bytes(&self) -> usize {
+        self.inner.settings.max_component_bytes
+    }
+
     /// How many instances are alive, at work or idle.
     pub fn instances(&self) -> u32 {
         self.inner.slots.alive()
+    }
+
+    /// How often it has compiled, and how often it hadn't to.
+    pub fn compilations(&self) -> Compilations {
+        self.inner.workshop.compilations()
     }
 
     /// Says what a component is, also where it is no handler. As costly as [`load`](Self::load).
@@ -161,14 +176,26 @@ fn config(settings: &EngineSettings) -> Config {
         .linear_memory_keep_resident(KEEP_MEMORY_BYTES)
         .table_keep_resident(KEEP_TABLE_BYTES)
         .pagemap_scan(Enabled::Auto);
+    let mut config = code_config();
+    config
+        .max_wasm_stack(settings.stack_bytes)
+        .async_stack_size(settings.stack_bytes.saturating_add(HOST_STACK_BYTES))
+        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    config
+}
+
+/// What machine code depends on; all else may differ between who compiles and who runs.
+fn code_config() -> Config {
     let mut config = Config::new();
     config
         // The async component model costs a microsecond a call, and nothing here uses it.
         .concurrency_support(false)
         .epoch_interruption(true)
-        .max_wasm_stack(settings.stack_bytes)
-        .async_stack_size(settings.stack_bytes.saturating_add(HOST_STACK_BYTES))
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
     config
+}
+
+/// An engine that compiles and runs nothing: it reserves no address space.
+pub(crate) fn compiling() -> wasmtime::Result<wasmtime::Engine> {
+    wasmtime::Engine::new(&code_config())
 }

@@ -1,6 +1,9 @@
 //! What can go wrong before a message is handled.
 
+use std::time::Duration;
+
 use pelton_types::Failure;
+use serde::{Deserialize, Serialize};
 
 /// The engine could not be set up.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +29,8 @@ pub enum Error {
 }
 
 /// Why bytes are not a handler that could be run.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum LoadError {
     /// No byte at all.
     #[error("the file is empty; was it still being written, or did its build fail?")]
@@ -76,7 +80,44 @@ pub enum LoadError {
         /// What the encoder says.
         reason: String,
         /// What to do.
-        hint: &'static str,
+        hint: String,
+    },
+    /// The compiler was not done with it in time.
+    #[error(
+        "compiling it took longer than {limit:?}; build it with smaller functions, or raise `daemon.compile-timeout`"
+    )]
+    CompileTime {
+        /// How long it could have taken.
+        limit: Duration,
+    },
+    /// The compiler had not enough memory for it.
+    #[error(
+        "compiling it took more than {limit} bytes of memory; build it with smaller functions, or raise \
+         `daemon.compile-memory`"
+    )]
+    CompileMemory {
+        /// How much it could have taken.
+        limit: u64,
+    },
+    /// The process that compiled it ended without an answer.
+    #[error(
+        "the compiler died of it: {how}; where the machine has memory to spare, build it with another version of \
+         its tools"
+    )]
+    CompilerDied {
+        /// How it ended, and what it said.
+        how: String,
+    },
+    /// The process that compiles could not be started or talked to. It is not the file's fault.
+    #[error(
+        "the compiler `{program} compile` can't be used: {reason}; see to it that the system lets the daemon start \
+         a process, then touch the file"
+    )]
+    CompilerUnavailable {
+        /// The program.
+        program: String,
+        /// What the system says.
+        reason: String,
     },
     /// It exports no way to handle messages.
     #[error(
@@ -105,7 +146,7 @@ pub enum LoadError {
         /// The import's name.
         import: String,
         /// The line of the configuration that grants it, or what to do where there is none.
-        remedy: &'static str,
+        remedy: String,
     },
     /// It imports something known with an unknown version, function or type.
     #[error(

@@ -1,25 +1,20 @@
 //! From bytes to a revision. Nothing is believed before it is checked: a truncated file often compiles.
 
-mod described;
-mod sections;
-
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
-};
+use std::sync::Arc;
 
 use pelton_types::RevisionId;
 use sha2::{Digest, Sha256};
 use wasm_metadata::Producers;
 use wasmparser::{Parser, Payload};
 use wasmtime::component::{Component, InstancePre, types::ComponentItem};
-use wit_component::ComponentEncoder;
 
 use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
+    code,
     engine::Engine,
     env::{HandlerEnv, Isolation},
     error::LoadError,
+    file::{ComponentFile, Form},
     host,
     inspect::{Import, Inspection},
     log_budget::LogBudget,
@@ -32,12 +27,8 @@ use crate::{
 const PACKED: &str = "pelton:handler/packed-handler@0.1.";
 const SIMPLE: &str = "pelton:handler/simple-handler@0.1.";
 const LIFECYCLE: &str = "pelton:handler/lifecycle@0.1.";
-/// What every WebAssembly file begins with, and what follows it in a module and in a component.
-const MAGIC: &[u8] = b"\0asm";
-const MODULE: &[u8] = &[1, 0, 0, 0];
-const COMPONENT: &[u8] = &[0x0d, 0, 1, 0];
 /// Bytes of what the compiler or encoder says that are told.
-const REASON_BYTES: usize = 600;
+pub(crate) const REASON_BYTES: usize = 600;
 /// Bytes of a name in a component that are told; it may have a hundred thousand.
 const NAME_BYTES: usize = 200;
 
@@ -124,63 +115,18 @@ pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Lo
 }
 
 fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
-    let limit = engine.inner.settings.max_component_bytes;
-    if bytes.is_empty() {
-        return Err(LoadError::Empty);
-    }
-    if bytes.len() > limit {
-        return Err(LoadError::TooLarge {
-            bytes: bytes.len(),
-            limit,
-        });
-    }
-    let digest = Sha256::digest(bytes).into();
-    let kind = bytes.get(4..8);
-    if !bytes.starts_with(MAGIC) && !MAGIC.starts_with(bytes) {
-        return Err(LoadError::NotWasm {
-            begins: begins(bytes),
-        });
-    }
-    let invalid = |reason: String| LoadError::Invalid {
-        reason: bounded(&reason, REASON_BYTES),
-    };
-    let encoded;
-    let component = match kind {
-        Some(MODULE) => {
-            encoded = encode(engine, bytes)?;
-            encoded.as_slice()
-        }
-        Some(COMPONENT) if sections::too_deep(bytes) => {
-            let levels = sections::LEVELS;
-            return Err(invalid(format!(
-                "it has components within components on more than {levels} levels"
-            )));
-        }
-        Some(COMPONENT) => bytes,
-        Some(other) => {
-            return Err(invalid(format!(
-                "{} is no version that is known",
-                hex(other)
-            )));
-        }
-        None => return Err(invalid(format!("it ends after {} bytes", bytes.len()))),
-    };
-    // A compiler that gives up on a file must not take the thread along.
-    let compiled = catch_unwind(AssertUnwindSafe(|| {
-        Component::from_binary(&engine.inner.wasm, component)
-    }));
-    let component = compiled
-        .unwrap_or_else(|_| Err(wasmtime::Error::msg("the compiler gave up on it")))
-        .map_err(not_compiled)?;
+    let inner = &engine.inner;
+    let file = ComponentFile::new(bytes, inner.settings.max_component_bytes)?;
+    let code = inner.workshop.code(&inner.wasm, &file)?;
     Ok(Compiled {
-        component,
-        digest,
-        core_module: kind == Some(MODULE),
+        component: code::runnable(&inner.wasm, &code).map_err(not_runnable)?,
+        digest: file.digest(),
+        core_module: file.form == Form::CoreModule,
     })
 }
 
 /// Tells what is wrong with a component from what is too much in it: only the texts differ.
-fn not_compiled(error: wasmtime::Error) -> LoadError {
+fn not_runnable(error: wasmtime::Error) -> LoadError {
     let reason = bounded(&format!("{error:#}"), REASON_BYTES);
     let limits = [
         "in the pooling allocator",
@@ -195,40 +141,6 @@ fn not_compiled(error: wasmtime::Error) -> LoadError {
     }
 }
 
-/// Makes a component of a core module, in memory.
-fn encode(engine: &Engine, module: &[u8]) -> Result<Vec<u8>, LoadError> {
-    let invalid = |reason: String| LoadError::Invalid {
-        reason: bounded(&reason, REASON_BYTES),
-    };
-    // The encoder expects a compiler's output: given a truncated module it panics.
-    wasmtime::Module::validate(&engine.inner.wasm, module)
-        .map_err(|error| invalid(format!("{error:#}")))?;
-    let encoded = catch_unwind(|| {
-        if !described::check(module).map_err(invalid)? {
-            return Err(LoadError::NoComponentType);
-        }
-        ComponentEncoder::default()
-            .validate(true)
-            .module(module)
-            .and_then(|mut encoder| encoder.encode())
-            .map_err(|error| not_encoded(&format!("{error:#}")))
-    });
-    encoded.unwrap_or_else(|_| Err(not_encoded("the encoder gave up on it")))
-}
-
-fn not_encoded(reason: &str) -> LoadError {
-    let hint = if reason.contains("wasi_snapshot_preview1") {
-        "it uses WASI 0.1: build it for wasm32-wasip2 or wasm32-unknown-unknown instead, or add the \
-         adapter with `wasm-tools component new --adapt`"
-    } else {
-        "build it with the SDK, or with wit-bindgen against the WIT of this version"
-    };
-    LoadError::Encode {
-        reason: bounded(reason, REASON_BYTES),
-        hint,
-    }
-}
-
 /// Finds what the component imports.
 fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>, LoadError> {
     let kind = component.component_type();
@@ -236,7 +148,7 @@ fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>,
         if !host::grants(name) {
             return Err(LoadError::ImportNotGranted {
                 import: bounded(name, NAME_BYTES),
-                remedy: host::remedy(name),
+                remedy: host::remedy(name).to_owned(),
             });
         }
     }
@@ -385,15 +297,6 @@ fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
     RevisionId(hash.finalize().into())
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The first bytes, for people: as text where they are some.
-fn begins(bytes: &[u8]) -> String {
-    let first = &bytes[..bytes.len().min(16)];
-    match str::from_utf8(first) {
-        Ok(text) => format!("{text:?}"),
-        Err(_) => hex(first),
-    }
 }

@@ -22,3 +22,32 @@ pub fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
     fs::write(&beside, bytes).with_context(|| format!("can't write {}", beside.display()))?;
     fs::rename(&beside, file).with_context(|| format!("can't rename to {}", file.display()))
 }
+
+/// A component of so many nested blocks. A hundred thousand keep a compiler busy for minutes.
+pub fn nested_blocks(blocks: usize) -> Vec<u8> {
+    let section = |id: u8, content: &[u8]| [&[id], counted(content).as_slice()].concat();
+    let mut body = vec![0];
+    body.extend([0x02, 0x40].repeat(blocks));
+    body.extend(vec![0x0b; blocks + 1]);
+    let module = [
+        b"\0asm\x01\0\0\0".as_slice(),
+        &section(1, b"\x01\x60\0\0"),
+        &section(3, b"\x01\0"),
+        &section(10, &[b"\x01", counted(&body).as_slice()].concat()),
+    ]
+    .concat();
+    [b"\0asm\x0d\0\x01\0".as_slice(), &section(1, &module)].concat()
+}
+
+/// The bytes behind their number.
+fn counted(bytes: &[u8]) -> Vec<u8> {
+    let mut counted = Vec::new();
+    let mut left = bytes.len();
+    while left >= 0x80 {
+        counted.push((left & 0x7F) as u8 | 0x80);
+        left >>= 7;
+    }
+    counted.push(left as u8);
+    counted.extend_from_slice(bytes);
+    counted
+}

@@ -141,6 +141,8 @@ impl DaemonOptions {
         }
         command
             .args(&self.arguments)
+            // Not the user's own cache; the next life of this daemon finds it.
+            .env("CACHE_DIRECTORY", self.folder.join("cache"))
             .envs(self.environment.iter().cloned())
             .current_dir(&self.folder);
         Process::spawn(&self.name, command, &self.folder, None)

@@ -3,6 +3,7 @@
 use std::{
     net::SocketAddr,
     num::{NonZeroU32, NonZeroU64, NonZeroUsize},
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -47,4 +48,31 @@ pub struct Daemon {
     pub guest_stack: NonZeroU32,
     /// Threads that run guests; `None` is one for each CPU.
     pub worker_threads: Option<NonZeroUsize>,
+    /// Bytes of the largest component file that is taken.
+    pub component_bytes: NonZeroU64,
+    /// How long compiling one component may take.
+    pub compile_timeout: Duration,
+    /// Bytes of memory that compiling one component may take, at least 64 MiB.
+    pub compile_memory: NonZeroU64,
+    /// Where compiled code is kept.
+    pub cache: Cache,
+}
+
+/// The folder of compiled code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cache {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Where; `None` is where the system wants such folders.
+    pub folder: Option<PathBuf>,
+    /// Bytes of all that is kept there.
+    pub bytes: NonZeroU64,
+}
+
+impl Default for Daemon {
+    /// What holds where no file says otherwise.
+    fn default() -> Self {
+        let written = crate::schema::Daemon::default();
+        crate::validate::daemon_as_written(&written, Path::new(""))
+    }
 }

@@ -112,6 +112,15 @@ fn stamp(found: &Metadata) -> Stamp {
     }
 }
 
+/// Reads a component's file for one who won't look again.
+///
+/// # Errors
+/// There is none, it is no file, or it is being written.
+pub fn read_component(path: &Path, max_bytes: usize) -> io::Result<Bytes> {
+    let changed = || io::Error::other("it changed while it was read; try again");
+    read(path, max_bytes)?.map_or_else(|| Err(changed()), |(_, bytes)| Ok(bytes))
+}
+
 /// Reads at most one byte more than allowed: the engine says what is too large, and by how much at least.
 /// `None` where it changed meanwhile. The stamp is the one to know this content by.
 fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {

@@ -4,7 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use pelton_engine::{
-    Call, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, Outcome, Revision,
+    Call, Compiler, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, Outcome,
+    Revision,
 };
 use pelton_types::{FailureKind, Message, Timestamp, Verdict};
 use wit_component::StringEncoding;
@@ -42,6 +43,7 @@ pub fn engine(slots: u32) -> Engine {
         max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 1 << 20,
+        compiler: Compiler::InProcess,
     })
     .unwrap()
 }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pelton_engine::{
-    Call, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, LoadError, Outcome,
-    Revision, TrialError,
+    Call, Compiler, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, LoadError,
+    Outcome, Revision, TrialError,
 };
 use pelton_types::{Message, Timestamp, Verdict};
 
@@ -169,6 +169,7 @@ pub fn engine(slots: u32) -> Engine {
         max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 64 << 20,
+        compiler: Compiler::InProcess,
     })
     .unwrap()
 }
@@ -207,6 +208,10 @@ fn why(error: &LoadError) -> &'static str {
         LoadError::TooDemanding { .. } => "too-demanding",
         LoadError::NoComponentType => "no-component-type",
         LoadError::Encode { .. } => "encode",
+        LoadError::CompileTime { .. } => "compile-time",
+        LoadError::CompileMemory { .. } => "compile-memory",
+        LoadError::CompilerDied { .. } => "compiler-died",
+        LoadError::CompilerUnavailable { .. } => "compiler-unavailable",
         LoadError::NoHandler { .. } => "no-handler",
         LoadError::Export { .. } => "export",
         LoadError::ImportNotGranted { .. } => "import-not-granted",

@@ -1,0 +1,99 @@
+//! Machine code that was made before, kept in a folder.
+//!
+//! Invariants: what comes out of the folder is what a Pelton of this user put in, under the same name, byte for
+//! byte, or nothing comes out; and whatever is wrong with the folder costs a compilation and never more.
+//!
+//! Any number of processes may share a folder. A file of it is never written to: it appears whole, under a name that
+//! stands for its content, and goes whole. Nothing is synced to the disk: what a power cut leaves of a file has no
+//! seal that fits.
+
+mod folder;
+mod name;
+mod seal;
+
+use std::{
+    io,
+    path::PathBuf,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use tracing::warn;
+
+pub(crate) use self::name::Name;
+use self::{folder::Folder, seal::Seal};
+
+/// Where machine code is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// The folder. Where there is none it is made, for its owner alone.
+    pub folder: PathBuf,
+    /// Bytes of all files together; beyond them those go that were not used for the longest time.
+    pub max_bytes: u64,
+}
+
+/// What a look into the cache found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// Code, as it was put in.
+    Code(Vec<u8>),
+    /// None of that name.
+    Nothing,
+    /// Something that was not put in like this. It is gone now.
+    Damaged,
+}
+
+/// An open cache.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: Folder,
+    seal: Seal,
+    /// Whether it was said that nothing can be kept. The next file would meet the same.
+    told: AtomicBool,
+}
+
+impl Cache {
+    /// Opens the folder. Where it can't be used it says so, and there is no cache.
+    pub(crate) fn open(settings: &CacheSettings) -> Option<Self> {
+        let opened = Folder::open(settings).and_then(|folder| {
+            let seal = Seal::of(folder.path())?;
+            let told = AtomicBool::new(false);
+            Ok(Self { folder, seal, told })
+        });
+        let say = |error: &io::Error| {
+            warn!(folder = %settings.folder.display(), %error,
+                "compiled code can't be kept: each start compiles anew; name another folder as daemon.cache-folder, \
+                 or switch the cache off with daemon.cache-bytes = 0");
+        };
+        opened.inspect_err(say).ok()
+    }
+
+    /// Looks for code of this name.
+    pub(crate) fn read(&self, name: &Name) -> Found {
+        let why = match self.folder.read(name) {
+            Ok(None) => return Found::Nothing,
+            Ok(Some(sealed)) => match self.seal.open(name, sealed) {
+                Some(code) => return Found::Code(code),
+                None => "its seal doesn't fit".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        warn!(folder = %self.folder.path().display(), file = %name, %why,
+            "kept code is damaged and not used; the component is compiled anew");
+        self.folder.remove(name);
+        Found::Damaged
+    }
+
+    /// Keeps code under a name.
+    pub(crate) fn write(&self, name: &Name, code: &[u8]) {
+        let kept = self.folder.write(name, [code, &self.seal.tag(name, code)]);
+        if let Err(error) = kept
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            warn!(folder = %self.folder.path().display(), %error,
+                "compiled code can't be kept; the daemon goes on without, and the next start compiles anew");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

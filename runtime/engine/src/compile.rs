@@ -1,0 +1,122 @@
+//! Machine code for a component: where it is made, and what making it may cost.
+//!
+//! Invariant: this is the one place that decides, and whatever comes out was made by this program's own compiler
+//! from the bytes that were given.
+
+mod answer;
+mod child;
+mod component;
+mod counts;
+mod described;
+mod descriptors;
+mod gate;
+mod sections;
+mod serve;
+
+use std::{path::PathBuf, time::Duration};
+
+use self::{component::compile, counts::Counts, gate::Gate};
+pub use self::{
+    counts::Compilations,
+    serve::{Bounds, serve},
+};
+use crate::{
+    cache::{Cache, CacheSettings, Found, Name},
+    error::LoadError,
+    file::ComponentFile,
+};
+
+/// Children that compile at once, for all components of an engine together. More than one, so that a file that keeps
+/// the compiler busy holds up nobody else; few, because each may take all of its memory.
+const AT_ONCE: usize = 4;
+
+/// Where components are compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Compiler {
+    /// In a process of its own, which ends with whatever a file does to a compiler.
+    Child(ChildCompiler),
+    /// In this process, where nothing bounds time and memory: for tests and benches, whose components are their own.
+    InProcess,
+}
+
+/// The process that compiles, and what it may use up for one component.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChildCompiler {
+    /// A program that calls [`serve`] when its first argument is `compile`.
+    pub program: PathBuf,
+    /// How long it may take.
+    pub time: Duration,
+    /// How much memory it may take.
+    pub memory_bytes: u64,
+    /// Where its code is kept for the next time.
+    pub cache: Option<CacheSettings>,
+}
+
+/// Compiles for one engine.
+#[derive(Debug)]
+pub(crate) struct Workshop {
+    compiler: Compiler,
+    gate: Gate,
+    cache: Option<Cache>,
+    counts: Counts,
+}
+
+impl Workshop {
+    pub(crate) fn new(compiler: Compiler) -> Self {
+        let cache = match &compiler {
+            Compiler::Child(ChildCompiler { cache, .. }) => cache.as_ref().and_then(Cache::open),
+            Compiler::InProcess => None,
+        };
+        Self {
+            compiler,
+            gate: Gate::new(AT_ONCE),
+            cache,
+            counts: Counts::default(),
+        }
+    }
+
+    /// The machine code for a file, as this version of wasmtime reads it: kept from before, or made now and kept.
+    pub(crate) fn code(
+        &self,
+        wasm: &wasmtime::Engine,
+        file: &ComponentFile<'_>,
+    ) -> Result<Vec<u8>, LoadError> {
+        let Some(cache) = &self.cache else {
+            return self.make(wasm, file);
+        };
+        let name = Name::new(wasm, file.digest());
+        let missed = match cache.read(&name) {
+            Found::Code(code) => {
+                self.counts.hits.one_more();
+                return Ok(code);
+            }
+            Found::Nothing => &self.counts.misses,
+            Found::Damaged => &self.counts.rejects,
+        };
+        missed.one_more();
+        let code = self.make(wasm, file)?;
+        cache.write(&name, &code);
+        Ok(code)
+    }
+
+    fn make(
+        &self,
+        wasm: &wasmtime::Engine,
+        file: &ComponentFile<'_>,
+    ) -> Result<Vec<u8>, LoadError> {
+        let code = match &self.compiler {
+            Compiler::InProcess => compile(wasm, file),
+            Compiler::Child(compiler) => {
+                let _pass = self.gate.pass();
+                child::compile(compiler, file)
+            }
+        }?;
+        self.counts.compiled.one_more();
+        Ok(code)
+    }
+
+    /// What it has done so far.
+    pub(crate) fn compilations(&self) -> Compilations {
+        self.counts.now()
+    }
+}
