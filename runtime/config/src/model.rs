@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 pub use daemon::{Admin, Cache, Daemon, Log, LogFormat};
 pub use handler::{
     Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted,
-    Order, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
+    Order, Probation, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
 };
 pub use properties::{Properties, Settings};
 

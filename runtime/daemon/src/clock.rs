@@ -38,3 +38,10 @@ impl Clock {
         self.since + instant.saturating_duration_since(self.started)
     }
 }
+
+/// Waits until then; not at all where there is no such time.
+pub(crate) async fn sleep_until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at.into()).await;
+    }
+}

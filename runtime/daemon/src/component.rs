@@ -3,17 +3,23 @@
 //! Invariant: a revision is published only after the machine commanded the swap, so a file that
 //! can't be loaded, or fails its trial, leaves the one before in place.
 
+mod commands;
 mod file;
 
-use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use pelton_engine::{Engine, HandlerEnv, Revision};
-use pelton_revisions::{Command, Digest, Event, Revisions};
+use pelton_revisions::{Digest, Event, Probation, Revisions};
 use pelton_types::RevisionId;
 use tokio::{
     runtime::Handle,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -21,7 +27,15 @@ use tracing::{error, info};
 
 pub use self::file::read_component;
 use self::file::{ComponentFile, Seen};
-use crate::{clock::Clock, files::Changes, handler::Shared};
+use crate::{
+    clock::{Clock, sleep_until},
+    files::Changes,
+    handler::Shared,
+    in_use::{Ballot, InUse, StandBy},
+};
+
+/// Messages that fell back and wait to be counted; further ones are not.
+const MOST_VOTES: usize = 1_000;
 
 /// What a component is kept current with.
 pub(crate) struct Component {
@@ -32,7 +46,8 @@ pub(crate) struct Component {
     /// The threads that guests run on: trials run there too.
     pub guests: Handle,
     pub clock: Clock,
-    pub current: watch::Sender<Option<Revision>>,
+    pub probation: Option<Probation>,
+    pub current: watch::Sender<Option<InUse>>,
 }
 
 struct Keeping {
@@ -44,6 +59,10 @@ struct Keeping {
     at: Option<At>,
     seen: Option<(Digest, Bytes)>,
     loaded: HashMap<RevisionId, Revision>,
+    /// Where partitions say what became of messages that fell back.
+    votes: mpsc::Sender<Event>,
+    /// When the probation under way ends.
+    timer: Option<Duration>,
 }
 
 /// What a piece of work in the background is about.
@@ -69,21 +88,33 @@ impl Component {
     /// Runs until stopped.
     pub(crate) async fn keep(self, mut changes: Changes, stop: CancellationToken) {
         let file = ComponentFile::new(self.path.clone(), self.engine.max_component_bytes());
+        let (votes, mut said) = mpsc::channel(MOST_VOTES);
         let mut keeping = Keeping {
+            machine: Revisions::new(self.probation),
             component: self,
-            machine: Revisions::default(),
             file,
             jobs: JoinSet::new(),
             at: None,
             seen: None,
             loaded: HashMap::new(),
+            votes,
+            timer: None,
         };
         keeping.look().await;
         loop {
+            let timer = keeping.timer.map(|at| keeping.component.clock.instant(at));
             tokio::select! {
                 () = stop.cancelled() => return,
-                () = changes.next() => keeping.look().await,
+                () = changes.next() => {
+                    keeping.count_handled();
+                    keeping.look().await;
+                }
                 Some(job) = keeping.jobs.join_next() => keeping.worked(job),
+                Some(vote) = said.recv() => keeping.apply(vote),
+                () = sleep_until(timer), if timer.is_some() => {
+                    keeping.timer = None;
+                    keeping.apply(Event::Timer);
+                }
             }
         }
     }
@@ -151,42 +182,43 @@ impl Keeping {
         for command in commands {
             self.carry_out(command);
         }
+        self.publish();
     }
 
-    fn carry_out(&mut self, command: Command) {
-        let shared = &self.component.shared;
-        let file = self.component.path.display();
-        match command {
-            Command::Load { digest } => self.load(digest),
-            Command::Trial { revision } => self.try_out(revision),
-            Command::Swap { to, from } => {
-                info!(handler = %shared.name, revision = %to, before = from.map(tracing::field::display),
-                    "{}", if from.is_some() { "revision swapped in" } else { "revision runs" });
-                shared
-                    .metrics
-                    .swapped(from.map(|id| id.to_string()), to.to_string());
-                self.component
-                    .current
-                    .send_replace(self.loaded.get(&to).cloned());
+    /// Tells partitions what to use from their next call on, where that has changed.
+    fn publish(&self) {
+        let find = |id: RevisionId| self.loaded.get(&id).cloned();
+        let running = self.machine.running().and_then(find);
+        let stand_by = self.machine.fallback().and_then(find);
+        self.component.current.send_if_modified(|current| {
+            let ids = |in_use: &InUse| {
+                let stand_by = in_use.stand_by.as_ref().map(|s| s.revision.id());
+                (in_use.revision.id(), stand_by)
+            };
+            let wanted = running.as_ref().map(Revision::id);
+            let wanted = wanted.map(|id| (id, stand_by.as_ref().map(Revision::id)));
+            if current.as_ref().map(ids) == wanted {
+                return false;
             }
-            Command::Refuse { digest: _, why } => {
-                shared.metrics.refused();
-                let goes_on = match &*self.component.current.borrow() {
-                    Some(revision) => format!("revision {} goes on", revision.id()),
-                    None => "the handler waits for a better one".to_owned(),
-                };
-                error!(handler = %shared.name, %file, %why, "component refused; {goes_on}");
-            }
-            Command::Missing => match &*self.component.current.borrow() {
-                Some(revision) => {
-                    info!(handler = %shared.name, %file, "component file is gone; revision {} goes on", revision.id())
-                }
-                None => {
-                    error!(handler = %shared.name, %file, "component file does not exist; waiting for it")
-                }
-            },
-            // Calls under way keep the revision alive until they end.
-            Command::Retire { revision } => drop(self.loaded.remove(&revision)),
+            *current = running.map(|revision| InUse {
+                revision,
+                stand_by: stand_by.map(|revision| StandBy {
+                    revision,
+                    ballot: Arc::new(Ballot::new(self.votes.clone())),
+                }),
+            });
+            true
+        });
+    }
+
+    /// Takes up what partitions have counted of a revision on probation.
+    fn count_handled(&mut self) {
+        let counted = self.component.current.borrow().as_ref().and_then(|in_use| {
+            let ballot = in_use.ballot(in_use.revision.id())?;
+            Some((in_use.revision.id(), ballot.take_handled()))
+        });
+        if let Some((revision, messages)) = counted.filter(|(_, messages)| *messages > 0) {
+            self.apply(Event::Handled { revision, messages });
         }
     }
 

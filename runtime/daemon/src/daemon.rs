@@ -192,6 +192,7 @@ impl Daemon {
             engine: engine.clone(),
             guests: guests.clone(),
             clock,
+            probation: handler.probation.map(probation),
             current,
         };
         self.components
@@ -330,6 +331,15 @@ pub fn engine_settings(config: &Config) -> EngineSettings {
         stack_bytes: config.daemon.guest_stack.get() as usize,
         max_component_bytes: component_bytes(&config.daemon),
         compiler: compiler(&config.daemon),
+    }
+}
+
+/// How a handler's new revisions are watched.
+fn probation(config: pelton_config::Probation) -> pelton_revisions::Probation {
+    pelton_revisions::Probation {
+        time: config.time,
+        messages: config.messages.map(std::num::NonZeroU64::from),
+        votes: config.votes,
     }
 }
 

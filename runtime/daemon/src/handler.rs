@@ -18,7 +18,6 @@ use std::{
 };
 
 use pelton_config::{Guarantee, Properties};
-use pelton_engine::Revision;
 use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
@@ -32,6 +31,7 @@ pub(crate) use self::{
 };
 use crate::{
     dead_letter,
+    in_use::InUse,
     status::{Aspect, Standing, Status},
 };
 
@@ -45,7 +45,7 @@ pub(crate) struct Handler {
     pub config: pelton_config::Handler,
     pub connection: Connection,
     pub shared: Arc<Shared>,
-    pub revision: watch::Receiver<Option<Revision>>,
+    pub revision: watch::Receiver<Option<InUse>>,
     pub status: Status,
     /// Names this life of the process among all others.
     pub process: Arc<str>,

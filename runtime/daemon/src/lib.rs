@@ -15,6 +15,7 @@ mod daemon;
 mod dead_letter;
 mod files;
 mod handler;
+mod in_use;
 mod metrics;
 mod partition;
 mod recording;

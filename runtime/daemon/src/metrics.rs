@@ -66,6 +66,10 @@ pub struct Metrics {
     call_seconds: Family<HandlerLabel, Seconds>,
     swaps: Family<HandlerLabel, Counter>,
     refused_revisions: Family<HandlerLabel, Counter>,
+    rollbacks: Family<HandlerLabel, Counter>,
+    votes: Family<HandlerLabel, Counter>,
+    fallbacks: Family<HandlerLabel, Counter>,
+    probation: Family<HandlerLabel, Gauge>,
     rebalances: Family<HandlerLabel, Counter>,
     transactions: Family<OutcomeLabel, Counter>,
     revision: Family<RevisionLabel, Gauge>,
@@ -99,6 +103,10 @@ impl Default for Metrics {
             call_seconds: Family::default(),
             swaps: Family::default(),
             refused_revisions: Family::default(),
+            rollbacks: Family::default(),
+            votes: Family::default(),
+            fallbacks: Family::default(),
+            probation: Family::default(),
             rebalances: Family::default(),
             transactions: Family::default(),
             revision: Family::default(),
@@ -174,6 +182,21 @@ impl Metrics {
             self.refused_revisions.clone(),
         );
         r.register(
+            "rollbacks",
+            "Revisions given up for the one before",
+            self.rollbacks.clone(),
+        );
+        r.register(
+            "votes",
+            "Messages that a revision on probation could not handle, and the one before could",
+            self.votes.clone(),
+        );
+        r.register(
+            "fallback_messages",
+            "Messages given to the revision before because attempts were used up",
+            self.fallbacks.clone(),
+        );
+        r.register(
             "rebalances",
             "Assignments and revocations",
             self.rebalances.clone(),
@@ -190,6 +213,11 @@ impl Metrics {
             "revision",
             "1 for the revision that runs",
             self.revision.clone(),
+        );
+        r.register(
+            "probation",
+            "1 while the revision that runs is on probation",
+            self.probation.clone(),
         );
         r.register(
             "committed_offset",
@@ -241,6 +269,10 @@ impl Metrics {
             call_seconds: self.call_seconds.get_or_create(&label).clone(),
             swaps: self.swaps.get_or_create(&label).clone(),
             refused: self.refused_revisions.get_or_create(&label).clone(),
+            rollbacks: self.rollbacks.get_or_create(&label).clone(),
+            votes: self.votes.get_or_create(&label).clone(),
+            fallbacks: self.fallbacks.get_or_create(&label).clone(),
+            probation: self.probation.get_or_create(&label).clone(),
             rebalances: self.rebalances.get_or_create(&label).clone(),
             all: self.clone(),
             handler: handler.to_owned(),
@@ -262,6 +294,10 @@ pub(crate) struct HandlerMetrics {
     call_seconds: Seconds,
     swaps: Counter,
     refused: Counter,
+    rollbacks: Counter,
+    votes: Counter,
+    fallbacks: Counter,
+    probation: Gauge,
     rebalances: Counter,
 }
 
@@ -311,6 +347,22 @@ impl HandlerMetrics {
 
     pub(crate) fn refused(&self) {
         self.refused.inc();
+    }
+
+    pub(crate) fn rolled_back(&self) {
+        self.rollbacks.inc();
+    }
+
+    pub(crate) fn voted(&self) {
+        self.votes.inc();
+    }
+
+    pub(crate) fn fell_back(&self) {
+        self.fallbacks.inc();
+    }
+
+    pub(crate) fn on_probation(&self, is: bool) {
+        self.probation.set(is.into());
     }
 
     pub(crate) fn rebalanced(&self) {

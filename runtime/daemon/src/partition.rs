@@ -20,9 +20,10 @@ use std::{
 };
 
 use pelton_dispatch::{Arrival, Checkpoint, Event, MemberEvent, Outcome, Partition, Snapshot};
-use pelton_engine::Revision;
 use pelton_kafka::{Consumer, Epoch, Producer, Transit};
-use pelton_types::{Failure, FailureKind, Message, Offset, Output, TopicPartition, Verdict};
+use pelton_types::{
+    Failure, FailureKind, Message, Offset, Output, RevisionId, TopicPartition, Verdict,
+};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::warn;
 
@@ -33,8 +34,9 @@ use self::{
 };
 use crate::{
     budget::PartitionShare,
-    clock::Clock,
+    clock::{Clock, sleep_until},
     handler::{Seat, Shared, Trouble},
+    in_use::InUse,
     metrics::PartitionFigures,
     recording::Recording,
 };
@@ -93,7 +95,7 @@ pub(crate) struct PartitionTask {
     pub trouble: Trouble,
     /// The largest dead letter that is taken, in bytes.
     pub letter_bytes: usize,
-    pub revision: watch::Receiver<Option<Revision>>,
+    pub revision: watch::Receiver<Option<InUse>>,
     /// Where the task leaves what it was asked to report.
     pub report: Arc<Mutex<Option<Snapshot>>>,
     /// The bytes it may hold to begin with.
@@ -292,6 +294,7 @@ impl Running {
         let Returned {
             call,
             revision,
+            fallback,
             attempts,
             outcomes,
             took,
@@ -299,29 +302,59 @@ impl Running {
             memory,
         } = returned;
         let mut verdicts = Vec::with_capacity(outcomes.len());
+        let in_use = self.task.revision.borrow().clone();
         for (attempt, outcome) in attempts.iter().zip(outcomes) {
-            self.held.try_with(attempt.offset, revision);
             let verdict = match self.task.shared.forbidden_topic(&outcome.outputs) {
                 Some(failure) => Verdict::Failed(failure),
                 None => outcome.verdict,
             };
+            if let (Some(in_use), true) = (&in_use, fallback) {
+                self.tell_of_fallback(in_use, attempt.offset, revision, &verdict);
+            }
+            self.held.try_with(attempt.offset, revision);
             if matches!(verdict, Verdict::Done { .. }) {
                 self.returned.insert(attempt.offset, outcome.outputs);
             }
             verdicts.push(verdict);
         }
         self.task.shared.metrics.called(&verdicts, took);
+        let ballot = in_use.as_ref().and_then(|in_use| in_use.ballot(revision));
+        if let Some(ballot) = ballot {
+            let done = |verdict: &&Verdict| matches!(verdict, Verdict::Done { .. });
+            ballot.handled(verdicts.iter().filter(done).count() as u64);
+        }
         self.apply(Event::Called {
             call,
             verdicts,
             took,
             waited,
+            probation: ballot.is_some(),
         });
         self.returned.clear();
         if self.kept.is_empty() {
             self.outbox.keep(memory);
         } else {
             self.kept_memory.extend(memory);
+        }
+    }
+
+    /// What came of giving a message to the revision before; each message speaks once.
+    fn tell_of_fallback(
+        &mut self,
+        in_use: &InUse,
+        offset: Offset,
+        to: RevisionId,
+        verdict: &Verdict,
+    ) {
+        if *verdict == Verdict::NotAttempted {
+            return;
+        }
+        let from = self.held.tried_by(offset);
+        let succeeded = matches!(verdict, Verdict::Done { .. });
+        if let Some(from) = from.filter(|_| self.held.speaks(offset))
+            && let Some(ballot) = in_use.ballot(from)
+        {
+            ballot.fell_back(from, to, succeeded);
         }
     }
 
@@ -369,10 +402,4 @@ fn key_hash(key: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     key.hash(&mut hasher);
     hasher.finish()
-}
-
-async fn sleep_until(at: Option<Instant>) {
-    if let Some(at) = at {
-        tokio::time::sleep_until(at.into()).await;
-    }
 }

@@ -22,6 +22,8 @@ pub enum Command {
         messages: Vec<Attempt>,
         /// Use a fresh instance: the only message of this call is suspected of having broken one (rule 40).
         fresh: bool,
+        /// Give the only message of this call to the revision before the one that runs.
+        fallback: bool,
     },
     /// Ask the call to stop at its next message boundary. It still answers.
     Curtail {
@@ -73,6 +75,15 @@ pub enum Command {
         failure: Failure,
         /// When the next one is due.
         due: Duration,
+    },
+    /// The attempts of a revision on probation are used up, and the one before gets its own: say so.
+    FallBack {
+        /// Which message.
+        offset: Offset,
+        /// How many attempts were made at it.
+        attempts: u32,
+        /// Why the last one failed.
+        failure: Failure,
     },
     /// Every message below this offset is finished: its bytes may be dropped.
     Release {

@@ -135,7 +135,11 @@ impl Partition {
                 verdicts,
                 took,
                 waited,
-            } => self.called(call, verdicts, CallTime { took, waited }, commands),
+                probation,
+            } => {
+                let time = CallTime { took, waited };
+                self.called(call, verdicts, time, probation, commands);
+            }
             Event::Delivered { offset } => self.delivered(offset),
             Event::Refused {
                 offset,
@@ -215,7 +219,10 @@ impl Partition {
         };
         let chosen = schedule::choose(&mut self.backlog, self.policy.order, self.now, room);
         for Chosen {
-            messages, fresh, ..
+            messages,
+            fresh,
+            fallback,
+            ..
         } in chosen
         {
             let call = CallId(self.next_call);
@@ -230,6 +237,7 @@ impl Partition {
                 call,
                 messages,
                 fresh,
+                fallback,
             });
         }
     }

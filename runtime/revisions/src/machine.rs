@@ -1,434 +1,261 @@
 //! The machine of one handler's component.
+//!
+//! `running` and `previous` are loaded and have passed their trial. While there is a `term`, `previous` has proved
+//! good and `running` has not; without one `previous` is only there to be asked for.
+
+mod candidate;
+mod term;
 
 use std::time::Duration;
 
 use pelton_types::RevisionId;
 
-use crate::{Command, Digest, Event};
+use self::{
+    candidate::{Candidate, Purpose},
+    term::Term,
+};
+use crate::{Command, Digest, Event, Memory, Probation, Refusal};
 
-/// Content on its way to run.
+/// Content that is loaded and has passed its trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Candidate {
-    Loading(Digest),
-    Trying(Digest, RevisionId),
-}
-
-impl Candidate {
-    fn digest(self) -> Digest {
-        match self {
-            Self::Loading(digest) | Self::Trying(digest, _) => digest,
-        }
-    }
+struct Loaded {
+    digest: Digest,
+    revision: RevisionId,
 }
 
 /// Decides which revision of one handler's component runs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Revisions {
-    running: Option<(Digest, RevisionId)>,
+    /// `None`: what passed its trial is taken at its word.
+    probation: Option<Probation>,
+    now: Duration,
+    running: Option<Loaded>,
+    /// What ran before it.
+    previous: Option<Loaded>,
+    /// The probation under way.
+    term: Option<Term>,
     candidate: Option<Candidate>,
     /// Content that appeared while a candidate was under way; it is next.
     waiting: Option<Digest>,
-    refused: Option<Digest>,
+    /// What is not taken as long as the file holds it.
+    refused: Option<Refusal>,
+    /// What the file held when last heard of.
+    file: Option<Digest>,
+    memory: Memory,
+    /// What was kept has been asked for in this life, or is not needed.
+    kept_tried: bool,
     /// The file was missing when last heard of, and that is said.
     missing: bool,
 }
 
 impl Revisions {
+    /// A machine that knows of nothing.
+    pub fn new(probation: Option<Probation>) -> Self {
+        Self {
+            probation,
+            now: Duration::ZERO,
+            running: None,
+            previous: None,
+            term: None,
+            candidate: None,
+            waiting: None,
+            refused: None,
+            file: None,
+            memory: Memory::default(),
+            kept_tried: false,
+            missing: false,
+        }
+    }
+
     /// Takes an event at a time and adds what is to be done.
-    pub fn handle(&mut self, _now: Duration, event: Event, commands: &mut Vec<Command>) {
+    pub fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>) {
+        self.now = self.now.max(now);
+        self.end_term_in_time(commands);
         match event {
+            Event::Remembered(memory) => {
+                self.refused = memory.rolled_back.clone();
+                self.memory = memory;
+            }
             Event::FileChanged { digest } => self.changed(digest, commands),
+            Event::Reload { digest, force } => {
+                if force {
+                    self.refused.take_if(|refused| refused.digest == digest);
+                }
+                self.changed(digest, commands);
+            }
             Event::FileMissing => {
                 if !std::mem::replace(&mut self.missing, true) {
                     commands.push(Command::Missing);
+                    self.use_kept(commands);
                 }
             }
             Event::Loaded { digest, revision } => self.loaded(digest, revision, commands),
-            Event::Refused { digest, why } => {
-                if self.candidate == Some(Candidate::Loading(digest)) {
-                    self.refuse(digest, why, commands);
-                }
-            }
+            Event::Refused { digest, why } => self.not_loaded(digest, why, commands),
             Event::TrialPassed { revision } => self.passed(revision, commands),
-            Event::TrialFailed { revision, why } => {
-                if let Some(Candidate::Trying(digest, trying)) = self.candidate
-                    && trying == revision
-                {
-                    commands.push(Command::Retire { revision });
-                    self.refuse(digest, why, commands);
-                }
-            }
+            Event::TrialFailed { revision, why } => self.failed(revision, why, commands),
+            Event::Handled { revision, messages } => self.handled(revision, messages, commands),
+            Event::FellBack {
+                from,
+                to,
+                succeeded,
+            } => self.fell_back(from, to, succeeded, commands),
+            Event::RollBack => self.roll_back("somebody asked for it".to_owned(), commands),
+            Event::Timer => {}
         }
+        self.remember(commands);
     }
 
     /// The revision that runs.
     pub fn running(&self) -> Option<RevisionId> {
-        self.running.map(|(_, revision)| revision)
+        self.running.map(|running| running.revision)
+    }
+
+    /// The revision that ran before it and can be had again.
+    pub fn previous(&self) -> Option<RevisionId> {
+        self.previous.map(|previous| previous.revision)
+    }
+
+    /// The revision that stands by while the one that runs is on probation.
+    pub fn fallback(&self) -> Option<RevisionId> {
+        self.term.as_ref().and(self.previous())
+    }
+
+    /// Votes against the revision that runs, while it is on probation.
+    pub fn votes(&self) -> Option<u32> {
+        self.term.as_ref().map(|term| term.votes)
+    }
+
+    /// When the probation under way has been passed.
+    pub fn until(&self) -> Option<Duration> {
+        self.term.as_ref().map(|term| term.until)
+    }
+
+    /// What is not taken, and why.
+    pub fn refused(&self) -> Option<&Refusal> {
+        self.refused.as_ref()
+    }
+
+    /// Whether content is on its way to run.
+    pub fn is_busy(&self) -> bool {
+        self.candidate.is_some()
     }
 
     fn changed(&mut self, digest: Digest, commands: &mut Vec<Command>) {
         self.missing = false;
+        let before = self.file.replace(digest);
+        if before.is_some_and(|before| before != digest) {
+            self.refused = None;
+        }
         match self.candidate {
-            Some(candidate) => self.waiting = (candidate.digest() != digest).then_some(digest),
+            Some(candidate) => self.waiting = (!candidate.will_run(digest)).then_some(digest),
             None => self.consider(digest, commands),
         }
     }
 
+    /// The file's content, when nothing else is under way.
     fn consider(&mut self, digest: Digest, commands: &mut Vec<Command>) {
-        let runs = self.running.is_some_and(|(running, _)| running == digest);
-        if runs {
-            // The file is what runs again; content refused in between may be tried once more.
-            self.refused = None;
-        } else if self.refused != Some(digest) {
-            self.candidate = Some(Candidate::Loading(digest));
+        if self.running.is_some_and(|running| running.digest == digest) {
+            return;
+        }
+        if let Some(previous) = self.previous.filter(|p| p.digest == digest) {
+            self.put_back(previous, commands);
+        } else if let Some(refused) = self.refused.clone().filter(|r| r.digest == digest) {
+            if self.running.is_none() && !self.kept_tried {
+                commands.push(Command::Refuse(refused));
+                self.use_kept(commands);
+            }
+        } else {
+            self.candidate = Some(Candidate::loading(digest, Purpose::Run));
             commands.push(Command::Load { digest });
         }
     }
 
-    fn loaded(&mut self, digest: Digest, revision: RevisionId, commands: &mut Vec<Command>) {
-        if self.candidate != Some(Candidate::Loading(digest)) {
-            return;
-        }
-        if self.waiting.is_some() {
-            // Newer content is there already: this one never runs.
-            commands.push(Command::Retire { revision });
-            self.next(commands);
-            return;
-        }
-        self.candidate = Some(Candidate::Trying(digest, revision));
-        commands.push(Command::Trial { revision });
-    }
-
-    fn passed(&mut self, revision: RevisionId, commands: &mut Vec<Command>) {
-        let Some(Candidate::Trying(digest, trying)) = self.candidate else {
-            return;
-        };
-        if trying != revision {
-            return;
-        }
-        if self.waiting.is_some() && self.waiting == self.running.map(|(running, _)| running) {
-            // The file is again what runs: a swap would only be undone.
-            commands.push(Command::Retire { revision });
-            self.next(commands);
-            return;
-        }
-        let before = self
-            .running
-            .replace((digest, revision))
-            .map(|(_, revision)| revision);
-        self.refused = None;
+    /// The file is what ran before, which is still there: it needs no load and no trial.
+    fn put_back(&mut self, previous: Loaded, commands: &mut Vec<Command>) {
+        let from = self.running.take();
+        self.running = Some(previous);
         commands.push(Command::Swap {
-            to: revision,
-            from: before,
+            to: previous.revision,
+            from: from.map(|from| from.revision),
         });
-        commands.extend(before.map(|revision| Command::Retire { revision }));
-        self.next(commands);
-    }
-
-    fn refuse(&mut self, digest: Digest, why: String, commands: &mut Vec<Command>) {
-        self.refused = Some(digest);
-        commands.push(Command::Refuse { digest, why });
-        self.next(commands);
-    }
-
-    fn next(&mut self, commands: &mut Vec<Command>) {
-        self.candidate = None;
-        if let Some(digest) = self.waiting.take() {
-            self.consider(digest, commands);
+        if self.term.take().is_some() {
+            self.previous = None;
+            commands.extend(from.map(|from| Command::Retire {
+                revision: from.revision,
+            }));
+        } else {
+            self.previous = from;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn digest(n: u8) -> Digest {
-        [n; 32]
+        self.begin_term(commands);
     }
 
-    fn revision(n: u8) -> RevisionId {
-        RevisionId([n; 32])
-    }
-
-    fn after(events: impl IntoIterator<Item = Event>) -> (Revisions, Vec<Command>) {
-        let mut machine = Revisions::default();
-        let mut commands = Vec::new();
-        for event in events {
-            commands.clear();
-            machine.handle(Duration::ZERO, event, &mut commands);
-        }
-        (machine, commands)
-    }
-
-    fn changed(n: u8) -> Event {
-        Event::FileChanged { digest: digest(n) }
-    }
-
-    fn loaded(n: u8) -> Event {
-        Event::Loaded {
-            digest: digest(n),
-            revision: revision(n),
-        }
-    }
-
-    fn passed(n: u8) -> Event {
-        Event::TrialPassed {
-            revision: revision(n),
-        }
-    }
-
-    #[test]
-    fn loads_tries_and_swaps_in_the_first_content() {
-        assert_eq!(after([changed(1)]).1, [Command::Load { digest: digest(1) }]);
-        assert_eq!(
-            after([changed(1), loaded(1)]).1,
-            [Command::Trial {
-                revision: revision(1)
-            }]
-        );
-        let (machine, commands) = after([changed(1), loaded(1), passed(1)]);
-        assert_eq!(
-            commands,
-            [Command::Swap {
-                to: revision(1),
-                from: None
-            }]
-        );
-        assert_eq!(machine.running(), Some(revision(1)));
-    }
-
-    #[test]
-    fn swaps_to_new_content_and_retires_the_old() {
-        let (_, commands) = after([
-            changed(1),
-            loaded(1),
-            passed(1),
-            changed(2),
-            loaded(2),
-            passed(2),
-        ]);
-        assert_eq!(
-            commands,
-            [
-                Command::Swap {
-                    to: revision(2),
-                    from: Some(revision(1))
-                },
-                Command::Retire {
-                    revision: revision(1)
-                },
-            ]
-        );
-    }
-
-    #[test]
-    fn refused_content_leaves_the_running_revision_and_is_not_loaded_again() {
-        let why = || "truncated".to_owned();
-        let events = [
-            changed(1),
-            loaded(1),
-            passed(1),
-            changed(2),
-            Event::Refused {
-                digest: digest(2),
-                why: why(),
-            },
-        ];
-        let (machine, commands) = after(events.clone());
-        assert_eq!(
-            commands,
-            [Command::Refuse {
-                digest: digest(2),
-                why: why()
-            }]
-        );
-        assert_eq!(machine.running(), Some(revision(1)));
-        assert_eq!(after(events.clone().into_iter().chain([changed(2)])).1, []);
-        // Once the file has been something else, it is worth another try.
-        let again = events.into_iter().chain([changed(1), changed(2)]);
-        assert_eq!(after(again).1, [Command::Load { digest: digest(2) }]);
-    }
-
-    #[test]
-    fn a_failed_trial_leaves_the_running_revision() {
-        let failed = Event::TrialFailed {
-            revision: revision(2),
-            why: "setup".into(),
+    /// A revision that passed its trial runs from now on.
+    fn swap_in(&mut self, new: Loaded, commands: &mut Vec<Command>) {
+        let before = self.running.replace(new);
+        let proved = self.term.take().is_none();
+        // What has not proved good is not what to come back to.
+        let gone = match before {
+            Some(_) if proved => std::mem::replace(&mut self.previous, before),
+            _ => before,
         };
-        let (machine, commands) = after([
-            changed(1),
-            loaded(1),
-            passed(1),
-            changed(2),
-            loaded(2),
-            failed,
-        ]);
-        assert_eq!(
-            commands,
-            [
-                Command::Retire {
-                    revision: revision(2)
-                },
-                Command::Refuse {
-                    digest: digest(2),
-                    why: "setup".into()
-                },
-            ]
-        );
-        assert_eq!(machine.running(), Some(revision(1)));
+        commands.push(Command::Swap {
+            to: new.revision,
+            from: before.map(|before| before.revision),
+        });
+        commands.extend(gone.map(|gone| Command::Retire {
+            revision: gone.revision,
+        }));
+        if self.previous.is_some() {
+            self.kept_tried = true;
+            self.begin_term(commands);
+        }
     }
 
-    #[test]
-    fn the_newest_content_wins_when_the_file_changes_during_a_load() {
-        let (_, commands) = after([changed(1), changed(2), changed(3), loaded(1)]);
-        assert_eq!(
-            commands,
-            [
-                Command::Retire {
-                    revision: revision(1)
-                },
-                Command::Load { digest: digest(3) }
-            ]
-        );
-    }
-
-    #[test]
-    fn a_missing_file_is_said_and_changes_nothing() {
-        let (machine, commands) = after([changed(1), loaded(1), passed(1), Event::FileMissing]);
-        assert_eq!(commands, [Command::Missing]);
-        assert_eq!(machine.running(), Some(revision(1)));
-    }
-
-    #[test]
-    fn a_file_that_stays_missing_is_said_once() {
-        let gone = || Event::FileMissing;
-        assert_eq!(after([gone()]).1, [Command::Missing]);
-        assert_eq!(after([gone(), gone()]).1, []);
-        assert_eq!(
-            after([gone(), changed(1), gone()]).1,
-            [Command::Missing],
-            "it was there in between"
-        );
-    }
-
-    #[test]
-    fn a_file_restored_during_a_trial_leaves_the_running_revision() {
-        let (machine, commands) = after([
-            changed(1),
-            loaded(1),
-            passed(1),
-            changed(2),
-            loaded(2),
-            changed(1),
-            passed(2),
-        ]);
-        assert_eq!(
-            commands,
-            [Command::Retire {
-                revision: revision(2)
-            }]
-        );
-        assert_eq!(machine.running(), Some(revision(1)));
-    }
-
-    #[test]
-    fn late_answers_about_other_content_change_nothing() {
-        let refused = Event::Refused {
-            digest: digest(3),
-            why: String::new(),
+    /// Brings the revision before back, and refuses the one that ran.
+    fn roll_back(&mut self, why: String, commands: &mut Vec<Command>) {
+        let (Some(from), Some(to)) = (self.running, self.previous.take()) else {
+            return;
         };
-        for late in [loaded(3), passed(3), refused] {
-            let (machine, commands) = after([changed(1), loaded(1), late]);
-            assert_eq!(commands, []);
-            assert_eq!(machine.running(), None);
+        self.term = None;
+        self.running = Some(to);
+        self.memory.good = Some(to.digest);
+        self.refused = Some(Refusal {
+            digest: from.digest,
+            why: format!("it was rolled back: {why}"),
+        });
+        self.memory.rolled_back.clone_from(&self.refused);
+        commands.push(Command::RollBack {
+            from: from.revision,
+            to: to.revision,
+            why,
+        });
+        commands.push(Command::Remember(self.memory.clone()));
+        commands.push(Command::Retire {
+            revision: from.revision,
+        });
+    }
+
+    /// Says what is new of what the next life should know: a roll-back that is not refused any more, and what
+    /// proved good without a probation.
+    fn remember(&mut self, commands: &mut Vec<Command>) {
+        let refused = self.refused.as_ref().map(|refused| refused.digest);
+        let forgotten = self
+            .memory
+            .rolled_back
+            .take_if(|rolled_back| refused != Some(rolled_back.digest));
+        let proved = self.running.filter(|_| self.has_proved());
+        let proved = proved.map(|running| running.digest);
+        let news = proved.is_some() && proved != self.memory.good;
+        if news {
+            self.memory.good = proved;
+        }
+        if news || forgotten.is_some() {
+            commands.push(Command::Remember(self.memory.clone()));
         }
     }
 
-    /// Contents 0 to 5: 0 and 1 don't load, 2 and 3 fail their trial, 4 and 5 are good.
-    fn answer(command: &Command) -> Option<Event> {
-        match command {
-            Command::Load { digest } if digest[0] < 2 => Some(Event::Refused {
-                digest: *digest,
-                why: String::new(),
-            }),
-            Command::Load { digest } => Some(Event::Loaded {
-                digest: *digest,
-                revision: RevisionId(*digest),
-            }),
-            Command::Trial { revision } if revision.0[0] < 4 => Some(Event::TrialFailed {
-                revision: *revision,
-                why: String::new(),
-            }),
-            Command::Trial { revision } => Some(Event::TrialPassed {
-                revision: *revision,
-            }),
-            Command::Swap { .. }
-            | Command::Refuse { .. }
-            | Command::Missing
-            | Command::Retire { .. } => None,
-        }
-    }
-
-    proptest! {
-        /// Whatever happens to the file while work is under way, only good content runs, and in the end
-        /// the file's content does if it is good.
-        /// What is loaded and does not run is given back.
-        #[test]
-        fn only_good_content_runs_and_the_last_good_one_in_the_end(
-            steps in prop::collection::vec(prop_oneof![(0u8..6).prop_map(Some), Just(None)], 1..60)
-        ) {
-            let mut kept = std::collections::BTreeSet::new();
-            let mut machine = Revisions::default();
-            let mut open: Vec<Event> = Vec::new();
-            let mut on_disk = None;
-            let mut drive = |machine: &mut Revisions, event: Event, open: &mut Vec<Event>| {
-                let mut commands = Vec::new();
-                if let Event::Loaded { revision, .. } = &event {
-                    kept.insert(*revision);
-                }
-                let before = machine.running();
-                machine.handle(Duration::ZERO, event, &mut commands);
-                for command in &commands {
-                    match command {
-                        Command::Swap { to, from } => {
-                            assert!(to.0[0] >= 4, "{to:?} runs");
-                            assert!(kept.contains(to), "{to:?} was given back");
-                            assert_eq!(*from, before);
-                        }
-                        Command::Retire { revision } => {
-                            assert_ne!(machine.running(), Some(*revision));
-                            assert!(kept.remove(revision), "{revision:?} is given back twice");
-                        }
-                        _ => {}
-                    }
-                    open.extend(answer(command));
-                }
-            };
-            for step in steps {
-                match step {
-                    Some(n) => {
-                        on_disk = Some(n);
-                        drive(&mut machine, changed(n), &mut open);
-                    }
-                    None if !open.is_empty() => {
-                        let event = open.remove(0);
-                        drive(&mut machine, event, &mut open);
-                    }
-                    None => {}
-                }
-            }
-            while !open.is_empty() {
-                let event = open.remove(0);
-                drive(&mut machine, event, &mut open);
-            }
-            if let Some(n) = on_disk.filter(|n| *n >= 4) {
-                prop_assert_eq!(machine.running(), Some(revision(n)));
-            }
-            let left: Vec<_> = kept.into_iter().collect();
-            prop_assert_eq!(left, Vec::from_iter(machine.running()));
-        }
+    /// Whether what runs has passed its probation, or there is none for it to pass.
+    fn has_proved(&self) -> bool {
+        self.term.is_none() && (self.kept_tried || !self.has_kept()) && self.candidate.is_none()
     }
 }

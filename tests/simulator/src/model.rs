@@ -136,6 +136,8 @@ struct Known {
     /// When the attempt after the last failure was or is due.
     due: Duration,
     suspect: bool,
+    /// It is for the revision before the one that runs.
+    fallback: bool,
     passed_over: u32,
     /// Why it has ended for good, where a transaction may undo that: it isn't called again.
     doomed: Option<Failure>,
@@ -158,6 +160,8 @@ enum Fate {
     OweHold,
     /// An attempt failed; that is to be said in this step.
     OweRetry(Failure),
+    /// Its attempts are used up and the revision before is asked; that is to be said in this step.
+    OweFallBack(Failure),
     /// Its end is to be commanded in this step.
     OweEnd(Failure),
     /// Its outputs wait for the next transaction.
@@ -182,7 +186,11 @@ impl Known {
     fn is_undecided(&self) -> bool {
         matches!(
             self.fate,
-            Fate::Queued | Fate::Retrying { .. } | Fate::Called | Fate::OweRetry(_)
+            Fate::Queued
+                | Fate::Retrying { .. }
+                | Fate::Called
+                | Fate::OweRetry(_)
+                | Fate::OweFallBack(_)
         )
     }
 
@@ -198,6 +206,7 @@ impl Known {
             | Fate::OweHold
             | Fate::OweProduce
             | Fate::OweRetry(_)
+            | Fate::OweFallBack(_)
             | Fate::OweEnd(_)
             | Fate::Producing
             | Fate::Lettering(_)

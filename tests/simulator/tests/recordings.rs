@@ -193,6 +193,7 @@ fn events_that_the_model_does_not_allow_fail_the_replay() {
             verdicts: vec![Verdict::NotAttempted],
             took: Duration::ZERO,
             waited: Duration::ZERO,
+            probation: false,
         },
         Event::Delivered { offset: 999_999 },
         Event::Committed { next: 999_999 },

@@ -41,6 +41,8 @@ pub struct Handler {
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that was rejected.
     pub on_exhausted: OnExhausted,
+    /// How a new revision is watched; `None`: it isn't.
+    pub probation: Option<Probation>,
     /// What a guest may use up.
     pub limits: Limits,
     /// How much is held of each partition.
@@ -216,6 +218,17 @@ pub enum OnExhausted {
     Skip,
     /// Its partition stops.
     Stop,
+}
+
+/// `[handlers.NAME.probation]`: how a new revision is watched, with the one before standing by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probation {
+    /// How long.
+    pub time: Duration,
+    /// Successes that end it earlier.
+    pub messages: Option<NonZeroU32>,
+    /// Messages that only the one before could handle, which bring it back.
+    pub votes: NonZeroU32,
 }
 
 /// `[handlers.NAME.limits]`: what a guest may use up.

@@ -79,6 +79,8 @@ pub(crate) struct Handler {
     pub retry: Retry,
     /// What becomes of a message whose attempts are used up, or that the handler rejected.
     pub dead_letter: DeadLetter,
+    /// How a new revision of the component is watched, with the one before standing by.
+    pub probation: Probation,
     /// What the component may use up. A message that makes it use more has failed.
     pub limits: Limits,
     /// How much of each partition is held, fetched and not finished, before fetching pauses.
@@ -122,6 +124,7 @@ impl Default for Handler {
             isolation: Isolation::Instance,
             retry: Retry::default(),
             dead_letter: DeadLetter::default(),
+            probation: Probation::default(),
             limits: Limits::default(),
             buffer: Buffer::default(),
             batch: Batch::default(),
@@ -246,6 +249,34 @@ pub(crate) enum OnExhausted {
     DeadLetter,
     Skip,
     Stop,
+}
+
+/// How a new revision of the component is watched. As long as that lasts, a message that has used up its attempts is
+/// given to the revision before; where that one succeeds, its outputs count, and the message is a vote against the new
+/// one.
+#[derive(Debug, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Probation {
+    /// Whether new revisions are on probation at all.
+    pub enabled: bool,
+    /// How long it lasts. Longer than a message takes to use up its attempts.
+    pub time: Time,
+    /// It also ends once the new revision has succeeded with so many messages. Not set: it lasts its time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub messages: Option<Count>,
+    /// Votes that bring the revision before back.
+    pub votes: Count,
+}
+
+impl Default for Probation {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            time: Time::seconds(300),
+            messages: None,
+            votes: Count::new(3),
+        }
+    }
 }
 
 /// What the component may use up. A message that makes it use more has failed.

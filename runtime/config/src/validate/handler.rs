@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use crate::{
-    Batch, Buffer, GroupProtocol, Guarantee, Handler, Isolation, OnExhausted, Order, Retry,
-    Settings, Start, Test, TopicCreation, Transaction,
+    Batch, Buffer, GroupProtocol, Guarantee, Handler, Isolation, OnExhausted, Order, Probation,
+    Retry, Settings, Start, Test, TopicCreation, Transaction,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size, Time},
@@ -80,6 +80,11 @@ pub(super) fn validate(
             jitter_percent: raw.retry.jitter_percent.0,
         },
         on_exhausted: on_exhausted(name, &at.join("dead-letter"), raw.dead_letter, findings),
+        probation: raw.probation.enabled.then(|| Probation {
+            time: raw.probation.time.0,
+            messages: raw.probation.messages.map(|messages| messages.0),
+            votes: raw.probation.votes.0,
+        }),
         isolation: match raw.isolation {
             schema::Isolation::Instance => Isolation::Instance,
             schema::Isolation::Message => Isolation::Message,

@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Watchdog};
 use crate::{
     budget::Claim,
+    in_use::InUse,
     partition::{Ended, Inbox, PartitionTask},
     status::{Aspect, Standing, Status},
 };
@@ -54,7 +55,7 @@ struct Template {
     transactions: Option<Transactions>,
     trouble: Trouble,
     letter_bytes: usize,
-    revision: tokio::sync::watch::Receiver<Option<pelton_engine::Revision>>,
+    revision: tokio::sync::watch::Receiver<Option<InUse>>,
 }
 
 impl Members {

@@ -7,18 +7,20 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use futures::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use pelton_dispatch::{Attempt, CallId};
-use pelton_engine::{Call, Curtail, Outcome, Revision};
+use pelton_engine::{Call, Curtail, Outcome};
 use pelton_types::{Message, RevisionId};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::held::Held;
-use crate::{budget::CallMemory, clock::Clock};
+use crate::{budget::CallMemory, clock::Clock, in_use::InUse};
 
 /// A call that came back.
 pub(super) struct Returned {
     pub call: CallId,
     pub revision: RevisionId,
+    /// It was for the revision before the one on probation.
+    pub fallback: bool,
     pub attempts: Vec<Attempt>,
     pub outcomes: Vec<Outcome>,
     pub took: Duration,
@@ -31,6 +33,7 @@ struct Deferred {
     call: CallId,
     attempts: Vec<Attempt>,
     fresh: bool,
+    fallback: bool,
 }
 
 struct UnderWay {
@@ -45,7 +48,7 @@ struct UnderWay {
 pub(super) struct NotHeld;
 
 pub(super) struct Calls {
-    revision: watch::Receiver<Option<Revision>>,
+    revision: watch::Receiver<Option<InUse>>,
     clock: Clock,
     /// One for each instance that the handler may have at work.
     instances: Arc<Semaphore>,
@@ -57,7 +60,7 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn new(
-        revision: watch::Receiver<Option<Revision>>,
+        revision: watch::Receiver<Option<InUse>>,
         clock: Clock,
         instances: Arc<Semaphore>,
         memory: Arc<CallMemory>,
@@ -74,11 +77,18 @@ impl Calls {
     }
 
     /// Takes a call, to be begun by [`begin`](Self::begin).
-    pub(super) fn defer(&mut self, call: CallId, attempts: Vec<Attempt>, fresh: bool) {
+    pub(super) fn defer(
+        &mut self,
+        call: CallId,
+        attempts: Vec<Attempt>,
+        fresh: bool,
+        fallback: bool,
+    ) {
         self.deferred.push(Deferred {
             call,
             attempts,
             fresh,
+            fallback,
         });
     }
 
@@ -94,6 +104,7 @@ impl Calls {
             call,
             attempts,
             fresh,
+            fallback,
         } = deferred;
         let messages: Option<Vec<(Arc<Message>, u32)>> = attempts
             .iter()
@@ -119,7 +130,8 @@ impl Calls {
             let memory = curtailed.run_until_cancelled(memory.take(bytes)).await;
             let _instance = curtailed.run_until_cancelled(instances.acquire()).await;
             // The swap happens here: each call takes the revision that is current when it begins.
-            let revision = revision.wait_for(Option::is_some).await.ok()?.clone()?;
+            let in_use = revision.wait_for(Option::is_some).await.ok()?.clone()?;
+            let revision = in_use.for_call(fallback);
             let begun = clock.now();
             let borrowed: Vec<(&Message, u32)> = messages
                 .iter()
@@ -135,6 +147,7 @@ impl Calls {
             Some(Returned {
                 call,
                 revision: revision.id(),
+                fallback,
                 attempts,
                 outcomes: answer.outcomes,
                 took: clock.now().saturating_sub(begun),

@@ -20,11 +20,12 @@ impl Running {
                 call,
                 messages,
                 fresh,
+                fallback,
             } => {
                 for attempt in &messages {
                     self.kept.remove(&attempt.offset);
                 }
-                self.calls.defer(call, messages, fresh);
+                self.calls.defer(call, messages, fresh, fallback);
             }
             Command::Curtail { call } => {
                 // A call that is curtailed before it begins answers at once, and holds up no drain.
@@ -75,6 +76,11 @@ impl Running {
                 failure,
                 due,
             } => self.retried(offset, attempt, &failure, due),
+            Command::FallBack {
+                offset,
+                attempts,
+                failure,
+            } => self.fell_back(offset, attempts, &failure),
             Command::Release { below } => self.held.release(below),
             Command::Commit(Checkpoint { next, metadata }) => {
                 trace!(%partition, next, metadata, "commit");
@@ -178,6 +184,13 @@ impl Running {
         let again_in = due.saturating_sub(self.clock.now());
         info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt,
             kind = %failure.kind, error = %failure.text, ?again_in, "attempt failed");
+    }
+
+    fn fell_back(&self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.task.shared.metrics.fell_back();
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
+            kind = %failure.kind, error = %failure.text,
+            "the revision on probation has used up its attempts; the message is given to the one before");
     }
 
     fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {

@@ -12,6 +12,8 @@ struct Item {
     message: Arc<Message>,
     /// Which revision was last given the message.
     tried_by: Option<RevisionId>,
+    /// It has spoken for or against a revision.
+    spoke: bool,
 }
 
 impl Held {
@@ -26,6 +28,7 @@ impl Held {
                 self.0.push_back(Item {
                     message: Arc::new(message),
                     tried_by: None,
+                    spoke: false,
                 });
             }
         }
@@ -44,6 +47,12 @@ impl Held {
         if let Some(item) = self.position(offset).and_then(|at| self.0.get_mut(at)) {
             item.tried_by = Some(revision);
         }
+    }
+
+    /// Whether the message speaks about a revision, which it does once.
+    pub(super) fn speaks(&mut self, offset: Offset) -> bool {
+        let item = self.position(offset).and_then(|at| self.0.get_mut(at));
+        item.is_some_and(|item| !std::mem::replace(&mut item.spoke, true))
     }
 
     /// Drops every message below `below`.

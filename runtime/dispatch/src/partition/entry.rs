@@ -44,6 +44,8 @@ pub(super) struct Entry {
     pub due: Duration,
     /// It may have broken an instance: it is called alone, on a fresh one, from now on (rule 40).
     pub suspect: bool,
+    /// Its attempts are used up, and the revision before the one that runs has its own.
+    pub fallback: bool,
     /// Calls in a row that began with this message and never came to it.
     pub passed_over: u32,
     /// Why it has ended for good, where a transaction may undo that: it isn't called again.
@@ -101,6 +103,7 @@ impl Entry {
             attempts: 0,
             due: Duration::ZERO,
             suspect: false,
+            fallback: false,
             passed_over: 0,
             doomed: None,
             told: Told::Not,

@@ -1,7 +1,8 @@
 //! What becomes of a message after its call, its delivery, or their failure.
 //!
 //! Invariant: a message leaves this file decided in exactly one way (its outputs are produced, it is
-//! dead-lettered, skipped or halts the partition), or waits for another attempt.
+//! dead-lettered, skipped or halts the partition), or waits for another attempt, the last of which may be
+//! that of the revision before.
 
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
 
@@ -17,6 +18,15 @@ use crate::{CallId, Command, OnExhausted};
 /// no fault, a guest that passes a message over for ever is one (rule 16: no endless loop).
 const PASSED_OVER_LIMIT: u32 = 16;
 
+/// How an attempt was made.
+#[derive(Clone, Copy, Debug)]
+struct Circumstances {
+    /// On a fresh instance.
+    fresh: bool,
+    /// By a revision on probation.
+    probation: bool,
+}
+
 impl Partition {
     /// Settles the messages of a call. A result counts only if everything before it in its lane and in the
     /// call is done; the rest goes back into the queue (rule 39). Only the fault of an instance is believed
@@ -26,6 +36,7 @@ impl Partition {
         call: CallId,
         verdicts: Vec<Verdict>,
         time: CallTime,
+        probation: bool,
         commands: &mut Vec<Command>,
     ) {
         let Some(index) = self.active.iter().position(|active| active.call == call) else {
@@ -33,6 +44,10 @@ impl Partition {
         };
         let active = self.active.remove(index);
         self.learn(&active, &verdicts, time);
+        let tried = Circumstances {
+            fresh: active.fresh,
+            probation,
+        };
         let mut closed = Closed::default();
         let mut failed = false;
         let answers = verdicts
@@ -49,7 +64,7 @@ impl Partition {
                 Verdict::Failed(failure)
                     if counts || (!failed && failure.kind.is_instance_fault() && !active.fresh) =>
                 {
-                    self.failed(offset, failure, active.fresh, commands);
+                    self.failed(offset, failure, tried, commands);
                     failed = true;
                 }
                 Verdict::Done { .. } | Verdict::Failed(_) | Verdict::NotAttempted => {
@@ -59,7 +74,7 @@ impl Partition {
             closed.close(lane);
         }
         if !failed && !active.curtailed {
-            self.count_passed_over(&active, commands);
+            self.count_passed_over(&active, tried, commands);
         }
     }
 
@@ -143,13 +158,13 @@ impl Partition {
         &mut self,
         offset: Offset,
         failure: Failure,
-        fresh: bool,
+        tried: Circumstances,
         commands: &mut Vec<Command>,
     ) {
         let Some(entry) = self.backlog.get_mut(offset) else {
             return;
         };
-        if failure.kind.is_instance_fault() && !fresh {
+        if failure.kind.is_instance_fault() && !tried.fresh {
             entry.suspect = true;
             entry.passed_over = 0;
             entry.state = State::Queued;
@@ -159,7 +174,12 @@ impl Partition {
         entry.passed_over = 0;
         let attempt = entry.attempts;
         let retry = &self.policy.retry;
-        if failure.kind.is_permanent() || attempt >= retry.attempts.get() {
+        let exhausted = attempt >= retry.attempts.get();
+        if failure.kind.is_permanent() {
+            self.give_up(offset, failure, commands);
+        } else if exhausted && tried.probation && !entry.fallback {
+            self.fall_back(offset, failure, commands);
+        } else if exhausted {
             self.give_up(offset, failure, commands);
         } else {
             // Where a drain has begun it is the next owner who makes it, from what is committed (rule 23).
@@ -175,6 +195,24 @@ impl Partition {
                 due,
             });
         }
+    }
+
+    /// The revision before gets one attempt, on a fresh instance: what fails there too is poison. The message
+    /// goes on holding up its lane, and where a drain has begun the next owner goes on with it.
+    fn fall_back(&mut self, offset: Offset, failure: Failure, commands: &mut Vec<Command>) {
+        let Some(entry) = self.backlog.get_mut(offset) else {
+            return;
+        };
+        entry.fallback = true;
+        entry.suspect = true;
+        entry.state = State::Queued;
+        let attempts = entry.attempts;
+        self.commits.news();
+        commands.push(Command::FallBack {
+            offset,
+            attempts,
+            failure,
+        });
     }
 
     pub(super) fn requeue(&mut self, offset: Offset) {
@@ -232,7 +270,12 @@ impl Partition {
 
     /// The first message of a call was not attempted, though nobody cut the call short. A few times that
     /// is a swap or an instance that went away; then it is the guest's fault.
-    fn count_passed_over(&mut self, active: &Active, commands: &mut Vec<Command>) {
+    fn count_passed_over(
+        &mut self,
+        active: &Active,
+        tried: Circumstances,
+        commands: &mut Vec<Command>,
+    ) {
         let Some(offset) = active.offsets.first().copied() else {
             return;
         };
@@ -246,12 +289,8 @@ impl Partition {
         entry.passed_over += 1;
         if entry.passed_over >= PASSED_OVER_LIMIT {
             let text = format!("called {PASSED_OVER_LIMIT} times without coming to this message");
-            self.failed(
-                offset,
-                Failure::new(FailureKind::Contract, text),
-                active.fresh,
-                commands,
-            );
+            let failure = Failure::new(FailureKind::Contract, text);
+            self.failed(offset, failure, tried, commands);
         }
     }
 

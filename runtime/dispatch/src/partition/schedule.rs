@@ -35,6 +35,8 @@ pub(super) struct Chosen {
     pub messages: Vec<Attempt>,
     /// On a fresh instance: a message under suspicion is called alone on one (rule 40).
     pub fresh: bool,
+    /// By the revision before: such a message is a suspect, so it is alone too.
+    pub fallback: bool,
     bytes: u64,
     lanes: Vec<Lane>,
 }
@@ -160,6 +162,7 @@ impl Choice {
         });
         self.current.bytes += u64::from(entry.bytes);
         self.current.fresh = entry.suspect;
+        self.current.fallback = entry.fallback;
         self.current.lanes.push(lane);
     }
 

@@ -73,6 +73,7 @@ fn batches_grow_for_a_fast_handler_and_shrink_to_one_for_a_slow_one() {
         verdicts: vec![done(0); 32],
         took: ms(320),
         waited: Duration::ZERO,
+        probation: false,
     };
     assert_eq!(called_offsets(&bench.event(slow)).len(), 1);
 }

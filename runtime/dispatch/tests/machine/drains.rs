@@ -254,6 +254,7 @@ fn nothing_is_commanded_after_the_drain() {
             verdicts: vec![done(1); 2],
             took: ms(1),
             waited: Duration::ZERO,
+            probation: false,
         },
         Event::Fetched(Vec::new()),
         Event::Timer,

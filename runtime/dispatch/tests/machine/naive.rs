@@ -25,8 +25,8 @@ enum Op {
     /// Messages arrive: for each the gap before it, its bytes and its key.
     Fetch(Vec<(i64, u32, Option<u64>)>),
     /// One of the calls under way answers, not always for each of its messages: it took so many microseconds
-    /// and waited for so many percent of them.
-    Answer(usize, Vec<Verdict>, u64, u32),
+    /// and waited for so many percent of them; perhaps by a revision on probation.
+    Answer(usize, Vec<Verdict>, u64, u32, bool),
     /// One of the deliveries under way is acknowledged or refused.
     Deliver(usize),
     Refuse(usize),
@@ -84,8 +84,8 @@ fn ops() -> impl Strategy<Value = Op> {
     ];
     prop_oneof![
         8 => vec((0..4_i64, 1..200_u32, proptest::option::weighted(0.9, 0..4_u64)), 1..12).prop_map(Op::Fetch),
-        16 => (0..8_usize, vec(verdicts(), 0..30), 0..5_000_u64, 40..100_u32)
-            .prop_map(|(pick, verdicts, took, waited)| Op::Answer(pick, verdicts, took, waited)),
+        16 => (0..8_usize, vec(verdicts(), 0..30), 0..5_000_u64, 40..100_u32, any::<bool>())
+            .prop_map(|(pick, verdicts, took, waited, probation)| Op::Answer(pick, verdicts, took, waited, probation)),
         1 => (0..3_000_u32).prop_map(Op::Buffer),
         12 => (0..64_usize).prop_map(Op::Deliver),
         2 => (0..64_usize).prop_map(Op::Refuse),
@@ -177,6 +177,8 @@ struct Script {
     /// Skipped, halted or dead-lettered a first time, or produced: each at most once.
     produced: BTreeSet<Offset>,
     given_up: BTreeSet<Offset>,
+    /// For the revision before, at most once each.
+    fallen_back: BTreeSet<Offset>,
     calls: Vec<(CallId, Vec<Offset>)>,
     delivering: Vec<Offset>,
     refused_letters: BTreeSet<Offset>,
@@ -211,6 +213,7 @@ impl Script {
             retrying: BTreeMap::new(),
             produced: BTreeSet::new(),
             given_up: BTreeSet::new(),
+            fallen_back: BTreeSet::new(),
             calls: Vec::new(),
             delivering: Vec::new(),
             refused_letters: BTreeSet::new(),

@@ -121,6 +121,22 @@ impl Bench {
             verdicts: verdicts.into(),
             took: Duration::from_nanos(1),
             waited: Duration::ZERO,
+            probation: false,
+        })
+    }
+
+    /// The answer of a revision on probation.
+    pub fn called_on_probation(
+        &mut self,
+        call: u64,
+        verdicts: impl Into<Vec<Verdict>>,
+    ) -> Vec<Command> {
+        self.event(Event::Called {
+            call: CallId(call),
+            verdicts: verdicts.into(),
+            took: Duration::from_nanos(1),
+            waited: Duration::ZERO,
+            probation: true,
         })
     }
 
@@ -131,6 +147,7 @@ impl Bench {
             verdicts: verdicts.into(),
             took: ms(3),
             waited: ms(3),
+            probation: false,
         })
     }
 
@@ -175,6 +192,7 @@ pub fn calls(commands: &[Command]) -> Vec<Call> {
                 call,
                 messages,
                 fresh,
+                ..
             } => {
                 let messages = messages
                     .iter()

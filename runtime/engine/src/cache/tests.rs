@@ -83,12 +83,15 @@ fn whatever_was_changed_does_not_come_out_and_is_removed() {
     assert_eq!(cache.read(&name(2)), Found::Damaged);
 }
 
+/// What is done to a file.
+type Harm = fn(&Path);
+
 #[test]
 fn a_key_that_was_lost_cut_or_shown_is_made_anew_and_nothing_fits_it() {
     let folder = tempfile::tempdir().unwrap();
     let settings = settings(folder.path());
     let key = settings.folder.join("key");
-    let spoils: [(&str, fn(&Path)); 3] = [
+    let spoils: [(&str, Harm); 3] = [
         ("lost", |key| fs::remove_file(key).unwrap()),
         ("cut", |key| fs::write(key, "short").unwrap()),
         ("shown", |key| chmod(key, 0o644)),

@@ -22,6 +22,8 @@ pub(super) enum Behaviour {
     },
     /// It always fails in this way.
     Fails(FailureKind),
+    /// It fails in this way by the new revision, and succeeds by the one before.
+    Regressed(FailureKind),
     /// It breaks every instance that meets it.
     Traps(FailureKind),
     /// It breaks an instance that has handled anything before.
@@ -48,8 +50,9 @@ pub(super) enum Expected {
 }
 
 impl Behaviour {
-    /// Draws one; `trouble` is the share of messages that aren't simply handled.
-    pub fn draw(rng: &mut SmallRng, trouble: f64) -> Self {
+    /// Draws one; `trouble` is the share of messages that aren't simply handled. Some of them the revision before
+    /// could handle, where the one that runs is on `probation`.
+    pub fn draw(rng: &mut SmallRng, trouble: f64, probation: bool) -> Self {
         if !rng.random_bool(trouble) {
             return Self::Done {
                 outputs: rng.random_range(0..3),
@@ -77,6 +80,10 @@ impl Behaviour {
                     .random_bool(0.3)
                     .then(|| Duration::from_millis(rng.random_range(0..3000))),
             },
+            6..8 if probation => {
+                let all = [&ordinary[..], &instance_faults].concat();
+                Self::Regressed(of(rng, &all))
+            }
             6..8 => Self::Fails(of(rng, &ordinary)),
             8..10 => Self::Fails(FailureKind::Reject),
             10..12 => Self::Traps(of(rng, &instance_faults)),
@@ -92,7 +99,9 @@ impl Behaviour {
     pub fn expected(self, policy: &Policy) -> Expected {
         match self {
             Self::Done { outputs: 0 } => Expected::Filtered,
-            Self::Done { .. } | Self::TrapsOnUsed | Self::Breaks => Expected::Outputs,
+            Self::Done { .. } | Self::TrapsOnUsed | Self::Breaks | Self::Regressed(_) => {
+                Expected::Outputs
+            }
             Self::Flaky { failures, .. } if failures < policy.retry.attempts.get() => {
                 Expected::Outputs
             }

@@ -24,7 +24,7 @@ impl<M: Machine> World<M> {
         id: AssignmentId,
         call: CallId,
         messages: &[Attempt],
-        fresh: bool,
+        (fresh, fallback): (bool, bool),
     ) -> Result<(), Violation> {
         let swap = if self.calm { 0.0 } else { self.plan.swap };
         let cut = self
@@ -37,6 +37,7 @@ impl<M: Machine> World<M> {
             cut,
             order: self.plan.policy.order,
             goes_on: self.plan.goes_on,
+            fallback,
         };
         if cut.is_some() {
             self.saw(Seen::CutShort);
@@ -137,6 +138,7 @@ impl<M: Machine> World<M> {
                 verdicts: answer.verdicts,
                 took: answer.took,
                 waited: answer.waited,
+                probation: self.plan.probation,
             },
         )
     }

@@ -101,6 +101,7 @@ define_coverage! {
     NotAttempted => "messages answered as not attempted",
     Retried => "retries",
     RetryWish => "retries at the handler's wish",
+    FellBack => "messages given to the revision before",
     InstanceDied => "instances that died in a call",
     Fresh => "calls on fresh instances",
     Innocent => "innocent messages repeated on a fresh instance",

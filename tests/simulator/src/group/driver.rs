@@ -74,7 +74,8 @@ impl<M: Machine> World<M> {
                 call,
                 messages,
                 fresh,
-            } => self.call(id, call, &messages, fresh)?,
+                fallback,
+            } => self.call(id, call, &messages, (fresh, fallback))?,
             Command::Curtail { call } => self.curtail(id, call),
             Command::Cancel { call } => self.cancel(id, call),
             Command::Produce { offset } => self.produce(id, offset)?,
@@ -101,6 +102,7 @@ impl<M: Machine> World<M> {
                     self.saw(Seen::RetryWish);
                 }
             }
+            Command::FallBack { .. } => self.saw(Seen::FellBack),
             Command::Release { below } => {
                 if let Some(assignment) = self.assignments.get_mut(id) {
                     assignment.released = below;

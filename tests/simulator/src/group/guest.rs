@@ -69,6 +69,8 @@ pub(super) struct Conditions {
     pub order: Order,
     /// Behind a failure the guest goes on with other rows.
     pub goes_on: bool,
+    /// By the revision before.
+    pub fallback: bool,
 }
 
 impl Run {
@@ -96,7 +98,8 @@ impl Run {
             let ran = if failed.contains(&row) {
                 Ran::skipped(instance, now)
             } else {
-                handle(message, attempt.attempt, instance, now)
+                let attempt = (attempt.attempt, how.fallback);
+                handle(message, attempt, instance, now)
             };
             (instance, now) = (ran.after, ran.ends);
             let fails = matches!(ran.verdict, Verdict::Failed(_));
@@ -170,7 +173,13 @@ impl Ran {
     }
 }
 
-fn handle(message: &Logged, attempt: u32, before: Instance, now: Duration) -> Ran {
+/// What the guest does in an attempt, by the revision that runs or by the one before.
+fn handle(
+    message: &Logged,
+    (attempt, fallback): (u32, bool),
+    before: Instance,
+    now: Duration,
+) -> Ran {
     let fails = |kind: FailureKind| Verdict::Failed(Failure::new(kind, "as it does"));
     let (verdict, dies) = match message.behaviour {
         _ if before.broken => (fails(FailureKind::Trap), true),
@@ -181,7 +190,7 @@ fn handle(message: &Logged, attempt: u32, before: Instance, now: Duration) -> Ra
             failures,
             kind,
             wish,
-        } if attempt <= failures => (
+        } if attempt <= failures || fallback => (
             Verdict::Failed(Failure {
                 retry_after: wish,
                 ..Failure::new(kind, "not yet")
@@ -189,11 +198,13 @@ fn handle(message: &Logged, attempt: u32, before: Instance, now: Duration) -> Ra
             false,
         ),
         Behaviour::Fails(kind) => (fails(kind), false),
+        Behaviour::Regressed(kind) if !fallback => (fails(kind), kind.is_instance_fault()),
         Behaviour::Forbidden => (fails(FailureKind::Contract), false),
         Behaviour::Done { outputs } => (Verdict::Done { outputs }, false),
         Behaviour::TrapsOnUsed
         | Behaviour::Flaky { .. }
         | Behaviour::Breaks
+        | Behaviour::Regressed(_)
         | Behaviour::Refused => (Verdict::Done { outputs: 1 }, false),
     };
     let passed_over = verdict == Verdict::NotAttempted;

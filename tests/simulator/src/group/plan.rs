@@ -40,6 +40,8 @@ pub(super) struct Plan {
     pub packed: bool,
     /// The chance that a call is cut short without being asked to, as a swap does.
     pub swap: f64,
+    /// The revision that runs is on probation, and the one before stands by.
+    pub probation: bool,
     /// The chance that a commit fails.
     pub commit_fails: f64,
     /// The chance that a write takes long.
@@ -104,6 +106,7 @@ impl Plan {
             slow: one_of(rng, &[0.0, 0.02, 0.1]),
             packed: rng.random_bool(0.7),
             swap: one_of(rng, &[0.0, 0.05]),
+            probation: rng.random_bool(0.3),
             commit_fails: one_of(rng, &[0.0, 0.1, 0.5]),
             late_write: one_of(rng, &[0.0, 0.05, 0.3]),
             letters_refused: (refused_from, rng.random_range(refused_from..=calm_at)),

@@ -67,7 +67,7 @@ impl Log {
                 offset: offset - 1,
                 bytes: rng.random_range(1..plan.most_bytes),
                 at,
-                behaviour: Behaviour::draw(rng, plan.trouble),
+                behaviour: Behaviour::draw(rng, plan.trouble, plan.probation),
                 takes: plan.draw_handling(rng),
                 waits: rng.random_bool(plan.waits),
                 key: plan.draw_key(rng),

@@ -16,6 +16,7 @@ impl Model {
         call: CallId,
         messages: &[Attempt],
         fresh: bool,
+        fallback: bool,
     ) -> Result<(), Violation> {
         self.look_at_crowd();
         self.void_calls_are_cancelled()?;
@@ -37,6 +38,11 @@ impl Model {
             ensure!(
                 fresh == known.suspect && (alone || !fresh),
                 "offset {offset}: fresh {fresh}, alone {alone}"
+            );
+            ensure!(
+                fallback == known.fallback,
+                "offset {offset}: by the revision before {fallback}, due {}",
+                known.fallback
             );
             bytes += u64::from(known.bytes);
             known.fate = Fate::Called;

@@ -27,7 +27,8 @@ impl Model {
                 call,
                 messages,
                 fresh,
-            } => self.observe_call(*call, messages, *fresh),
+                fallback,
+            } => self.observe_call(*call, messages, *fresh, *fallback),
             Command::Curtail { call } => self.observe_curtail(*call),
             Command::Cancel { call } => self.observe_cancel(*call),
             Command::Produce { offset } => self.observe_produce(*offset, command),
@@ -40,6 +41,11 @@ impl Model {
                 failure,
                 due,
             } => self.observe_retry(*offset, *attempt, failure, *due),
+            Command::FallBack {
+                offset,
+                attempts,
+                failure,
+            } => self.observe_fall_back(*offset, *attempts, failure),
             Command::Release { below } => self.observe_release(*below),
             Command::Commit(checkpoint) => self.observe_commit(checkpoint),
             Command::PauseFetch => {
@@ -216,6 +222,28 @@ impl Model {
         );
         known.fate = Fate::Retrying { due };
         known.due = due;
+        self.news = true;
+        Ok(())
+    }
+
+    fn observe_fall_back(
+        &mut self,
+        offset: Offset,
+        attempts: u32,
+        failure: &Failure,
+    ) -> Result<(), Violation> {
+        let Some(known) = self.messages.get_mut(&offset) else {
+            return Err(Violation(format!(
+                "fell back with offset {offset}, which is not there"
+            )));
+        };
+        ensure!(
+            known.fate == Fate::OweFallBack(failure.clone()) && known.attempts == attempts,
+            "fell back with offset {offset} after {attempts} attempts, it is {known:?}"
+        );
+        known.fate = Fate::Queued;
+        known.suspect = true;
+        known.fallback = true;
         self.news = true;
         Ok(())
     }

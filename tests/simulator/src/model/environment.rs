@@ -121,7 +121,8 @@ impl Model {
                 verdicts,
                 took,
                 waited,
-            } => self.answered(*call, verdicts, *took, *waited),
+                probation,
+            } => self.answered(*call, verdicts, (*took, *waited), *probation),
             Event::Delivered { offset } => {
                 self.fate(*offset, Fate::Finished);
                 self.news = true;
@@ -198,7 +199,13 @@ impl Model {
 
     /// Rules 39 and 40: which results of a call count. Those before which all of their lane and call is done;
     /// and the first death of an instance that others had used, which took the results before it along.
-    fn answered(&mut self, call: CallId, verdicts: &[Verdict], took: Duration, waited: Duration) {
+    fn answered(
+        &mut self,
+        call: CallId,
+        verdicts: &[Verdict],
+        (took, waited): (Duration, Duration),
+        probation: bool,
+    ) {
         self.cancelled.retain(|(cancelled, _)| *cancelled != call);
         let Some(index) = self.calls.iter().position(|called| called.call == call) else {
             return;
@@ -223,7 +230,7 @@ impl Model {
                         || !any_failed && !called.fresh && failure.kind.is_instance_fault() =>
                 {
                     any_failed = true;
-                    self.failed(*offset, failure, called.fresh);
+                    self.failed(*offset, failure, called.fresh, probation);
                 }
                 _ => self.fate(*offset, Fate::Queued),
             }
@@ -233,7 +240,7 @@ impl Model {
         let passed_over =
             first.filter(|offset| self.messages.get(offset).is_some_and(Known::is_undecided));
         if !any_failed && !called.curtailed {
-            self.passed_over(passed_over.copied(), called.fresh);
+            self.passed_over(passed_over.copied(), called.fresh, probation);
         }
     }
 
@@ -267,7 +274,7 @@ impl Model {
         }
     }
 
-    fn failed(&mut self, offset: Offset, failure: &Failure, fresh: bool) {
+    fn failed(&mut self, offset: Offset, failure: &Failure, fresh: bool, probation: bool) {
         let Some(known) = self.messages.get_mut(&offset) else {
             return;
         };
@@ -278,15 +285,17 @@ impl Model {
             return;
         }
         known.attempts += 1;
-        let exhausted =
-            failure.kind.is_permanent() || known.attempts >= self.policy.retry.attempts.get();
+        let permanent = failure.kind.is_permanent();
+        let exhausted = known.attempts >= self.policy.retry.attempts.get();
         known.fate = Fate::OweRetry(failure.clone());
-        if exhausted {
+        if exhausted && !permanent && probation && !known.fallback {
+            known.fate = Fate::OweFallBack(failure.clone());
+        } else if exhausted || permanent {
             self.ends(offset, failure);
         }
     }
 
-    fn passed_over(&mut self, offset: Option<Offset>, fresh: bool) {
+    fn passed_over(&mut self, offset: Option<Offset>, fresh: bool, probation: bool) {
         let Some((offset, known)) = offset.and_then(|o| Some((o, self.messages.get_mut(&o)?)))
         else {
             return;
@@ -294,7 +303,12 @@ impl Model {
         known.passed_over += 1;
         if known.passed_over >= PASSED_OVER_LIMIT {
             let text = format!("called {PASSED_OVER_LIMIT} times without coming to this message");
-            self.failed(offset, &Failure::new(FailureKind::Contract, text), fresh);
+            self.failed(
+                offset,
+                &Failure::new(FailureKind::Contract, text),
+                fresh,
+                probation,
+            );
         }
     }
 }

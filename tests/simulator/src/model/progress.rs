@@ -179,6 +179,7 @@ impl Model {
             attempts,
             due,
             suspect: false,
+            fallback: false,
             passed_over: 0,
             doomed: None,
             told,

@@ -67,7 +67,11 @@ impl Model {
         let owed = |known: &Known| {
             matches!(
                 known.fate,
-                Fate::OweProduce | Fate::OweHold | Fate::OweRetry(_) | Fate::OweEnd(_)
+                Fate::OweProduce
+                    | Fate::OweHold
+                    | Fate::OweRetry(_)
+                    | Fate::OweFallBack(_)
+                    | Fate::OweEnd(_)
             )
         };
         match self.messages.iter().find(|(_, known)| owed(known)) {

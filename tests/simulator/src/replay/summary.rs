@@ -18,7 +18,7 @@ const EVENTS: [&str; 12] = [
     "seal",
     "transaction-ended",
 ];
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "call",
     "curtail",
     "cancel",
@@ -37,6 +37,7 @@ const COMMANDS: [&str; 18] = [
     "progress",
     "sealed",
     "spoil",
+    "fall-back",
 ];
 
 /// What was replayed.
@@ -173,5 +174,6 @@ fn command_kind(command: &Command) -> usize {
         Command::Progress { .. } => 15,
         Command::Sealed(_) => 16,
         Command::Spoil { .. } => 17,
+        Command::FallBack { .. } => 18,
     }
 }

@@ -227,6 +227,7 @@ fn with_verdicts(event: Event, change: impl Fn(&mut Verdict)) -> Event {
             mut verdicts,
             took,
             waited,
+            probation: false,
         } => {
             verdicts.iter_mut().for_each(change);
             Event::Called {
@@ -234,6 +235,7 @@ fn with_verdicts(event: Event, change: impl Fn(&mut Verdict)) -> Event {
                 verdicts,
                 took,
                 waited,
+                probation: false,
             }
         }
         _ => event,

@@ -12,9 +12,9 @@ impl Script {
     pub(super) fn perform(&mut self, op: Op) {
         match op {
             Op::Fetch(arrivals) => self.fetch(&arrivals),
-            Op::Answer(pick, verdicts, micros, percent) => {
+            Op::Answer(pick, verdicts, micros, percent, probation) => {
                 let took = Duration::from_micros(micros);
-                self.answer(pick, &verdicts, took, took * percent / 100);
+                self.answer(pick, &verdicts, (took, took * percent / 100), probation);
             }
             Op::Buffer(bytes) => self.event(Event::Buffer { bytes }),
             Op::Deliver(_) | Op::Refuse(_) if self.delivering.is_empty() => {}
@@ -110,8 +110,8 @@ impl Script {
         &mut self,
         pick: usize,
         verdicts: &[Verdict],
-        took: Duration,
-        waited: Duration,
+        (took, waited): (Duration, Duration),
+        probation: bool,
     ) {
         if self.calls.is_empty() {
             return;
@@ -137,6 +137,7 @@ impl Script {
             verdicts: verdicts.to_vec(),
             took,
             waited,
+            probation,
         });
     }
 
@@ -153,6 +154,7 @@ impl Script {
                 verdicts,
                 took: ms(1),
                 waited: ms(0),
+                probation: false,
             },
             Stray::Delivered => Event::Delivered { offset: number },
             Stray::Refused => Event::Refused {
@@ -199,7 +201,7 @@ impl Script {
             let before = (self.finished.len(), self.calls.clone(), self.committed);
             while let Some((_, offsets)) = self.calls.first() {
                 let verdicts = vec![Verdict::Done { outputs: 1 }; offsets.len()];
-                self.perform(Op::Answer(0, verdicts, 1, 50));
+                self.perform(Op::Answer(0, verdicts, 1, 50, false));
                 if self.delivering.len() > 100 {
                     break;
                 }

@@ -103,7 +103,17 @@ impl Script {
     pub(super) fn judge(&mut self, command: Command) {
         assert!(!self.over, "after the end: {command:?}");
         match command {
-            Command::Call { call, messages, .. } => self.judge_call(call, &messages),
+            Command::Call {
+                call,
+                messages,
+                fallback,
+                ..
+            } => {
+                let due = |attempt: &Attempt| self.fallen_back.contains(&attempt.offset);
+                assert_eq!(fallback, messages.iter().any(due));
+                assert!(!fallback || messages.len() == 1, "alone");
+                self.judge_call(call, &messages);
+            }
             Command::Cancel { call } => {
                 let index = self
                     .calls
@@ -151,6 +161,14 @@ impl Script {
                 self.news = true;
                 assert!(due >= self.now && due <= self.now + ms(2000));
                 assert!(!self.decided.contains(&offset));
+            }
+            Command::FallBack {
+                offset, attempts, ..
+            } => {
+                self.attempts.insert(offset, attempts);
+                self.news = true;
+                assert_eq!(attempts, self.policy.retry.attempts.get());
+                assert!(!self.decided.contains(&offset) && self.fallen_back.insert(offset));
             }
             Command::Release { below } => {
                 assert!(below == self.watermark() && below > self.released);

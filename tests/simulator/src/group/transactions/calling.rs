@@ -21,7 +21,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         seat: Seat,
         call: CallId,
         messages: &[Attempt],
-        fresh: bool,
+        (fresh, fallback): (bool, bool),
     ) -> Result<(), Violation> {
         let swap = self.plan.swap;
         let cut = self.mischance(swap);
@@ -32,8 +32,9 @@ impl<M: Machine, T: Transactions> World<M, T> {
             cut: cut.then(|| self.rng.random_range(0..messages.len().max(1))),
             order: self.plan.policy.order,
             goes_on: self.plan.goes_on,
+            fallback,
         };
-        let most = self.plan.policy.retry.attempts.get();
+        let most = self.plan.policy.retry.attempts.get() + u32::from(fallback);
         for message in messages {
             let Attempt { offset, attempt } = message;
             let partition = self.holding(seat, *offset)?;
@@ -125,6 +126,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             verdicts: answer.verdicts,
             took: answer.took,
             waited: answer.waited,
+            probation: self.plan.probation,
         };
         let fed = self.feed(seat, returned);
         if let Some(assignment) = self.seats.get_mut(seat) {

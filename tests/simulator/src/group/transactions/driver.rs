@@ -70,7 +70,8 @@ impl<M: Machine, T: Transactions> World<M, T> {
                 call,
                 messages,
                 fresh,
-            } => self.call(seat, call, &messages, fresh)?,
+                fallback,
+            } => self.call(seat, call, &messages, (fresh, fallback))?,
             Command::Curtail { call } => self.curtail(seat, call),
             Command::Cancel { call } => self.cancel(seat, call),
             Command::Produce { offset } => self.produce(seat, offset)?,
@@ -89,6 +90,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
                 self.judge.halted(partition, offset)?;
             }
             Command::Retry { .. } => self.saw(Seen::Retried),
+            Command::FallBack { .. } => self.saw(Seen::FellBack),
             Command::Release { below } => self.release(seat, below)?,
             Command::Commit(checkpoint) => {
                 return Err(Violation(format!("committed by itself: {checkpoint:?}")));

@@ -48,6 +48,7 @@ define_coverage! {
     Skipped => "messages skipped",
     Halted => "partitions halted",
     Retried => "retries",
+    FellBack => "messages given to the revision before",
     Redone => "messages called again after they had been finished",
     Cancelled => "calls cancelled",
     Urgent => "transactions ended because buffers were full",

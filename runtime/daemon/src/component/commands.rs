@@ -1,0 +1,88 @@
+//! What the revisions machine commands, carried out. Every transition is a line of the log and a count.
+
+use pelton_revisions::{Command, Refusal};
+use pelton_types::RevisionId;
+use tracing::{error, info, warn};
+
+use super::Keeping;
+
+impl Keeping {
+    pub(super) fn carry_out(&mut self, command: Command) {
+        let shared = &self.component.shared;
+        let handler = &shared.name;
+        match command {
+            Command::Load { digest } => self.load(digest),
+            Command::Trial { revision } => self.try_out(revision),
+            Command::Swap { to, from } => {
+                info!(%handler, revision = %to, before = from.map(tracing::field::display),
+                    "{}", if from.is_some() { "revision swapped in" } else { "revision runs" });
+                self.runs(to, from);
+            }
+            Command::Probation {
+                revision,
+                fallback,
+                until,
+            } => {
+                shared.metrics.on_probation(true);
+                let lasts = until.saturating_sub(self.component.clock.now());
+                info!(%handler, %revision, %fallback, ?lasts, "revision is on probation");
+                self.timer = Some(until);
+            }
+            Command::Vote {
+                revision,
+                votes,
+                of,
+            } => {
+                shared.metrics.voted();
+                warn!(%handler, %revision, votes, of,
+                    "the revision before handled a message that this one could not");
+            }
+            Command::Confirm { revision } => {
+                shared.metrics.on_probation(false);
+                info!(%handler, %revision, "revision has passed its probation");
+                self.timer = None;
+            }
+            Command::RollBack { from, to, why } => {
+                shared.metrics.rolled_back();
+                error!(%handler, revision = %from, to = %to, %why,
+                    "revision rolled back; it is refused until its file changes");
+                self.runs(to, Some(from));
+            }
+            Command::Refuse(refusal) => self.refused(&refusal),
+            Command::Missing => self.missing(),
+            // Nothing is kept beyond this life.
+            Command::UseKept { .. } | Command::Remember(_) => {}
+            // Calls under way keep the revision alive until they end.
+            Command::Retire { revision } => drop(self.loaded.remove(&revision)),
+        }
+    }
+
+    /// Another revision runs. If it is on probation, that is said next.
+    fn runs(&mut self, to: RevisionId, from: Option<RevisionId>) {
+        let metrics = &self.component.shared.metrics;
+        metrics.swapped(from.map(|id| id.to_string()), to.to_string());
+        metrics.on_probation(false);
+        self.timer = None;
+    }
+
+    fn refused(&self, Refusal { why, .. }: &Refusal) {
+        let shared = &self.component.shared;
+        shared.metrics.refused();
+        let goes_on = match &*self.component.current.borrow() {
+            Some(in_use) => format!("revision {} goes on", in_use.revision.id()),
+            None => "the handler waits for a better one".to_owned(),
+        };
+        let file = self.component.path.display();
+        error!(handler = %shared.name, %file, %why, "component refused; {goes_on}");
+    }
+
+    fn missing(&self) {
+        let (handler, file) = (&self.component.shared.name, self.component.path.display());
+        match &*self.component.current.borrow() {
+            Some(in_use) => {
+                info!(%handler, %file, "component file is gone; revision {} goes on", in_use.revision.id())
+            }
+            None => error!(%handler, %file, "component file does not exist; waiting for it"),
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! What the machine tells the driver.
+
+use std::time::Duration;
+
+use pelton_types::RevisionId;
+use serde::{Deserialize, Serialize};
+
+use crate::{Digest, Refusal};
+
+/// Something to be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Command {
+    /// Compile this content and check what it exports; answer [`Event::Loaded`](crate::Event::Loaded) or
+    /// [`Event::Refused`](crate::Event::Refused).
+    Load {
+        /// Which content.
+        digest: Digest,
+    },
+    /// Instantiate this revision and set it up; answer [`Event::TrialPassed`](crate::Event::TrialPassed) or
+    /// [`Event::TrialFailed`](crate::Event::TrialFailed).
+    Trial {
+        /// Which one.
+        revision: RevisionId,
+    },
+    /// Use this revision from the next call on.
+    Swap {
+        /// The one to use.
+        to: RevisionId,
+        /// The one used until now, if any.
+        from: Option<RevisionId>,
+    },
+    /// The revision that runs is on probation until then: send [`Event::Timer`](crate::Event::Timer).
+    Probation {
+        /// Which one.
+        revision: RevisionId,
+        /// The one that stands by.
+        fallback: RevisionId,
+        /// When it has passed.
+        until: Duration,
+    },
+    /// A message speaks against the revision on probation: say so.
+    Vote {
+        /// Against which one.
+        revision: RevisionId,
+        /// How many there are now.
+        votes: u32,
+        /// How many bring the one before back.
+        of: u32,
+    },
+    /// The revision has passed its probation: say so.
+    Confirm {
+        /// Which one.
+        revision: RevisionId,
+    },
+    /// Use the revision before again, from the next call on.
+    RollBack {
+        /// The one that is given up.
+        from: RevisionId,
+        /// The one to use.
+        to: RevisionId,
+        /// Why.
+        why: String,
+    },
+    /// Say that this content is refused and what ran goes on.
+    Refuse(Refusal),
+    /// Say that the file is gone and what ran goes on.
+    Missing,
+    /// The file can't be used, and what was kept of the last good content is loaded instead: say so.
+    UseKept {
+        /// Which content.
+        digest: Digest,
+    },
+    /// Write this down for the next life of the daemon; the good content too, if it isn't yet.
+    Remember(Memory),
+    /// This revision is not needed any more; calls under way may end.
+    Retire {
+        /// Which one.
+        revision: RevisionId,
+    },
+}
+
+/// What a daemon should know when it starts again.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// The content that has last proved good.
+    pub good: Option<Digest>,
+    /// The content that was rolled back.
+    pub rolled_back: Option<Refusal>,
+}

@@ -1,0 +1,115 @@
+//! What an earlier life of the daemon has written down.
+
+use pelton_revisions::{Command, Event, Memory, Refusal};
+
+use crate::support::*;
+
+fn remembering(memory: Memory) -> Bench {
+    let mut bench = Bench::new(Some(probation()));
+    assert_eq!(bench.event(Event::Remembered(memory)), []);
+    bench
+}
+
+fn use_kept(n: u8) -> Command {
+    Command::UseKept { digest: digest(n) }
+}
+
+#[test]
+fn what_is_kept_runs_where_the_file_is_missing() {
+    let mut bench = remembering(good(1));
+    let commands = bench.event(Event::FileMissing);
+    assert_eq!(commands, [Command::Missing, use_kept(1), load(1)]);
+    assert_eq!(bench.events([loaded(1), passed(1)]), [swap(1, None)]);
+    assert_eq!(bench.running(), Some(1));
+}
+
+#[test]
+fn what_is_kept_runs_where_the_file_is_bad() {
+    for bad in [
+        vec![changed(2), not_loaded(2)],
+        vec![changed(2), loaded(2), failed(2)],
+    ] {
+        let mut bench = remembering(good(1));
+        let commands = bench.events(bad);
+        assert_eq!(commands[commands.len() - 2..], [use_kept(1), load(1)]);
+        // A good file goes before it, whenever it comes.
+        let commands = bench.events([changed(3), loaded(1), passed(1)]);
+        assert_eq!(commands, [swap(1, None), load(3)]);
+    }
+}
+
+#[test]
+fn what_is_kept_is_tried_once() {
+    let mut bench = remembering(good(1));
+    let commands = bench.events([Event::FileMissing, not_loaded(1)]);
+    assert_eq!(commands, [refuse(1, "truncated")]);
+    assert_eq!(
+        bench.events([changed(2), not_loaded(2)]),
+        [refuse(2, "truncated")]
+    );
+    assert_eq!(
+        bench.event(changed(1)),
+        [load(1)],
+        "as the file's it is worth another try"
+    );
+}
+
+#[test]
+fn what_was_rolled_back_is_refused_after_a_restart() {
+    let rolled_back = Refusal {
+        digest: digest(2),
+        why: "votes".into(),
+    };
+    let memory = Memory {
+        good: Some(digest(1)),
+        rolled_back: Some(rolled_back),
+    };
+    let mut bench = remembering(memory);
+    let commands = bench.event(changed(2));
+    assert_eq!(commands, [refuse(2, "votes"), use_kept(1), load(1)]);
+    bench.events([loaded(1), passed(1)]);
+    assert_eq!(bench.event(changed(2)), []);
+    assert_eq!(
+        bench.event(changed(3)),
+        [load(3), remember_good(1)],
+        "it is forgotten"
+    );
+}
+
+#[test]
+fn a_restart_does_not_end_a_probation() {
+    let mut bench = remembering(good(1));
+    assert_eq!(bench.swap(2), [swap(2, None), load(1)]);
+    assert_eq!(bench.event(loaded(1)), [trial(1)]);
+    assert!(matches!(
+        bench.event(passed(1))[..],
+        [Command::Probation { .. }]
+    ));
+    assert_eq!((bench.running(), bench.fallback()), (Some(2), Some(1)));
+}
+
+#[test]
+fn what_can_not_stand_by_leaves_the_new_one_to_itself() {
+    let mut bench = remembering(good(1));
+    bench.swap(2);
+    let commands = bench.event(not_loaded(1));
+    assert_eq!(commands, [refuse(1, "truncated"), remember_good(2)]);
+    assert_eq!((bench.running(), bench.fallback()), (Some(2), None));
+}
+
+#[test]
+fn the_file_may_become_what_is_on_its_way_to_stand_by() {
+    let mut bench = remembering(good(1));
+    bench.swap(2);
+    bench.events([changed(1), loaded(1)]);
+    let commands = bench.event(passed(1));
+    assert!(commands.contains(&swap(1, Some(2))), "{commands:?}");
+    assert_eq!(bench.running(), Some(1));
+}
+
+#[test]
+fn without_probation_nothing_stands_by() {
+    let mut bench = Bench::new(None);
+    bench.event(Event::Remembered(good(1)));
+    assert_eq!(bench.swap(2), [swap(2, None), remember_good(2)]);
+}
