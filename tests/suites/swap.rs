@@ -135,7 +135,9 @@ fn a_symlink_that_is_turned_as_in_a_config_map_swaps() -> Result<()> {
     let mut daemon = options.start()?;
     daemon.wait_for_log("revision runs", LIMIT)?;
     revision("..2", &component::variant(&bytes, 2))?;
-    daemon.wait_for_log("revision swapped in", LIMIT)
+    daemon.wait_for_log("revision swapped in", LIMIT)?;
+    ensure!(daemon.stop(LIMIT)? == 0, "it did not end with 0");
+    Ok(())
 }
 
 /// Few attempts, soon over.
