@@ -3,6 +3,7 @@
 //! Invariant: a revision is published only after the machine commanded the swap, so a file that
 //! can't be loaded, or fails its trial, leaves the one before in place.
 
+mod debug;
 mod file;
 
 use std::{collections::HashMap, path::PathBuf, sync::Arc, time::Instant};
@@ -19,8 +20,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-pub use self::file::read_component;
 use self::file::{ComponentFile, Seen};
+pub use self::{debug::load_component, file::read_component};
 use crate::{clock::Clock, files::Changes, handler::Shared};
 
 /// What a component is kept current with.
@@ -197,10 +198,14 @@ impl Keeping {
         let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
         info!(handler = %self.component.shared.name, bytes = bytes.len(), "loading component");
         let begun = Instant::now();
-        let name = self.component.shared.name.clone();
+        let (name, file) = (
+            self.component.shared.name.clone(),
+            self.component.path.clone(),
+        );
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
-            let result = engine.load(&bytes, &env).map_err(|error| error.to_string());
+            let loaded = load_component(&engine, &file, &bytes, &env);
+            let result = loaded.map_err(|error| error.to_string());
             info!(handler = %name, took = ?begun.elapsed(), "component loaded");
             Job::Loaded { digest, result }
         });
