@@ -38,7 +38,8 @@ pub(crate) enum Command {
     New(NewArgs),
     /// Build a handler's source folder into a component, with whatever toolchain is at hand.
     ///
-    /// Prints the path of the component on standard output.
+    /// Prints the path of the component on standard output. What it has of debug information comes to stand beside it, in
+    /// NAME.debug.wasm, where every command looks for source lines to tell with a trap.
     Build(BuildArgs),
     /// Check a configuration and its components, without a broker.
     Check(CheckArgs),

@@ -52,9 +52,9 @@ async fn components(config: &Config) -> anyhow::Result<usize> {
 }
 
 async fn try_component(engine: &Engine, handler: &Handler) -> anyhow::Result<String> {
-    let bytes =
-        pelton_daemon::read_component(&handler.component.path, engine.max_component_bytes())?;
-    let revision = engine.load(&bytes, &pelton_daemon::handler_env(handler))?;
+    let (file, env) = (&handler.component.path, pelton_daemon::handler_env(handler));
+    let bytes = pelton_daemon::read_component(file, engine.max_component_bytes())?;
+    let revision = pelton_daemon::load_component(engine, file, &bytes, &env)?;
     revision.trial().await?;
     Ok(revision.id().to_string())
 }

@@ -42,8 +42,7 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
         isolation: Isolation::Message,
         settings: settings(&args.settings)?,
     };
-    let revision = engine
-        .load(&bytes, &env)
+    let revision = pelton_daemon::load_component(&engine, &args.file, &bytes, &env)
         .with_context(|| file.to_string())?;
     revision.trial().await.with_context(|| file.to_string())?;
     let answer = revision

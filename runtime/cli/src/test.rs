@@ -128,10 +128,10 @@ async fn all(
 }
 
 async fn load(engine: &Engine, handler: &Handler) -> anyhow::Result<Revision> {
-    let bytes =
-        pelton_daemon::read_component(&handler.component.path, engine.max_component_bytes())
-            .context("the component can't be read; `pelton build` makes it")?;
-    let revision = engine.load(&bytes, &pelton_daemon::handler_env(handler))?;
+    let (file, env) = (&handler.component.path, pelton_daemon::handler_env(handler));
+    let bytes = pelton_daemon::read_component(file, engine.max_component_bytes())
+        .context("the component can't be read; `pelton build` makes it")?;
+    let revision = pelton_daemon::load_component(engine, file, &bytes, &env)?;
     revision.trial().await?;
     Ok(revision)
 }

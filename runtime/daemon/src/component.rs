@@ -4,6 +4,7 @@
 //! can't be loaded, or fails its trial, leaves the one before in place.
 
 mod commands;
+mod debug;
 mod file;
 
 use std::{
@@ -25,8 +26,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-pub use self::file::read_component;
 use self::file::{ComponentFile, Seen};
+pub use self::{debug::load_component, file::read_component};
 use crate::{
     clock::{Clock, sleep_until},
     files::Changes,
@@ -229,10 +230,14 @@ impl Keeping {
         let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
         info!(handler = %self.component.shared.name, bytes = bytes.len(), "loading component");
         let begun = Instant::now();
-        let name = self.component.shared.name.clone();
+        let (name, file) = (
+            self.component.shared.name.clone(),
+            self.component.path.clone(),
+        );
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
-            let result = engine.load(&bytes, &env).map_err(|error| error.to_string());
+            let loaded = load_component(&engine, &file, &bytes, &env);
+            let result = loaded.map_err(|error| error.to_string());
             info!(handler = %name, took = ?begun.elapsed(), "component loaded");
             Job::Loaded { digest, result }
         });

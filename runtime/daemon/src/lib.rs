@@ -23,7 +23,7 @@ mod stall;
 mod status;
 
 pub use compiling::{compiler, component_bytes};
-pub use component::read_component;
+pub use component::{load_component, read_component};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
 pub use status::{Standing, Status};

@@ -10,7 +10,7 @@ mod counts;
 mod described;
 mod descriptors;
 mod gate;
-mod sections;
+pub(crate) mod sections;
 mod serve;
 
 use std::{path::PathBuf, time::Duration};

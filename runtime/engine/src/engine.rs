@@ -121,7 +121,21 @@ impl Engine {
     /// # Errors
     /// What is wrong with the bytes, and what to do about it.
     pub fn load(&self, bytes: &[u8], env: &HandlerEnv) -> Result<Revision, LoadError> {
-        load::revision(self, bytes, env)
+        self.load_with_debug(bytes, None, env)
+    }
+
+    /// The same, with a file that is the component with its debug information, from which traps are told with source
+    /// lines. One that is of another component is not used.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load).
+    pub fn load_with_debug(
+        &self,
+        bytes: &[u8],
+        debug: Option<&[u8]>,
+        env: &HandlerEnv,
+    ) -> Result<Revision, LoadError> {
+        load::revision(self, bytes, debug, env)
     }
 
     /// The largest file that is taken for a component.
@@ -191,7 +205,8 @@ fn code_config() -> Config {
         // The async component model costs a microsecond a call, and nothing here uses it.
         .concurrency_support(false)
         .epoch_interruption(true)
-        .wasm_backtrace_details(WasmBacktraceDetails::Disable);
+        // Costs nothing where a component has no debug information.
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
     config
 }
 

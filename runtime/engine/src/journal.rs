@@ -4,9 +4,12 @@
 //! it comes, carries the message's topic, partition and offset. Lines are bounded in length, and in number by
 //! the handler's [`LogBudget`].
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use pelton_types::{Message, MessageId};
@@ -17,8 +20,9 @@ use crate::{
     text::{bounded, cut},
 };
 
-/// Bytes kept of what a guest last said as an error, to go with its trap.
-const LAST_WORDS_BYTES: usize = 512;
+/// Lines kept of what a guest last said about a message, to go with its trap, and bytes of each.
+const LAST_LINES: usize = 5;
+const LAST_LINE_BYTES: usize = 200;
 /// Stands for: no message.
 const NONE: u32 = u32::MAX;
 
@@ -53,7 +57,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 struct Entries {
     deliveries: Vec<Delivery>,
-    last_words: String,
+    last_words: VecDeque<String>,
     /// The position of the message that they were said at.
     last_words_at: u32,
 }
@@ -62,7 +66,7 @@ impl Journal {
     pub(crate) fn new(budget: Arc<LogBudget>) -> Self {
         let entries = Entries {
             deliveries: Vec::new(),
-            last_words: String::new(),
+            last_words: VecDeque::new(),
             last_words_at: NONE,
         };
         Self {
@@ -123,12 +127,14 @@ impl Journal {
         }
     }
 
-    /// Writes a line of the guest's. `last_words`: keep it, in case the guest traps right after.
+    /// Writes a line of the guest's, and keeps it in case the guest traps right after. `last_words`: keep it also if
+    /// nobody wants to read lines of its level.
     pub(crate) fn write(&self, level: Level, line: &str, last_words: bool) {
-        if last_words {
+        let enabled = self.enabled(level);
+        if enabled || last_words {
             self.keep(line);
         }
-        if !self.enabled(level) || !self.budget.admit() {
+        if !enabled || !self.budget.admit() {
             return;
         }
         let line = bounded(line, self.budget.line_bytes);
@@ -144,12 +150,12 @@ impl Journal {
         );
     }
 
-    /// What the guest last said as an error about the message it is at.
+    /// What the guest last said about the message it is at.
     pub(crate) fn last_words(&self) -> Option<String> {
         let entries = self.entries();
         let at = self.position.load(Ordering::Relaxed);
         (entries.last_words_at == at && !entries.last_words.is_empty())
-            .then(|| entries.last_words.clone())
+            .then(|| Vec::from(entries.last_words.clone()).join(" / "))
     }
 
     fn keep(&self, text: &str) {
@@ -159,17 +165,14 @@ impl Journal {
             entries.last_words.clear();
             entries.last_words_at = at;
         }
-        // No more of it could be kept, and a guest's line may be megabytes of nothing.
-        let text = cut(text, 8 * LAST_WORDS_BYTES);
+        // A guest's line may be megabytes of nothing.
+        let text = cut(text, 8 * LAST_LINES * LAST_LINE_BYTES);
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
-            let left = LAST_WORDS_BYTES.saturating_sub(entries.last_words.len());
-            if left == 0 {
-                return;
+            if entries.last_words.len() == LAST_LINES {
+                entries.last_words.pop_front();
             }
-            if !entries.last_words.is_empty() {
-                entries.last_words.push_str(" / ");
-            }
-            entries.last_words.push_str(&bounded(line, left));
+            let line = bounded(line, LAST_LINE_BYTES);
+            entries.last_words.push_back(line);
         }
     }
 
@@ -194,5 +197,12 @@ mod tests {
         );
         journal.begin(1);
         assert_eq!(journal.last_words(), None);
+        for line in 0..20 {
+            journal.write(Level::ERROR, &format!("{line}"), true);
+        }
+        let last = journal.last_words();
+        assert_eq!(last.as_deref(), Some("15 / 16 / 17 / 18 / 19"));
+        journal.write(Level::ERROR, &"x".repeat(1 << 20), true);
+        assert!(journal.last_words().is_some_and(|said| said.len() < 1000));
     }
 }

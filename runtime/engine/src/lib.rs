@@ -13,11 +13,13 @@
 // Not `forbid`: `code.rs` and `compile/descriptors.rs` are the two files that may, and say why.
 #![deny(unsafe_code)]
 
+mod backtrace;
 mod bindings;
 mod cache;
 mod call;
 mod code;
 mod compile;
+mod debug;
 mod engine;
 mod env;
 mod error;

@@ -10,7 +10,7 @@ use wasmtime::component::{Component, InstancePre, types::ComponentItem};
 
 use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
-    code,
+    code, debug,
     engine::Engine,
     env::{HandlerEnv, Isolation},
     error::LoadError,
@@ -43,6 +43,7 @@ struct Compiled {
 pub(crate) fn revision(
     engine: &Engine,
     bytes: &[u8],
+    debug: Option<&[u8]>,
     env: &HandlerEnv,
 ) -> Result<Revision, LoadError> {
     let (limit, max) = (
@@ -52,7 +53,7 @@ pub(crate) fn revision(
     if limit > max {
         return Err(LoadError::MemoryLimit { limit, max });
     }
-    let compiled = compile(engine, bytes)?;
+    let compiled = compile(engine, bytes, debug)?;
     let pre = satisfy(engine, &compiled.component)?;
     let handler = match exported(engine, &compiled.component, PACKED) {
         true => Handler::Packed(packed(engine, &pre).map_err(mismatch)?),
@@ -91,7 +92,7 @@ pub(crate) fn revision(
 
 /// Describes a component.
 pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, LoadError> {
-    let compiled = compile(engine, bytes)?;
+    let compiled = compile(engine, bytes, None)?;
     let component = &compiled.component;
     let imports = component
         .component_type()
@@ -114,10 +115,15 @@ pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Lo
     })
 }
 
-fn compile(engine: &Engine, bytes: &[u8]) -> Result<Compiled, LoadError> {
+fn compile(engine: &Engine, bytes: &[u8], debug: Option<&[u8]>) -> Result<Compiled, LoadError> {
     let inner = &engine.inner;
-    let file = ComponentFile::new(bytes, inner.settings.max_component_bytes)?;
-    let code = inner.workshop.code(&inner.wasm, &file)?;
+    let limit = inner.settings.max_component_bytes;
+    let file = ComponentFile::new(bytes, limit)?;
+    let same = debug.filter(|debug| debug::describes(debug, bytes));
+    let described = same.and_then(|debug| ComponentFile::new(debug, limit).ok());
+    let code = inner
+        .workshop
+        .code(&inner.wasm, &described.unwrap_or(file))?;
     Ok(Compiled {
         component: code::runnable(&inner.wasm, &code).map_err(not_runnable)?,
         digest: file.digest(),

@@ -16,6 +16,7 @@ mod find;
 mod install;
 mod project;
 mod rebuild;
+mod strip;
 
 pub use artifact::Component;
 pub use build::CargoOutput;

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result};
 
-use crate::{CargoOutput, Toolchain};
+use crate::{CargoOutput, Toolchain, strip};
 
 /// Builds one handler's folder as often as its sources change, and puts the file where the daemon looks for it.
 #[derive(Clone, Debug)]
@@ -75,29 +75,40 @@ pub fn is_behind(component: &Path, folder: &Path, besides: &Path) -> bool {
 }
 
 /// Makes `component` a copy of the file that was built, in one step, so that no one sees half of it. Where it
-/// is that already nothing is written. Says whether something was.
+/// is that already nothing is written. Says whether something was. What the file has of debug information comes to stand
+/// beside it, in `NAME.debug.wasm`.
 ///
 /// # Errors
 /// The one can't be read or the other can't be written.
 pub fn place(file: &Path, component: &Path) -> Result<bool> {
-    let built = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
+    let mut built = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
+    if let Some(stripped) = strip::without_debug(&built) {
+        // It first: whoever sees the component finds it.
+        put(&built, &component.with_extension("debug.wasm"))?;
+        built = stripped;
+    }
     if fs::read(component).is_ok_and(|there| there == built) {
         // Newer than its sources all the same, or `is_behind` would call for another build for ever.
         let touched = fs::File::options().append(true).open(component);
         let _ = touched.and_then(|file| file.set_modified(SystemTime::now()));
         return Ok(false);
     }
+    put(&built, component)?;
+    Ok(true)
+}
+
+/// Writes a file in one step.
+fn put(bytes: &[u8], file: &Path) -> Result<()> {
     let write = || {
-        if let Some(folder) = component.parent() {
+        if let Some(folder) = file.parent() {
             fs::create_dir_all(folder)?;
         }
-        let mut name = component.as_os_str().to_owned();
+        let mut name = file.as_os_str().to_owned();
         name.push(".new");
-        fs::write(&name, &built)?;
-        fs::rename(&name, component)
+        fs::write(&name, bytes)?;
+        fs::rename(&name, file)
     };
-    write().with_context(|| format!("could not write {}", component.display()))?;
-    Ok(true)
+    write().with_context(|| format!("could not write {}", file.display()))
 }
 
 /// A hash of names, sizes and times of all files in a folder, but for those that a build makes.

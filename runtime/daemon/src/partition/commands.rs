@@ -152,13 +152,9 @@ impl Running {
         else {
             return;
         };
-        warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, kind = %failure.kind,
-            error = %failure.text, topic = %topic, "dead-lettering message");
-        let revision = self
-            .held
-            .tried_by(offset)
-            .map(|id| id.to_string())
-            .unwrap_or_default();
+        let revision = self.tried_by(offset);
+        warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, %revision,
+            kind = %failure.kind, error = %failure.text, topic = %topic, "dead-lettering message");
         let why = dead_letter::Why {
             group: &shared.group,
             handler: &shared.name,
@@ -173,16 +169,24 @@ impl Running {
         self.outbox.send(offset, true, vec![letter]);
     }
 
+    /// The revision that was last given the message.
+    fn tried_by(&self, offset: Offset) -> String {
+        let revision = self.held.tried_by(offset);
+        revision.map(|id| id.to_string()).unwrap_or_default()
+    }
+
     fn skipped(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.ended("skipped");
-        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
+        let revision = self.tried_by(offset);
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts, %revision,
             kind = %failure.kind, error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
     }
 
     fn retried(&self, offset: Offset, attempt: u32, failure: &Failure, due: Duration) {
         self.task.shared.metrics.retried(failure.kind);
         let again_in = due.saturating_sub(self.clock.now());
-        info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt,
+        let revision = self.tried_by(offset);
+        info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt, %revision,
             kind = %failure.kind, error = %failure.text, ?again_in, "attempt failed");
     }
 

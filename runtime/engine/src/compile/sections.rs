@@ -1,15 +1,15 @@
 //! The sections of a WebAssembly file: enough of the format to look at one before a compiler does.
 
 /// A section that means nothing to WebAssembly itself.
-pub(super) const CUSTOM: u8 = 0;
+pub(crate) const CUSTOM: u8 = 0;
 /// A section with a component within the component.
 const COMPONENT: u8 = 4;
 /// Components within components that are accepted. Compilers' output has two or three levels, and wasmtime takes
 /// minutes for a file of 200 KB with twenty thousand.
-pub(super) const LEVELS: usize = 50;
+pub(crate) const LEVELS: usize = 50;
 
 /// Identifiers and bodies of the sections, up to where the file breaks off.
-pub(super) fn sections(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(crate) fn sections(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = bytes.get(8..).unwrap_or_default();
     std::iter::from_fn(move || {
         let (&id, after) = rest.split_first()?;
@@ -20,7 +20,7 @@ pub(super) fn sections(bytes: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
 }
 
 /// Whether components are nested deeper than [`LEVELS`].
-pub(super) fn too_deep(component: &[u8]) -> bool {
+pub(crate) fn too_deep(component: &[u8]) -> bool {
     let mut level = vec![component];
     for _ in 0..=LEVELS {
         level = level
@@ -37,7 +37,7 @@ pub(super) fn too_deep(component: &[u8]) -> bool {
 }
 
 /// So many bytes as the number before them says, and what follows them.
-pub(super) fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(crate) fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut length = 0_usize;
     for (position, byte) in bytes.iter().take(5).enumerate() {
         length |= usize::from(byte & 0x7F) << (7 * position);

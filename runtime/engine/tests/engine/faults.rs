@@ -85,6 +85,35 @@ async fn a_trap_says_why_and_where() {
 }
 
 #[tokio::test]
+async fn a_trap_is_told_from_debug_information_beside_the_component_if_it_is_the_same_one() {
+    let engine = engine(1);
+    let debug = module("packed", PACKED);
+    let plain = stripped(&debug);
+    assert!(plain.len() < debug.len());
+    for (bytes, debug, told) in [
+        (&plain, Some(debug.as_slice()), true),
+        (&plain, None, false),
+        (&plain, Some(b"no component".as_slice()), false),
+        (
+            &stripped(&module("handler", SIMPLE)),
+            Some(debug.as_slice()),
+            false,
+        ),
+    ] {
+        let loaded = engine.load_with_debug(bytes, debug, &env()).unwrap();
+        // It is the same revision, whatever is known about it.
+        let without = engine.load(bytes, &env()).unwrap();
+        assert_eq!(loaded.id(), without.id());
+        let (kind, text) = failure(&loaded, "t").await;
+        assert_eq!(
+            (kind, text.contains(", in handle")),
+            (FailureKind::Trap, told),
+            "{text}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn a_trial_finds_a_set_up_that_fails() {
     let engine = engine(1);
     let component = component("packed", PACKED);

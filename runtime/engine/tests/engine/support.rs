@@ -15,7 +15,30 @@ pub const PACKED: &str = include_str!("packed.wat");
 
 /// A core module with component-type information, as wit-bindgen's guests are.
 pub fn module(world: &str, text: &str) -> Vec<u8> {
-    let mut module = wat::parse_str(text).unwrap();
+    described(world, wat::parse_str(text).unwrap())
+}
+
+/// The same without the names of its functions, as `strip` leaves it.
+pub fn stripped(module: &[u8]) -> Vec<u8> {
+    let mut kept = module[..8].to_vec();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        let payload = payload.unwrap();
+        let is_names = matches!(&payload, wasmparser::Payload::CustomSection(section) if section.name() == "name");
+        if let Some((id, range)) = payload.as_section().filter(|_| !is_names) {
+            let mut length = range.len();
+            kept.push(id);
+            while length >= 0x80 {
+                kept.push((length & 0x7F) as u8 | 0x80);
+                length >>= 7;
+            }
+            kept.push(length as u8);
+            kept.extend_from_slice(&module[range]);
+        }
+    }
+    kept
+}
+
+fn described(world: &str, mut module: Vec<u8>) -> Vec<u8> {
     let mut resolve = wit_parser::Resolve::default();
     let wit = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../wit");
     let (package, _) = resolve.push_dir(wit).unwrap();
