@@ -12,8 +12,8 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub use daemon::{Admin, Daemon, Log, LogFormat};
 pub use handler::{
-    Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted,
-    Order, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
+    Batch, Buffer, Component, Grants, GroupProtocol, Guarantee, Handler, Isolation, Limits,
+    OnExhausted, Order, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
 };
 pub use properties::{Properties, Settings};
 
