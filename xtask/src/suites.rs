@@ -112,8 +112,8 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "ordering",
         budget: 1,
-        about: "handlers that wait overlap, keys stay in order, and a crash repeats only what was unfinished",
-        work: Work::Broker(&["ordering"], "4"),
+        about: "handlers that wait or ask a service overlap, keys stay in order, a crash repeats only the unfinished",
+        work: Work::Broker(&["ordering", "asking"], "4"),
     },
     Suite {
         name: "faults",

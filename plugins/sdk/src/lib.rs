@@ -44,6 +44,7 @@
 //! - [`Message`] is what came in, [`Output`] what goes out, [`Failure`] how a handler says no.
 //! - [`handler`] makes the function a component; it may have a set-up and a state.
 //! - [`settings`], [`delivery`] and [`log`] are what the daemon offers.
+//! - [`http`] asks other services, where the configuration grants it.
 //! - [`testing`] is for tests.
 //!
 //! The crate is a `cdylib` built for `wasm32-unknown-unknown`; `pelton build` does it.
@@ -55,6 +56,7 @@ mod answer;
 pub mod delivery;
 mod failure;
 pub mod guest;
+pub mod http;
 pub mod log;
 mod message;
 mod output;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use pelton_types::Origin;
 
 /// Runs event handlers, written as WebAssembly components, on Apache Kafka.
 ///
@@ -210,7 +211,15 @@ pub(crate) struct InvokeArgs {
     /// A setting that the handler reads, as often as needed.
     #[arg(short, long = "setting", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
+    /// An origin that it may send HTTP requests to, in a private network too, as often as needed.
+    #[arg(long = "http", value_name = "ORIGIN", value_parser = origin)]
+    pub http: Vec<Origin>,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+fn origin(text: &str) -> Result<Origin, String> {
+    let refused = |wrong| format!("it {wrong}; write \"https://api.example.com\"");
+    text.parse().map_err(refused)
 }

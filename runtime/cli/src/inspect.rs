@@ -32,7 +32,8 @@ fn json(inspection: &Inspection) -> serde_json::Value {
         "setup": inspection.lifecycle,
         "imports": imports(inspection),
         "exports": inspection.exports,
-        "needs-grants": inspection.needs_grants().collect::<Vec<_>>(),
+        "needs-grants": inspection.needs_grants().map(|(import, _)| import).collect::<Vec<_>>(),
+        "grants": grants(inspection),
         "producers": producers(inspection),
     })
 }
@@ -58,18 +59,28 @@ fn print(inspection: &Inspection) {
     );
     list("imports", &imports(inspection));
     list("exports", &inspection.exports);
-    let grants: Vec<_> = inspection.needs_grants().map(str::to_owned).collect();
-    list("grants", &grants);
+    list("grants", &grants(inspection));
     list("made with", &producers(inspection));
 }
 
-/// The imports' names; one that no handler is given says so.
+/// The imports' names; one that no handler is given by itself says so.
 fn imports(inspection: &Inspection) -> Vec<String> {
-    let shown = |import: &Import| match import.granted {
-        true => import.name.clone(),
-        false => format!("{} (not granted: it would be refused)", import.name),
+    let shown = |import: &Import| match (import.granted, &import.grant) {
+        (true, _) => import.name.clone(),
+        (false, Some(_)) => format!("{} (needs a grant)", import.name),
+        (false, None) => format!("{} (can't be granted: it would be refused)", import.name),
     };
     inspection.imports.iter().map(shown).collect()
+}
+
+/// The lines of the configuration that it needs, each once.
+fn grants(inspection: &Inspection) -> Vec<&str> {
+    let mut lines: Vec<_> = inspection
+        .needs_grants()
+        .filter_map(|(_, line)| line)
+        .collect();
+    lines.dedup();
+    lines
 }
 
 fn producers(inspection: &Inspection) -> Vec<String> {
@@ -77,7 +88,7 @@ fn producers(inspection: &Inspection) -> Vec<String> {
     told.map(|(kind, tool)| format!("{kind}: {tool}")).collect()
 }
 
-fn list(title: &str, names: &[String]) {
+fn list(title: &str, names: &[impl std::fmt::Display]) {
     let mut title = title;
     for name in names {
         println!("{title:<10} {name}");

@@ -7,7 +7,7 @@ use std::{process::ExitCode, time::Duration};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use pelton_config::{Log, LogFormat};
-use pelton_engine::{Call, Curtail, Engine, HandlerEnv, Isolation, Limits, Outcome};
+use pelton_engine::{Call, Curtail, Engine, Grants, HandlerEnv, Isolation, Limits, Outcome};
 use pelton_types::{Message, Output, Verdict};
 
 use crate::{args::InvokeArgs, check, exit, logging, run};
@@ -39,6 +39,10 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
     let env = HandlerEnv {
         name: "invoke".to_owned(),
         limits: limits(),
+        grants: Grants {
+            http: Vec::new(),
+            http_private: args.http.clone(),
+        },
         isolation: Isolation::Message,
         settings: settings(&args.settings)?,
     };
@@ -67,6 +71,8 @@ fn limits() -> Limits {
         output_messages: 10_000,
         output_bytes: 64 << 20,
         host_call_bytes: 128 << 20,
+        http_requests: 32,
+        http_body_bytes: 64 << 20,
         log_lines: 10_000,
         log_line_bytes: 4096,
     }

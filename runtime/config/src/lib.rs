@@ -28,9 +28,10 @@ pub use document::Document;
 pub use error::Error;
 pub use load::{check, load, parse};
 pub use model::{
-    Admin, Batch, Bootstrap, Buffer, Cache, Cluster, Component, Config, Daemon, GroupProtocol,
-    Guarantee, Handler, Isolation, Limits, Log, LogFormat, OnExhausted, Order, Probation,
-    Properties, Retry, Settings, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
+    Admin, Batch, Bootstrap, Buffer, Cache, Cluster, Component, Config, Daemon, Grants,
+    GroupProtocol, Guarantee, Handler, Isolation, Limits, Log, LogFormat, OnExhausted, Order,
+    Probation, Properties, Retry, Settings, Start, Test, TopicCreation, Topics, Transaction,
+    forbidden_topic,
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::json_schema;

@@ -12,8 +12,9 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub use daemon::{Admin, Cache, Daemon, Log, LogFormat};
 pub use handler::{
-    Batch, Buffer, Component, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted,
-    Order, Probation, Retry, Start, Test, TopicCreation, Topics, Transaction, forbidden_topic,
+    Batch, Buffer, Component, Grants, GroupProtocol, Guarantee, Handler, Isolation, Limits,
+    OnExhausted, Order, Probation, Retry, Start, Test, TopicCreation, Topics, Transaction,
+    forbidden_topic,
 };
 pub use properties::{Properties, Settings};
 

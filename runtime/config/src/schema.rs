@@ -12,7 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use handler::{
-    DeadLetter, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted, Order, Start,
+    DeadLetter, Grants, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted, Order,
+    Start,
 };
 pub(crate) use one_or_many::{Bootstrap, Topics};
 pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time};

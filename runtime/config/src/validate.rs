@@ -6,6 +6,7 @@
 mod cluster;
 mod component;
 mod exactly_once;
+mod grants;
 mod groups;
 mod handler;
 mod limits;

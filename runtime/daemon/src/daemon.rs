@@ -8,7 +8,7 @@ use std::{
 };
 
 use pelton_config::{Bootstrap, Cluster, Config};
-use pelton_engine::{Engine, EngineSettings, HandlerEnv, Isolation, Limits};
+use pelton_engine::{Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits};
 use pelton_kafka::EmbeddedBroker;
 use tokio::{
     runtime,
@@ -363,8 +363,14 @@ pub fn handler_env(handler: &pelton_config::Handler) -> HandlerEnv {
             output_messages: limits.output_messages.get(),
             output_bytes: limits.output_bytes.get() as usize,
             host_call_bytes: limits.host_call_bytes.get() as usize,
+            http_requests: limits.http_requests.get(),
+            http_body_bytes: limits.http_body_bytes.get() as usize,
             log_lines: limits.log_lines.get(),
             log_line_bytes: limits.log_line_bytes.get() as usize,
+        },
+        grants: Grants {
+            http: handler.grants.http.clone(),
+            http_private: handler.grants.http_private.clone(),
         },
         isolation: match handler.isolation {
             pelton_config::Isolation::Instance => Isolation::Instance,

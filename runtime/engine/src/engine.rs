@@ -12,6 +12,7 @@ use crate::{
     env::HandlerEnv,
     error::{Error, LoadError},
     host,
+    http::Network,
     inspect::Inspection,
     instance::Instance,
     load,
@@ -66,6 +67,9 @@ pub(crate) struct Inner {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
     pub(crate) workshop: Workshop,
+    /// The same with HTTP besides.
+    pub(crate) http_linker: Linker<State>,
+    pub(crate) network: Network,
     pub(crate) ticker: Arc<Ticker>,
     pub(crate) slots: Slots<Instance>,
     pub(crate) settings: EngineSettings,
@@ -79,19 +83,28 @@ impl Engine {
     /// # Errors
     /// The settings ask for more than the system gives, or the thread can't be started.
     pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
-        Self::start(settings, false)
+        Self::start(settings, false, Network::system())
+    }
+
+    /// An engine whose handlers' HTTP requests go over this network.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn on_network(settings: &EngineSettings, network: Network) -> Result<Self, Error> {
+        Self::start(settings, false, network)
     }
 
     /// An engine for tests: clocks stand still, and for one message they and the random numbers are the same
-    /// in every call. So whatever differs between two deliveries of a message is the handler's own doing.
+    /// in every call. So whatever differs between two deliveries of a message is the handler's own doing. Nothing goes
+    /// out: HTTP requests are answered by what [`Revision::call_answered`] is given, or denied.
     ///
     /// # Errors
     /// As [`new`](Self::new).
     pub fn frozen(settings: &EngineSettings) -> Result<Self, Error> {
-        Self::start(settings, true)
+        Self::start(settings, true, Network::system())
     }
 
-    fn start(settings: &EngineSettings, frozen: bool) -> Result<Self, Error> {
+    fn start(settings: &EngineSettings, frozen: bool, network: Network) -> Result<Self, Error> {
         let refused = |error: wasmtime::Error| Error::Settings {
             slots: settings.slots,
             max_memory_bytes: settings.max_memory_bytes,
@@ -100,6 +113,7 @@ impl Engine {
         };
         let wasm = wasmtime::Engine::new(&config(settings)).map_err(refused)?;
         let linker = host::linker(&wasm).map_err(refused)?;
+        let http_linker = host::http_linker(&linker).map_err(refused)?;
         let ticker = Arc::new(Ticker::start(wasm.clone()).map_err(Error::Ticker)?);
         let slots = Slots::new(settings.slots.max(1));
         Ok(Self {
@@ -107,6 +121,8 @@ impl Engine {
                 wasm,
                 linker,
                 workshop: Workshop::new(settings.compiler.clone()),
+                http_linker,
+                network,
                 ticker,
                 slots,
                 settings: settings.clone(),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use pelton_types::Origin;
+
 /// What one instance of a handler, or one message in it, may take at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -18,6 +20,10 @@ pub struct Limits {
     pub output_bytes: usize,
     /// Bytes that the guest may hand to the host in one call, and in what it returns.
     pub host_call_bytes: usize,
+    /// HTTP requests under way at once, all instances together.
+    pub http_requests: u32,
+    /// Bytes of the body of one HTTP request, and of one answer.
+    pub http_body_bytes: usize,
     /// Lines for the log within a second, all instances together.
     pub log_lines: u32,
     /// Bytes of a line; the rest is cut.
@@ -33,6 +39,22 @@ pub enum Isolation {
     Message,
 }
 
+/// What a handler may reach beyond its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Origins of HTTP requests, whose names must stand for public addresses.
+    pub http: Vec<Origin>,
+    /// Origins of HTTP requests, whose names may stand for private addresses too.
+    pub http_private: Vec<Origin>,
+}
+
+impl Grants {
+    /// Whether there is any of HTTP.
+    pub(crate) fn any_http(&self) -> bool {
+        !self.http.is_empty() || !self.http_private.is_empty()
+    }
+}
+
 /// What a component runs with: together with its bytes it makes a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HandlerEnv {
@@ -40,6 +62,8 @@ pub struct HandlerEnv {
     pub name: String,
     /// What it may take.
     pub limits: Limits,
+    /// What it may reach beyond its messages.
+    pub grants: Grants,
     /// How long an instance is used.
     pub isolation: Isolation,
     /// What it reads through `pelton:handler/settings`, sorted by key.

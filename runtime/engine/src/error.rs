@@ -148,6 +148,12 @@ pub enum LoadError {
         /// The line of the configuration that grants it, or what to do where there is none.
         remedy: String,
     },
+    /// Its grants of HTTP can't be used on this machine.
+    #[error("the handler's HTTP requests could not be sent: {reason}")]
+    Http {
+        /// What is missing, and what to do.
+        reason: String,
+    },
     /// It imports something known with an unknown version, function or type.
     #[error(
         "an import of the component can't be satisfied: {reason}; build it against the WIT of this version"

@@ -2,6 +2,7 @@
 
 mod batch;
 mod delivery;
+pub(crate) mod http;
 mod log;
 mod settings;
 mod types;
@@ -15,6 +16,8 @@ use crate::{bindings::pelton::handler, state::State};
 const OWN: [&str; 5] = ["batch", "delivery", "log", "settings", "types"];
 /// The packages of WASI 0.2 that are granted; files and sockets are there, and empty.
 const WASI: [&str; 6] = ["cli", "clocks", "filesystem", "io", "random", "sockets"];
+/// The interfaces of `wasi:http` that a grant gives.
+const HTTP: [&str; 2] = ["outgoing-handler", "types"];
 
 /// A linker that satisfies every import that is granted.
 pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State>> {
@@ -28,20 +31,50 @@ pub(crate) fn linker(engine: &wasmtime::Engine) -> wasmtime::Result<Linker<State
     Ok(linker)
 }
 
-/// Whether an import of this name is granted, whatever its version.
-pub(crate) fn grants(import: &str) -> bool {
-    let name = import.split_once('@').map_or(import, |(name, _)| name);
+/// The same, with what is there where HTTP is granted.
+pub(crate) fn http_linker(linker: &Linker<State>) -> wasmtime::Result<Linker<State>> {
+    let mut linker = linker.clone();
+    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    Ok(linker)
+}
+
+/// Who may import something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Every handler.
+    Given,
+    /// One with a grant of HTTP.
+    ByHttp,
+    /// None.
+    Refused,
+}
+
+/// Who may import what has this name, whatever its version.
+pub(crate) fn standing(import: &str) -> Standing {
+    let (name, version) = import.split_once('@').unwrap_or((import, ""));
     let Some((package, interface)) = name.split_once('/') else {
-        return false;
+        return Standing::Refused;
     };
-    match package.split_once(':') {
+    let given = match package.split_once(':') {
+        Some(("wasi", "http")) if HTTP.contains(&interface) && !version.starts_with("0.3") => {
+            return Standing::ByHttp;
+        }
         Some(("pelton", "handler")) => OWN.contains(&interface),
         Some(("wasi", package)) => WASI.contains(&package),
         _ => false,
+    };
+    match given {
+        true => Standing::Given,
+        false => Standing::Refused,
     }
 }
 
-/// What to do about an import that is not granted.
+/// The line of the configuration that grants HTTP to a handler.
+pub(crate) fn http_grant(handler: &str) -> String {
+    format!("http = [\"https://HOST\"] in [handlers.{handler}.grants]")
+}
+
+/// What to do about an import that is granted to no handler.
 pub(crate) fn remedy(import: &str) -> &'static str {
     let (name, version) = import.split_once('@').unwrap_or((import, ""));
     if name.starts_with("pelton:handler/") {
@@ -49,7 +82,7 @@ pub(crate) fn remedy(import: &str) -> &'static str {
     } else if name.starts_with("wasi:") && version.starts_with("0.3") {
         "WASI 0.3 is not offered; build for wasm32-wasip2"
     } else if name.starts_with("wasi:http/") {
-        "no line of the configuration grants HTTP in this version"
+        "of HTTP only outgoing requests can be granted"
     } else {
         "no line of the configuration grants it"
     }
@@ -57,23 +90,32 @@ pub(crate) fn remedy(import: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use super::{grants, remedy};
+    use super::{Standing, remedy, standing};
 
     #[test]
-    fn grants_by_interface_and_by_nothing_else() {
-        assert!(grants("pelton:handler/log@0.1.0"));
-        assert!(grants("wasi:io/streams@0.2.6"));
-        assert!(!grants("wasi:http/outgoing-handler@0.2.0"));
-        assert!(!grants("pelton:handler/secrets@0.1.0"));
-        assert!(!grants("pelton:handler"));
-        assert!(!grants("log"));
+    fn an_import_is_judged_by_its_interface_and_by_nothing_else() {
+        assert_eq!(standing("pelton:handler/log@0.1.0"), Standing::Given);
+        assert_eq!(standing("wasi:io/streams@0.2.6"), Standing::Given);
+        assert_eq!(
+            standing("wasi:http/outgoing-handler@0.2.0"),
+            Standing::ByHttp
+        );
+        assert_eq!(standing("wasi:http/types@0.2.4"), Standing::ByHttp);
+        assert_eq!(standing("wasi:http/types@0.3.0"), Standing::Refused);
+        assert_eq!(
+            standing("wasi:http/incoming-handler@0.2.0"),
+            Standing::Refused
+        );
+        assert_eq!(standing("pelton:handler/secrets@0.1.0"), Standing::Refused);
+        assert_eq!(standing("pelton:handler"), Standing::Refused);
+        assert_eq!(standing("log"), Standing::Refused);
     }
 
     #[test]
     fn a_remedy_fits_the_import() {
         assert!(remedy("pelton:handler/secrets@0.1.0").contains("WIT"));
         assert!(remedy("wasi:cli/stdout@0.3.0").contains("wasip2"));
-        assert!(remedy("wasi:http/outgoing-handler@0.2.0").contains("HTTP"));
+        assert!(remedy("wasi:http/incoming-handler@0.2.0").contains("outgoing"));
         assert!(remedy("acme:x/y").contains("no line"));
     }
 }

@@ -32,8 +32,10 @@ impl fmt::Display for Interface {
 pub struct Import {
     /// Its name, with its version.
     pub name: String,
-    /// Whether handlers are given it.
+    /// Whether every handler is given it.
     pub granted: bool,
+    /// The line of the configuration that grants it to one, where there is such a line.
+    pub grant: Option<String>,
 }
 
 /// What a component is.
@@ -71,10 +73,11 @@ impl Inspection {
         }
     }
 
-    /// The imports that no handler is given by itself, and that would have to be granted.
-    pub fn needs_grants(&self) -> impl Iterator<Item = &str> {
+    /// The imports that no handler is given by itself, each with the line of the configuration that grants it, if there
+    /// is one.
+    pub fn needs_grants(&self) -> impl Iterator<Item = (&str, Option<&str>)> {
         let needed = self.imports.iter().filter(|import| !import.granted);
-        needed.map(|import| import.name.as_str())
+        needed.map(|import| (import.name.as_str(), import.grant.as_deref()))
     }
 
     /// How it would be called; `None` if it is no handler. Where both ways exist, packed wins.

@@ -48,6 +48,7 @@ impl Instance {
             blueprint.name.clone(),
             blueprint.logs.clone(),
             meter.clone(),
+            blueprint.http.clone(),
             engine.frozen,
         );
         let mut store = Store::new(&engine.wasm, state);

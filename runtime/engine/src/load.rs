@@ -15,7 +15,8 @@ use crate::{
     env::{HandlerEnv, Isolation},
     error::LoadError,
     file::{ComponentFile, Form},
-    host,
+    host::{self, Standing},
+    http::Access,
     inspect::{Import, Inspection},
     log_budget::LogBudget,
     revision::{Blueprint, Handler, Revision},
@@ -54,7 +55,7 @@ pub(crate) fn revision(
         return Err(LoadError::MemoryLimit { limit, max });
     }
     let compiled = compile(engine, bytes, debug)?;
-    let pre = satisfy(engine, &compiled.component)?;
+    let (pre, http) = satisfy(engine, &compiled.component, env)?;
     let handler = match exported(engine, &compiled.component, PACKED) {
         true => Handler::Packed(packed(engine, &pre).map_err(mismatch)?),
         false if exported(engine, &compiled.component, SIMPLE) => {
@@ -87,6 +88,7 @@ pub(crate) fn revision(
         )),
         digest: hex(&compiled.digest),
         env: Arc::new(env),
+        http,
     }))
 }
 
@@ -99,7 +101,8 @@ pub(crate) fn inspection(engine: &Engine, bytes: &[u8]) -> Result<Inspection, Lo
         .imports(&engine.inner.wasm)
         .map(|(name, _)| Import {
             name: name.to_owned(),
-            granted: host::grants(name),
+            granted: host::standing(name) == Standing::Given,
+            grant: (host::standing(name) == Standing::ByHttp).then(|| host::http_grant("NAME")),
         })
         .collect();
     Ok(Inspection {
@@ -147,24 +150,42 @@ fn not_runnable(error: wasmtime::Error) -> LoadError {
     }
 }
 
-/// Finds what the component imports.
-fn satisfy(engine: &Engine, component: &Component) -> Result<InstancePre<State>, LoadError> {
-    let kind = component.component_type();
-    for (name, _) in kind.imports(&engine.inner.wasm) {
-        if !host::grants(name) {
-            return Err(LoadError::ImportNotGranted {
-                import: bounded(name, NAME_BYTES),
-                remedy: host::remedy(name).to_owned(),
-            });
-        }
+/// Finds what the component imports, and what it may reach by it.
+fn satisfy(
+    engine: &Engine,
+    component: &Component,
+    env: &HandlerEnv,
+) -> Result<(InstancePre<State>, Option<Arc<Access>>), LoadError> {
+    let inner = &engine.inner;
+    let mut http = false;
+    for (name, _) in component.component_type().imports(&inner.wasm) {
+        let remedy = match host::standing(name) {
+            Standing::Given => continue,
+            Standing::ByHttp if env.grants.any_http() => {
+                http = true;
+                continue;
+            }
+            Standing::ByHttp => format!("add {}", host::http_grant(&env.name)),
+            Standing::Refused => host::remedy(name).to_owned(),
+        };
+        return Err(LoadError::ImportNotGranted {
+            import: bounded(name, NAME_BYTES),
+            remedy,
+        });
     }
-    engine
-        .inner
-        .linker
+    let linker = match http {
+        true => &inner.http_linker,
+        false => &inner.linker,
+    };
+    let pre = linker
         .instantiate_pre(component)
         .map_err(|error| LoadError::ImportMismatch {
             reason: bounded(&format!("{error:#}"), REASON_BYTES),
-        })
+        })?;
+    let network = (!inner.frozen).then_some(&inner.network);
+    let access = http.then(|| Access::new(env, network)).transpose();
+    let access = access.map_err(|reason| LoadError::Http { reason })?;
+    Ok((pre, access.map(Arc::new)))
 }
 
 fn packed(
@@ -289,14 +310,21 @@ fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
         u128::from(limits.output_messages),
         limits.output_bytes as u128,
         limits.host_call_bytes as u128,
+        u128::from(limits.http_requests),
+        limits.http_body_bytes as u128,
         u128::from(limits.log_lines),
         limits.log_line_bytes as u128,
         u128::from(env.isolation == Isolation::Message),
+        env.grants.http.len() as u128,
+        env.grants.http_private.len() as u128,
         env.settings.len() as u128,
     ] {
         hash.update(number.to_le_bytes());
     }
-    for text in env.settings.iter().flat_map(|(key, value)| [key, value]) {
+    let origins = env.grants.http.iter().chain(&env.grants.http_private);
+    let origins: Vec<String> = origins.map(ToString::to_string).collect();
+    let settings = env.settings.iter().flat_map(|(key, value)| [key, value]);
+    for text in origins.iter().chain(settings) {
         hash.update((text.len() as u128).to_le_bytes());
         hash.update(text);
     }

@@ -11,6 +11,7 @@ use crate::{
     engine::Engine,
     env::{HandlerEnv, Isolation},
     error::TrialError,
+    http::{Access, Answers},
     inspect::Interface,
     instance::{Guest, Instance},
     log_budget::LogBudget,
@@ -44,6 +45,8 @@ pub(crate) struct Blueprint {
     /// What its instances may log.
     pub(crate) logs: Arc<LogBudget>,
     pub(crate) digest: String,
+    /// What its instances may reach by HTTP; `None` where they import none of it.
+    pub(crate) http: Option<Arc<Access>>,
 }
 
 /// Where the function that handles messages is found.
@@ -109,18 +112,27 @@ impl Revision {
     /// Dropping it midway is safe: the instance goes with it. Needs a tokio runtime with its timer;
     /// the guest runs on the thread that polls, and yields every millisecond or two.
     pub async fn call(&self, call: Call<'_>) -> Answer {
+        self.answered(call, None).await
+    }
+
+    /// As [`call`](Self::call), with HTTP requests answered by these instead of the network.
+    pub async fn call_answered(&self, call: Call<'_>, answers: &Arc<Answers>) -> Answer {
+        self.answered(call, Some(answers)).await
+    }
+
+    async fn answered(&self, call: Call<'_>, answers: Option<&Arc<Answers>>) -> Answer {
         let count = call.messages.len();
         if count == 0 || call.curtail.is_curtailed() {
             return Answer::at_once(vec![Outcome::not_attempted(); count]);
         }
         match self.inner.blueprint.env.isolation {
-            Isolation::Instance => self.together(call).await,
-            Isolation::Message => self.apart(call).await,
+            Isolation::Instance => self.together(call, answers).await,
+            Isolation::Message => self.apart(call, answers).await,
         }
     }
 
     /// One message after another, up to the first that isn't done.
-    async fn apart(&self, call: Call<'_>) -> Answer {
+    async fn apart(&self, call: Call<'_>, answers: Option<&Arc<Answers>>) -> Answer {
         let count = call.messages.len();
         let mut all = Answer::at_once(Vec::with_capacity(count));
         for message in call.messages {
@@ -132,7 +144,7 @@ impl Revision {
                 fresh: true,
                 ..call
             };
-            let answer = self.together(one).await;
+            let answer = self.together(one, answers).await;
             all.waited = all.waited.saturating_add(answer.waited);
             let done = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Done { .. });
             let go_on = answer.outcomes.iter().all(done);
@@ -145,7 +157,7 @@ impl Revision {
         all
     }
 
-    async fn together(&self, call: Call<'_>) -> Answer {
+    async fn together(&self, call: Call<'_>, answers: Option<&Arc<Answers>>) -> Answer {
         let mut work = match self.take(call.fresh).await {
             Ok(work) => work,
             Err(error) => {
@@ -158,7 +170,7 @@ impl Revision {
         work.instance
             .store
             .data_mut()
-            .open(call.messages, call.curtail);
+            .open(call.messages, call.curtail, answers);
         let (outcomes, intact) = match work.instance.guest.clone() {
             Guest::Packed(guest) => {
                 packed::call(&mut work.instance, &guest, call.messages, limits).await

@@ -7,8 +7,15 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::WasiCtx;
 
 use crate::{
-    call::Curtail, env::HandlerEnv, frozen::Frozen, host::wasi::Wasi, journal::Journal,
-    limiter::Limiter, log_budget::LogBudget, meter::Meter,
+    call::Curtail,
+    env::HandlerEnv,
+    frozen::Frozen,
+    host::{http::Http, wasi::Wasi},
+    http::{Access, Answers},
+    journal::Journal,
+    limiter::Limiter,
+    log_budget::LogBudget,
+    meter::Meter,
 };
 
 /// Host resources (streams, clocks' pollables) that a guest may hold at once.
@@ -29,6 +36,7 @@ pub(crate) struct State {
     frozen: Option<Frozen>,
     /// Made when first asked for: most handlers have no use for WASI.
     wasi: Option<Wasi>,
+    http: Http,
     table: ResourceTable,
 }
 
@@ -54,15 +62,18 @@ impl State {
         revision: Arc<str>,
         logs: Arc<LogBudget>,
         meter: Arc<Meter>,
+        http: Option<Arc<Access>>,
         frozen: bool,
     ) -> Self {
         let limiter = Limiter::new(&env.limits);
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
+        let journal = Arc::new(Journal::new(logs));
         Self {
+            http: Http::new(&env, &journal, &meter, http),
             env,
             revision,
-            journal: Arc::new(Journal::new(logs)),
+            journal,
             meter,
             limiter,
             batch: Batch::default(),
@@ -72,8 +83,14 @@ impl State {
         }
     }
 
-    /// A call with these messages begins.
-    pub(crate) fn open(&mut self, messages: &[(&Message, u32)], curtail: &Curtail) {
+    /// A call with these messages begins; where answers are given, they stand for the network.
+    pub(crate) fn open(
+        &mut self,
+        messages: &[(&Message, u32)],
+        curtail: &Curtail,
+        answers: Option<&Arc<Answers>>,
+    ) {
+        self.http.answer_by(answers);
         if let Some(frozen) = &mut self.frozen {
             frozen.open(messages);
         }
@@ -92,6 +109,7 @@ impl State {
     /// The call is over, and its answer has been taken.
     pub(crate) fn close(&mut self) {
         self.end_lines();
+        self.http.end();
         self.journal.close();
         self.batch.begun.clear();
         self.batch.curtail = Curtail::new();
@@ -117,6 +135,7 @@ impl State {
         *begun = true;
         self.batch.next = position + 1;
         self.end_lines();
+        self.http.end();
         self.journal.begin(position);
         if let Some(frozen) = &mut self.frozen {
             frozen.begin(slot);
@@ -138,6 +157,11 @@ impl State {
         let (journal, frozen) = (&self.journal, self.frozen.as_ref());
         let wasi = self.wasi.get_or_insert_with(|| Wasi::new(journal, frozen));
         (&mut wasi.ctx, &mut self.table)
+    }
+
+    /// HTTP's context and its resources.
+    pub(crate) fn http(&mut self) -> (&mut Http, &mut ResourceTable) {
+        (&mut self.http, &mut self.table)
     }
 
     /// Writes lines of standard output and error that were begun.

@@ -22,6 +22,7 @@ pub mod load;
 pub mod paths;
 pub mod process;
 pub mod proxy;
+pub mod service;
 pub mod stage;
 pub mod wait;
 
@@ -31,4 +32,5 @@ pub use daemon::{DaemonOptions, TestDaemon};
 pub use faulty::FaultyCluster;
 pub use process::Signal;
 pub use proxy::Proxy;
+pub use service::Service;
 pub use stage::{Copies, Stage, orders};

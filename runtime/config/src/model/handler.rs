@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use pelton_types::Origin;
+
 use crate::{Properties, Settings};
 
 /// `[handlers.NAME]`.
@@ -45,6 +47,8 @@ pub struct Handler {
     pub probation: Option<Probation>,
     /// What a guest may use up.
     pub limits: Limits,
+    /// What a guest may reach beyond its messages.
+    pub grants: Grants,
     /// How much is held of each partition.
     pub buffer: Buffer,
     /// How much is handed to a guest in one call.
@@ -250,8 +254,21 @@ pub struct Limits {
     pub log_lines: NonZeroU32,
     /// Bytes of such a line, 64 to 65,536.
     pub log_line_bytes: NonZeroU32,
+    /// HTTP requests under way at once, all instances together.
+    pub http_requests: NonZeroU32,
+    /// Bytes of the body of one HTTP request, and of one answer.
+    pub http_body_bytes: NonZeroU32,
     /// Most instances at work at once, for all partitions together; at most 1,000.
     pub instances: NonZeroU32,
+}
+
+/// `[handlers.NAME.grants]`: what a guest may reach beyond its messages.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grants {
+    /// Origins of HTTP requests; a name must stand for public addresses.
+    pub http: Vec<Origin>,
+    /// Origins of HTTP requests whose name may stand for private addresses. None that is in [`http`](Self::http) too.
+    pub http_private: Vec<Origin>,
 }
 
 /// `[handlers.NAME.buffer]`: how much of a partition is held, fetched and not finished, before fetching pauses.

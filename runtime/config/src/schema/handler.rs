@@ -83,6 +83,8 @@ pub(crate) struct Handler {
     pub probation: Probation,
     /// What the component may use up. A message that makes it use more has failed.
     pub limits: Limits,
+    /// What the component may reach beyond its messages. Empty: nothing.
+    pub grants: Grants,
     /// How much of each partition is held, fetched and not finished, before fetching pauses.
     pub buffer: Buffer,
     /// How much is handed to the component in one call.
@@ -126,6 +128,7 @@ impl Default for Handler {
             dead_letter: DeadLetter::default(),
             probation: Probation::default(),
             limits: Limits::default(),
+            grants: Grants::default(),
             buffer: Buffer::default(),
             batch: Batch::default(),
             create_topics: None,
@@ -301,6 +304,11 @@ pub(crate) struct Limits {
     pub log_lines: Count,
     /// Bytes of such a line, 64 B to 64 KiB. The rest of it is cut.
     pub log_line_bytes: Size,
+    /// HTTP requests under way at once, of all its instances together. Further ones wait, which counts as their
+    /// message's time.
+    pub http_requests: Count,
+    /// Bytes of the body of one HTTP request, and of one answer; at most 1 GiB. A longer one ends with an error.
+    pub http_body_bytes: Size,
     /// Most instances of the component at work at once, for all partitions together. A handler that waits for
     /// something else than the CPU is held back by it.
     pub instances: Instances,
@@ -317,9 +325,25 @@ impl Default for Limits {
             host_call_bytes: Size::mib(64),
             log_lines: Count::new(1_000),
             log_line_bytes: Size::kib(4),
+            http_requests: Count::new(32),
+            http_body_bytes: Size::mib(4),
             instances: Instances::new(32),
         }
     }
+}
+
+/// What the component may reach beyond its messages. Empty: nothing. A component that imports what is not granted is
+/// refused when it is loaded.
+#[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct Grants {
+    /// Origins that it may send HTTP requests to, such as "https://api.example.com" or "http://10.0.0.7:8080": scheme,
+    /// host and port, and no others. A name must stand for public addresses; "localhost" and addresses are taken as
+    /// they are written.
+    pub http: Vec<String>,
+    /// Origins whose name may stand for addresses of a private network or of this machine, such as
+    /// "http://billing.internal:8080".
+    pub http_private: Vec<String>,
 }
 
 /// How much of each partition is held, fetched and not finished, before fetching pauses.

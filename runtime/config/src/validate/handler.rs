@@ -9,7 +9,7 @@ use crate::{
     key::Key,
     schema::{self, Size, Time},
     validate::{
-        component, limits, names,
+        component, grants, limits, names,
         properties::{self, Client},
         topics,
     },
@@ -90,6 +90,7 @@ pub(super) fn validate(
             schema::Isolation::Message => Isolation::Message,
         },
         limits: limits::validate(&at.join("limits"), &raw.limits, findings),
+        grants: grants::validate(&at.join("grants"), &raw.grants, findings),
         buffer: Buffer {
             messages: raw.buffer.messages.0,
             bytes: bytes(&at.join("buffer").join("bytes"), raw.buffer.bytes, findings),

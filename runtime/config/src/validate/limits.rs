@@ -50,6 +50,8 @@ pub(super) fn validate(at: &Key, raw: &schema::Limits, findings: &mut Findings<'
             Size(64)..=Size::kib(64),
             findings,
         ),
+        http_requests: raw.http_requests.0,
+        http_body_bytes: bytes(&at.join("http-body-bytes"), raw.http_body_bytes, findings),
         instances: raw.instances.0,
     }
 }

@@ -110,7 +110,7 @@ fn an_import_that_is_not_granted_is_named() {
     assert!(
         refused
             .to_string()
-            .contains("no line of the configuration grants HTTP"),
+            .contains("add http = [\"https://HOST\"] in [handlers.tested.grants]"),
         "{refused}"
     );
     let newer =

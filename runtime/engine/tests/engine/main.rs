@@ -7,6 +7,7 @@
 
 mod attribution;
 mod faults;
+mod http;
 mod instances;
 mod isolation;
 mod loading;

@@ -4,8 +4,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use pelton_engine::{
-    Call, Compiler, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, Outcome,
-    Revision,
+    Call, Compiler, Curtail, Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits,
+    Outcome, Revision,
 };
 use pelton_types::{FailureKind, Message, Timestamp, Verdict};
 use wit_component::StringEncoding;
@@ -60,15 +60,18 @@ pub fn component(world: &str, text: &str) -> Vec<u8> {
 }
 
 pub fn engine(slots: u32) -> Engine {
-    Engine::new(&EngineSettings {
+    Engine::new(&settings(slots)).unwrap()
+}
+
+pub fn settings(slots: u32) -> EngineSettings {
+    EngineSettings {
         slots,
         max_memory_bytes: 64 << 20,
         max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 1 << 20,
         compiler: Compiler::InProcess,
-    })
-    .unwrap()
+    }
 }
 
 pub fn env() -> HandlerEnv {
@@ -81,9 +84,12 @@ pub fn env() -> HandlerEnv {
             output_messages: 10,
             output_bytes: 4096,
             host_call_bytes: 16 << 20,
+            http_requests: 4,
+            http_body_bytes: 64 << 10,
             log_lines: 1000,
             log_line_bytes: 4096,
         },
+        grants: Grants::default(),
         isolation: Isolation::Instance,
         settings: Vec::new(),
     }

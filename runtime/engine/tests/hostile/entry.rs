@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use pelton_engine::{
-    Call, Compiler, Curtail, Engine, EngineSettings, HandlerEnv, Isolation, Limits, LoadError,
-    Outcome, Revision, TrialError,
+    Call, Compiler, Curtail, Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits,
+    LoadError, Outcome, Revision, TrialError,
 };
 use pelton_types::{Message, Timestamp, Verdict};
 
@@ -191,9 +191,12 @@ fn env(entry: &Entry) -> HandlerEnv {
             output_messages: 1000,
             output_bytes: 1 << 20,
             host_call_bytes: 16 << 20,
+            http_requests: 4,
+            http_body_bytes: 1 << 20,
             log_lines: 1000,
             log_line_bytes: 4096,
         },
+        grants: Grants::default(),
         isolation: Isolation::Instance,
         settings: vec![("key".to_owned(), "x".repeat(1000))],
     }
@@ -216,6 +219,7 @@ fn why(error: &LoadError) -> &'static str {
         LoadError::Export { .. } => "export",
         LoadError::ImportNotGranted { .. } => "import-not-granted",
         LoadError::ImportMismatch { .. } => "import-mismatch",
+        LoadError::Http { .. } => "http",
         LoadError::MemoryLimit { .. } => "memory-limit",
     }
 }
