@@ -22,6 +22,7 @@ use crate::{
     budget::{self, Budget},
     clock::Clock,
     component::Component,
+    control::Control,
     files::Files,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
@@ -83,6 +84,7 @@ pub struct Daemon {
     brokers: BTreeMap<String, EmbeddedBroker>,
     status: Status,
     metrics: Arc<Metrics>,
+    control: Control,
     budget: Arc<Budget>,
     /// Names this life of the process among all others.
     process: Arc<str>,
@@ -114,6 +116,7 @@ impl Daemon {
             brokers: BTreeMap::new(),
             status: Status::default(),
             metrics: Arc::default(),
+            control: Control::default(),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
             process: random_name(),
@@ -195,6 +198,7 @@ impl Daemon {
             clock,
             probation: handler.probation.map(probation),
             current,
+            requests: self.control.admit(&handler.name),
         };
         self.components
             .spawn(component.keep(files.watch(&handler.component.path), self.stop.clone()));
@@ -220,6 +224,11 @@ impl Daemon {
     /// What is counted.
     pub fn metrics(&self) -> Arc<Metrics> {
         self.metrics.clone()
+    }
+
+    /// Where to ask things of handlers.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The addresses of embedded brokers, by cluster.

@@ -10,6 +10,7 @@
 mod budget;
 mod clock;
 mod component;
+mod control;
 mod daemon;
 mod dead_letter;
 mod files;
@@ -21,6 +22,8 @@ mod recording;
 mod stall;
 mod status;
 
+pub use component::{Named, ProbationReport, RefusedReport, Report, Transition};
+pub use control::{Ask, Control, ControlError};
 pub use daemon::{
     Daemon, Error, MAX_COMPONENT_BYTES, Options, Stopped, engine_settings, handler_env,
 };
