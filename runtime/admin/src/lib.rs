@@ -1,7 +1,9 @@
-//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`.
+//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, and `/v1/handlers/…`.
 //!
-//! It only reads. A rebalance never fails `/livez`; `/readyz` says in plain words what is missing.
+//! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in plain words what is missing.
 #![forbid(unsafe_code)]
+
+mod handlers;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -12,9 +14,11 @@ use axum::{
     response::IntoResponse,
     routing::get,
 };
-use pelton_daemon::{Metrics, Status};
+use pelton_daemon::{Control, Metrics, Status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+pub use handlers::MARK;
 
 /// The content type of OpenMetrics text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -56,6 +60,7 @@ impl Admin {
         address: SocketAddr,
         status: Status,
         metrics: Arc<Metrics>,
+        control: Control,
     ) -> Result<Self, Error> {
         let listener = TcpListener::bind(address)
             .await
@@ -64,7 +69,8 @@ impl Admin {
             .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics_text))
-            .with_state(Shown { status, metrics });
+            .with_state(Shown { status, metrics })
+            .merge(handlers::routes(control));
         Ok(Self { listener, routes })
     }
 
@@ -75,7 +81,10 @@ impl Admin {
 
     /// Answers until told to stop.
     pub async fn serve(self, stop: CancellationToken) -> Result<(), Error> {
-        axum::serve(self.listener, self.routes)
+        let routes = self
+            .routes
+            .into_make_service_with_connect_info::<SocketAddr>();
+        axum::serve(self.listener, routes)
             .with_graceful_shutdown(stop.cancelled_owned())
             .await
             .map_err(Error::Serve)

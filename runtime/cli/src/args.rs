@@ -61,6 +61,21 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
+    /// Load a running handler's component from its file now, and wait until it runs or is refused.
+    ///
+    /// The daemon does that by itself when the file changes; this is for file systems that don't tell, and, with
+    /// --force, for a component that was refused or rolled back.
+    ///
+    /// Exits with 0 when the file's content runs, 1 when it doesn't, 2 when there is no such handler.
+    Reload(ReloadArgs),
+    /// Bring the revision before back into a running handler.
+    ///
+    /// The one that runs is refused until its file changes, or `pelton reload --force`.
+    ///
+    /// Exits with 0 when it runs, 1 when there is none before, 2 when there is no such handler.
+    Rollback(HandlerArgs),
+    /// Show which revision of a running handler's component runs, its probation, and what happened last.
+    Revisions(HandlerArgs),
     /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each
     /// component, so that no file can take it along.
     #[command(hide = true)]
@@ -164,6 +179,37 @@ pub(crate) struct TestArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Which daemon is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DaemonArgs {
+    /// The daemon's configuration file, which names its admin address.
+    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
+    pub config: PathBuf,
+    /// The daemon's admin address, instead of the configured one.
+    #[arg(long, value_name = "HOST:PORT")]
+    pub admin: Option<String>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct HandlerArgs {
+    /// The handler.
+    pub handler: String,
+    #[command(flatten)]
+    pub daemon: DaemonArgs,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ReloadArgs {
+    #[command(flatten)]
+    pub handler: HandlerArgs,
+    /// Also if this component was refused or rolled back.
+    #[arg(long)]
+    pub force: bool,
 }
 
 #[derive(Debug, clap::Args)]

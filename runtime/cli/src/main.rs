@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod ask;
 mod build;
 mod check;
 mod compile;
@@ -11,6 +12,7 @@ mod inspect;
 mod invoke;
 mod logging;
 mod new;
+mod revisions;
 mod run;
 mod test;
 
@@ -31,6 +33,9 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),
+        Command::Reload(args) => revisions::reload(&args),
+        Command::Rollback(args) => revisions::roll_back(&args),
+        Command::Revisions(args) => revisions::revisions(&args),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };
     outcome.unwrap_or_else(|error| exit::report(&error))

@@ -46,7 +46,8 @@ pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<
     let admin_stop = CancellationToken::new();
     let mut tasks = tokio::task::JoinSet::new();
     if config.admin.enabled {
-        let admin = Admin::bind(config.admin.listen, daemon.status(), daemon.metrics()).await?;
+        let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
+        let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }

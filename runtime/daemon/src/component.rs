@@ -6,6 +6,8 @@
 mod commands;
 mod debug;
 mod file;
+mod report;
+mod requests;
 
 use std::{
     collections::HashMap,
@@ -26,10 +28,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use self::file::{ComponentFile, Seen};
-pub use self::{debug::load_component, file::read_component};
+pub use self::{
+    debug::load_component,
+    file::read_component,
+    report::{Named, ProbationReport, RefusedReport, Report, Transition},
+};
+use self::{
+    file::{ComponentFile, Seen},
+    report::History,
+    requests::Waiting,
+};
 use crate::{
     clock::{Clock, sleep_until},
+    control::Request,
     files::Changes,
     handler::Shared,
     in_use::{Ballot, InUse, StandBy},
@@ -49,6 +60,8 @@ pub(crate) struct Component {
     pub clock: Clock,
     pub probation: Option<Probation>,
     pub current: watch::Sender<Option<InUse>>,
+    /// What somebody asks.
+    pub requests: mpsc::Receiver<Request>,
 }
 
 struct Keeping {
@@ -64,6 +77,9 @@ struct Keeping {
     votes: mpsc::Sender<Event>,
     /// When the probation under way ends.
     timer: Option<Duration>,
+    history: History,
+    /// Reloads to be answered.
+    waiting: Vec<Waiting>,
 }
 
 /// What a piece of work in the background is about.
@@ -100,6 +116,8 @@ impl Component {
             loaded: HashMap::new(),
             votes,
             timer: None,
+            history: History::default(),
+            waiting: Vec::new(),
         };
         keeping.look().await;
         loop {
@@ -112,6 +130,7 @@ impl Component {
                 }
                 Some(job) = keeping.jobs.join_next() => keeping.worked(job),
                 Some(vote) = said.recv() => keeping.apply(vote),
+                Some(request) = keeping.component.requests.recv() => keeping.asked(request).await,
                 () = sleep_until(timer), if timer.is_some() => {
                     keeping.timer = None;
                     keeping.apply(Event::Timer);
@@ -184,6 +203,7 @@ impl Keeping {
             self.carry_out(command);
         }
         self.publish();
+        self.answer_waiting();
     }
 
     /// Tells partitions what to use from their next call on, where that has changed.

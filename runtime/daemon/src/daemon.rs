@@ -23,6 +23,7 @@ use crate::{
     clock::Clock,
     compiling::{compiler, component_bytes},
     component::Component,
+    control::Control,
     files::Files,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
@@ -82,6 +83,7 @@ pub struct Daemon {
     brokers: BTreeMap<String, EmbeddedBroker>,
     status: Status,
     metrics: Arc<Metrics>,
+    control: Control,
     budget: Arc<Budget>,
     /// Names this life of the process among all others.
     process: Arc<str>,
@@ -113,6 +115,7 @@ impl Daemon {
             brokers: BTreeMap::new(),
             status: Status::default(),
             metrics: Arc::new(Metrics::default().with_compilations(engine.clone())),
+            control: Control::default(),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
             process: random_name(),
@@ -194,6 +197,7 @@ impl Daemon {
             clock,
             probation: handler.probation.map(probation),
             current,
+            requests: self.control.admit(&handler.name),
         };
         self.components
             .spawn(component.keep(files.watch(&handler.component.path), self.stop.clone()));
@@ -219,6 +223,11 @@ impl Daemon {
     /// What is counted.
     pub fn metrics(&self) -> Arc<Metrics> {
         self.metrics.clone()
+    }
+
+    /// Where to ask things of handlers.
+    pub fn control(&self) -> Control {
+        self.control.clone()
     }
 
     /// The addresses of embedded brokers, by cluster.

@@ -11,6 +11,7 @@ mod budget;
 mod clock;
 mod compiling;
 mod component;
+mod control;
 mod daemon;
 mod dead_letter;
 mod files;
@@ -23,7 +24,10 @@ mod stall;
 mod status;
 
 pub use compiling::{compiler, component_bytes};
-pub use component::{load_component, read_component};
+pub use component::{
+    Named, ProbationReport, RefusedReport, Report, Transition, load_component, read_component,
+};
+pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
 pub use status::{Standing, Status};

@@ -62,6 +62,11 @@ impl ComponentFile {
         }
     }
 
+    /// The next look reads the file, whatever its state.
+    pub(super) fn forget(&mut self) {
+        self.last = Stamp::None;
+    }
+
     pub(super) async fn look(&mut self) -> Seen {
         let (path, max_bytes, last) = (self.path.clone(), self.max_bytes, self.last.clone());
         let looked = tokio::task::spawn_blocking(move || look(&path, max_bytes, &last)).await;

@@ -1,0 +1,80 @@
+//! Asks a running daemon over its admin address.
+
+use std::{path::Path, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time::timeout,
+};
+
+use crate::{args::DaemonArgs, exit, run};
+
+/// A component may have to be compiled before the daemon answers.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// The largest answer that is read.
+const LARGEST: u64 = 16 << 20;
+
+/// What a daemon answered: the status of HTTP, and its JSON.
+pub(crate) struct Answer {
+    pub status: u16,
+    pub body: Value,
+}
+
+/// Makes a request and waits for its answer.
+pub(crate) fn ask(daemon: &DaemonArgs, method: &str, path: &str) -> anyhow::Result<Answer> {
+    let address = match &daemon.admin {
+        Some(address) => address.clone(),
+        None => configured(&daemon.config)?,
+    };
+    run::on_runtime(async {
+        let text = timeout(PATIENCE, exchange(&address, method, path)).await;
+        let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
+        read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
+    })
+}
+
+fn configured(file: &Path) -> anyhow::Result<String> {
+    let admin = exit::load(file)?.admin;
+    ensure!(
+        admin.enabled && admin.listen.port() != 0,
+        "{} gives the daemon no fixed admin address; name it by --admin",
+        file.display()
+    );
+    let mut listen = admin.listen;
+    if listen.ip().is_unspecified() {
+        // It listens everywhere, and changes things only for who is here.
+        let here = if listen.is_ipv4() { "127.0.0.1" } else { "::1" };
+        listen.set_ip(here.parse()?);
+    }
+    Ok(listen.to_string())
+}
+
+/// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
+async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<String> {
+    let stream = TcpStream::connect(address).await;
+    let mut stream = stream.with_context(|| {
+        format!("no daemon listens at {address}; is it running, and is that its [admin] listen?")
+    })?;
+    let mark = pelton_admin::MARK;
+    let request = format!(
+        "{method} {path} HTTP/1.0\r\nhost: {address}\r\n{mark}: cli\r\ncontent-length: 0\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).await?;
+    let mut text = String::new();
+    stream.take(LARGEST).read_to_string(&mut text).await?;
+    Ok(text)
+}
+
+fn read(text: &str) -> anyhow::Result<Answer> {
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        bail!("the answer has no head");
+    };
+    let status = head.split(' ').nth(1).context("the answer has no status")?;
+    Ok(Answer {
+        status: status.parse()?,
+        body: serde_json::from_str(body)?,
+    })
+}

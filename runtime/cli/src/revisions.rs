@@ -1,0 +1,99 @@
+//! `pelton reload`, `rollback` and `revisions`: a running handler's component.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::Value;
+
+use crate::{
+    args::{HandlerArgs, ReloadArgs},
+    ask, exit,
+};
+
+pub(crate) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
+    let query = if args.force {
+        "reload?force=true"
+    } else {
+        "reload"
+    };
+    about(&args.handler, "POST", query)
+}
+
+pub(crate) fn roll_back(args: &HandlerArgs) -> anyhow::Result<ExitCode> {
+    about(args, "POST", "rollback")
+}
+
+pub(crate) fn revisions(args: &HandlerArgs) -> anyhow::Result<ExitCode> {
+    about(args, "GET", "revisions")
+}
+
+fn about(args: &HandlerArgs, method: &str, what: &str) -> anyhow::Result<ExitCode> {
+    let name = &args.handler;
+    // What can't be a name can't be a handler either, and would make another path of it.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        let why = format!("`{name}` can't be a handler's name");
+        return Ok(exit::refuse(exit::USAGE, why));
+    }
+    let answer = ask::ask(&args.daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
+    let body = &answer.body;
+    if let Some(error) = body["error"].as_str() {
+        let unknown = answer.status == 404;
+        return Ok(exit::refuse(
+            if unknown { exit::USAGE } else { exit::FAILED },
+            error,
+        ));
+    }
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(body)?);
+    } else {
+        show(body);
+    }
+    Ok(match body["problem"].as_str() {
+        Some(problem) => exit::refuse(exit::FAILED, problem),
+        None => ExitCode::SUCCESS,
+    })
+}
+
+/// The report, for people.
+fn show(report: &Value) {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let named = |value: &Value| {
+        let (revision, component) = (text(&value["revision"]), text(&value["component"]));
+        format!("revision {revision} (component {component:.12})")
+    };
+    let handler = text(&report["handler"]);
+    match &report["running"] {
+        Value::Null => println!("{handler}: nothing runs"),
+        running => println!("{handler}: {} runs", named(running)),
+    }
+    if let Some(until) = report["probation"]["until"].as_u64() {
+        let (votes, of) = (&report["probation"]["votes"], &report["probation"]["of"]);
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let left = Duration::from_millis(until).saturating_sub(now);
+        let left = humantime::format_duration(Duration::from_secs(left.as_secs()));
+        println!("  on probation for {left} more: {votes} of {of} votes against it");
+    }
+    if !report["previous"].is_null() {
+        println!("  before it: {}", named(&report["previous"]));
+    }
+    if report["loading"] == true {
+        println!("  another component is being compiled or tried");
+    }
+    if !report["refused"].is_null() {
+        let component = text(&report["refused"]["component"]);
+        println!(
+            "  refused: component {component:.12}: {}",
+            text(&report["refused"]["why"])
+        );
+    }
+    for transition in report["history"].as_array().into_iter().flatten() {
+        let at = Duration::from_millis(transition["at"].as_u64().unwrap_or_default());
+        let at = humantime::format_rfc3339_seconds(UNIX_EPOCH + at);
+        println!("  {at}  {}", text(&transition["what"]));
+    }
+}

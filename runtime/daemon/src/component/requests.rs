@@ -1,0 +1,73 @@
+//! What somebody asks of a handler's component, answered.
+//!
+//! Invariant: a reload is answered when what the file holds runs or is refused, whatever comes in between.
+
+use pelton_revisions::{Digest, Event};
+use tokio::sync::oneshot;
+
+use super::{Keeping, Report, file::Seen};
+use crate::control::{Ask, Request};
+
+/// A reload that waits for the end of a load and a trial.
+pub(super) struct Waiting {
+    digest: Digest,
+    reply: oneshot::Sender<Report>,
+}
+
+impl Keeping {
+    pub(super) async fn asked(&mut self, Request { ask, reply }: Request) {
+        let problem = match ask {
+            Ask::Revisions => None,
+            Ask::RollBack => self.roll_back(),
+            Ask::Reload { force } => match self.reload(force).await {
+                Err(problem) => Some(problem),
+                Ok(digest) => {
+                    self.waiting.push(Waiting { digest, reply });
+                    self.answer_waiting();
+                    return;
+                }
+            },
+        };
+        // Who doesn't wait for the answer any more doesn't need it.
+        let _ = reply.send(self.report(problem));
+    }
+
+    fn roll_back(&mut self) -> Option<String> {
+        if self.machine.previous().is_none() {
+            return Some("there is no revision before to go back to".to_owned());
+        }
+        self.apply(Event::RollBack);
+        None
+    }
+
+    /// Looks at the file, whatever is known of it.
+    async fn reload(&mut self, force: bool) -> Result<Digest, String> {
+        let file = self.component.path.display().to_string();
+        self.file.forget();
+        match self.file.look().await {
+            Seen::Content { digest, bytes } => {
+                self.seen = Some((digest, bytes));
+                self.apply(Event::Reload { digest, force });
+                Ok(digest)
+            }
+            Seen::Missing => {
+                self.apply(Event::FileMissing);
+                Err(format!("{file} does not exist"))
+            }
+            Seen::Unreadable { why } => Err(format!("{file} can't be read: {why}")),
+            Seen::Same => Err(format!("{file} is being written; ask again")),
+        }
+    }
+
+    /// Answers the reloads whose content has come to an end, one way or the other.
+    pub(super) fn answer_waiting(&mut self) {
+        if self.machine.is_busy() {
+            return;
+        }
+        for Waiting { digest, reply } in std::mem::take(&mut self.waiting) {
+            let refused = self.machine.refused().filter(|r| r.digest == digest);
+            let problem = refused.map(|refused| format!("component refused: {}", refused.why));
+            let _ = reply.send(self.report(problem));
+        }
+    }
+}
