@@ -53,7 +53,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // The tests' own client must share nothing with Pelton's, or both would be wrong together;
     // the simulator only replays what was recorded.
     ("pelton-harness", &["pelton-simulator"]),
-    ("pelton-simulator", &["pelton-types", "pelton-dispatch"]),
+    (
+        "pelton-simulator",
+        &["pelton-types", "pelton-dispatch", "pelton-revisions"],
+    ),
     // Its writer, its reader and the careless consumer are plain librdkafka too.
     ("pelton-chaos", &["pelton-harness"]),
     // The demo checks what came out with a client of its own too.

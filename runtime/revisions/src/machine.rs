@@ -191,8 +191,9 @@ impl Revisions {
 
     /// A revision that passed its trial runs from now on.
     fn swap_in(&mut self, new: Loaded, commands: &mut Vec<Command>) {
+        let proved = self.has_proved();
+        self.term = None;
         let before = self.running.replace(new);
-        let proved = self.term.take().is_none();
         // What has not proved good is not what to come back to.
         let gone = match before {
             Some(_) if proved => std::mem::replace(&mut self.previous, before),
@@ -256,6 +257,6 @@ impl Revisions {
 
     /// Whether what runs has passed its probation, or there is none for it to pass.
     fn has_proved(&self) -> bool {
-        self.term.is_none() && (self.kept_tried || !self.has_kept()) && self.candidate.is_none()
+        self.term.is_none() && (self.kept_tried || !self.has_kept()) && !self.awaits_stand_by()
     }
 }

@@ -153,6 +153,12 @@ impl Revisions {
         commands.push(Command::Load { digest });
     }
 
+    /// Whether what was kept is on its way to stand by.
+    pub(super) fn awaits_stand_by(&self) -> bool {
+        self.candidate
+            .is_some_and(|c| c.purpose == Purpose::StandBy)
+    }
+
     /// Whether an earlier life has kept content that could stand by.
     pub(super) fn has_kept(&self) -> bool {
         let running = self.running.map(|running| running.digest);

@@ -107,6 +107,15 @@ fn the_file_may_become_what_is_on_its_way_to_stand_by() {
     assert_eq!(bench.running(), Some(1));
 }
 
+/// What has proved good is not put on probation against what has not.
+#[test]
+fn what_is_kept_needs_no_probation_as_the_files_content() {
+    let mut bench = remembering(good(1));
+    bench.events([changed(2), loaded(2), changed(1), passed(2), loaded(1)]);
+    assert_eq!(bench.event(passed(1)), [swap(1, Some(2)), retire(2)]);
+    assert_eq!((bench.running(), bench.fallback()), (Some(1), None));
+}
+
 #[test]
 fn without_probation_nothing_stands_by() {
     let mut bench = Bench::new(None);

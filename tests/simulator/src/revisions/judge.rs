@@ -1,0 +1,191 @@
+//! What must be true of a handler's revisions, whatever decides about them.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use pelton_revisions::{Command, Event, Memory};
+
+use super::world::{Content, LASTS, MESSAGES, VOTES};
+use crate::model::{Violation, ensure};
+
+/// The account of one handler.
+#[derive(Default)]
+pub(super) struct Judge {
+    /// What passed its trial in this life.
+    passed: BTreeSet<Content>,
+    running: Option<Content>,
+    /// The probation under way.
+    term: Option<Term>,
+    /// What was rolled back, as long as the file holds it.
+    rolled_back: Option<Content>,
+    /// Somebody asks for the one before in this step.
+    asked: bool,
+    /// What is written down.
+    pub memory: Memory,
+}
+
+struct Term {
+    began: Duration,
+    against: Content,
+    stands_by: Content,
+    votes: u32,
+    handled: u64,
+}
+
+impl Judge {
+    /// Takes in what happens, before the machine hears of it.
+    pub fn happens(&mut self, now: Duration, event: &Event) {
+        self.asked = matches!(event, Event::RollBack);
+        let Some(term) = &mut self.term else { return };
+        let over = now >= term.began + LASTS;
+        match event {
+            Event::FellBack {
+                from,
+                to,
+                succeeded: true,
+            } if !over && (from.0[0], to.0[0]) == (term.against, term.stands_by) => {
+                term.votes += 1;
+            }
+            Event::Handled { revision, messages } if revision.0[0] == term.against => {
+                term.handled += messages;
+            }
+            _ => {}
+        }
+    }
+
+    pub fn trial_passed(&mut self, content: Content) {
+        self.passed.insert(content);
+    }
+
+    /// The file holds other content than before, or somebody insists on what it holds.
+    pub fn forgive(&mut self) {
+        self.rolled_back = None;
+    }
+
+    /// The daemon begins anew.
+    pub fn restarts(&mut self) {
+        self.passed.clear();
+        self.running = None;
+        self.term = None;
+    }
+
+    /// Judges one command.
+    pub fn observe(
+        &mut self,
+        now: Duration,
+        command: &Command,
+        file: Option<Content>,
+    ) -> Result<(), Violation> {
+        match command {
+            Command::Swap { to, .. } => {
+                self.runs(to.0[0])?;
+                ensure!(
+                    self.rolled_back != Some(to.0[0]),
+                    "{} runs again, which was rolled back, and the file is the same",
+                    to.0[0]
+                );
+                self.term = None;
+            }
+            Command::Probation {
+                revision, fallback, ..
+            } => {
+                ensure!(
+                    self.passed.contains(&fallback.0[0]),
+                    "{} stands by without a trial",
+                    fallback.0[0]
+                );
+                self.term = Some(Term {
+                    began: now,
+                    against: revision.0[0],
+                    stands_by: fallback.0[0],
+                    votes: 0,
+                    handled: 0,
+                });
+            }
+            Command::RollBack { from, to, .. } => {
+                let votes = self.term.take().map_or(0, |term| term.votes);
+                ensure!(
+                    self.asked || votes >= VOTES,
+                    "{} was rolled back with {votes} votes",
+                    from.0[0]
+                );
+                self.runs(to.0[0])?;
+                self.rolled_back = Some(from.0[0]).filter(|from| file == Some(*from));
+            }
+            Command::Confirm { revision } => {
+                let term = self.term.take();
+                let due = |term: &Term| now >= term.began + LASTS || term.handled >= MESSAGES;
+                ensure!(
+                    term.as_ref().is_some_and(due),
+                    "{} was confirmed before its time",
+                    revision.0[0]
+                );
+            }
+            Command::Remember(memory) => self.memory = memory.clone(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn runs(&mut self, content: Content) -> Result<(), Violation> {
+        ensure!(
+            self.passed.contains(&content),
+            "{content} runs without a trial"
+        );
+        self.running = Some(content);
+        Ok(())
+    }
+
+    /// Judges how things stand after a step.
+    pub fn settle(&self, now: Duration, running: Option<Content>) -> Result<(), Violation> {
+        ensure!(
+            running == self.running,
+            "{running:?} is said to run, but {:?} does",
+            self.running
+        );
+        if let Some(term) = &self.term {
+            ensure!(
+                term.votes < VOTES,
+                "{} votes, and {} still runs",
+                term.votes,
+                term.against
+            );
+            ensure!(
+                now < term.began + LASTS,
+                "the probation of {} is over and was not ended",
+                term.against
+            );
+        }
+        let good = self.memory.good.map(|digest| digest[0]);
+        let unproved = self.term.as_ref().map(|term| term.against);
+        ensure!(
+            good.is_none() || good != unproved,
+            "{good:?} is kept as good while on probation"
+        );
+        let proved = running.filter(|running| unproved != Some(*running));
+        let lost = proved.is_some() && good.is_none();
+        ensure!(!lost, "{proved:?} has proved good, and nothing is kept");
+        let told = self.memory.rolled_back.as_ref().map(|r| r.digest[0]);
+        ensure!(
+            self.rolled_back.is_none() || told == self.rolled_back,
+            "{:?} was rolled back, and {told:?} is written down",
+            self.rolled_back
+        );
+        Ok(())
+    }
+
+    /// Nothing is under way any more: what can run does.
+    pub fn at_rest(&self, file: Option<Content>, is_good: bool) -> Result<(), Violation> {
+        let usable = file.filter(|file| is_good && self.rolled_back != Some(*file));
+        ensure!(
+            usable.is_none() || self.running == usable,
+            "the file holds {usable:?}, and {:?} runs",
+            self.running
+        );
+        ensure!(
+            self.running.is_some() || self.memory.good.is_none(),
+            "nothing runs, though {:?} is kept",
+            self.memory.good.map(|digest| digest[0])
+        );
+        Ok(())
+    }
+}
