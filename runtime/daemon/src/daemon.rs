@@ -101,6 +101,8 @@ impl Daemon {
             .worker_threads(threads)
             .thread_name("pelton-guest")
             .enable_time()
+            // The sockets of guests' HTTP requests.
+            .enable_io()
             .build()
             .map_err(Error::Threads)?;
         let engine = Engine::new(&engine_settings(config)).map_err(Error::Engine)?;
