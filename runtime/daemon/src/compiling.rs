@@ -73,7 +73,7 @@ mod tests {
         let all = [
             ("CACHE_DIRECTORY", "/var/cache/pelton:/var/cache/more"),
             ("XDG_CACHE_HOME", "/xdg"),
-            ("HOME", "/home/jet"),
+            ("HOME", "/mine/own"),
         ];
         let is = |folder, variables, expected: &str| {
             assert_eq!(chosen(folder, variables).as_deref(), Some(expected));
@@ -81,7 +81,7 @@ mod tests {
         is(Some("/mine"), &all, "/mine");
         is(None, &all, "/var/cache/pelton");
         is(None, &all[1..], "/xdg/pelton");
-        is(None, &all[2..], "/home/jet/.cache/pelton");
+        is(None, &all[2..], "/mine/own/.cache/pelton");
         is(
             None,
             &[("CACHE_DIRECTORY", ""), ("HOME", "/")],

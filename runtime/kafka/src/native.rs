@@ -10,8 +10,8 @@ mod client;
 mod describe;
 mod event;
 mod failures;
+mod interceptors;
 mod list;
-mod threads;
 mod transaction;
 mod unanswered;
 

@@ -4,9 +4,11 @@
 //! by all in-sync replicas, refused for good, purged, or lost to a fatal error. There is no time-out: an
 //! outage is waited out.
 
+mod fault;
 mod mailbox;
 pub(crate) mod native;
 mod raw;
+mod reports;
 
 use std::{
     collections::BTreeMap,

@@ -1,5 +1,7 @@
 //! Debug information is taken out of a component and put beside it: messages are handled without, traps are told with.
 
+use integer_encoding::VarInt;
+
 /// What every core module begins with.
 const HEAD: &[u8] = b"\0asm\x01\0\0\0";
 /// A section that means nothing to WebAssembly itself.
@@ -24,14 +26,8 @@ pub(crate) fn without_debug(module: &[u8]) -> Option<Vec<u8>> {
 
 /// So many bytes as the number before them says, and what follows them.
 fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut length = 0_usize;
-    for (position, byte) in bytes.iter().take(5).enumerate() {
-        length |= usize::from(byte & 0x7F) << (7 * position);
-        if byte & 0x80 == 0 {
-            return bytes.get(position + 1..)?.split_at_checked(length);
-        }
-    }
-    None
+    let (length, digits) = usize::decode_var(bytes)?;
+    bytes.get(digits..)?.split_at_checked(length)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use anyhow::{Result, ensure};
 use pelton_harness::{Copies, Draft, Stage, TestCluster, TestDaemon, component, orders, paths};
 
-use crate::LIMIT;
+use crate::{LIMIT, not_rebalanced_since};
 
 /// Few attempts, soon over.
 pub const TWO_ATTEMPTS: &str =
@@ -52,12 +52,7 @@ fn a_bad_revision_is_rolled_back_and_what_it_could_not_handle_is_handled_by_the_
     ] {
         assert_eq!(daemon.metric(metric, &[])?, count, "{metric}");
     }
-    assert_eq!(
-        cluster.generation(&stage.group),
-        generation,
-        "the group was rebalanced"
-    );
-    Ok(())
+    not_rebalanced_since(generation, cluster, &stage)
 }
 
 #[test]

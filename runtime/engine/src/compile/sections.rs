@@ -1,5 +1,7 @@
 //! The sections of a WebAssembly file: enough of the format to look at one before a compiler does.
 
+use integer_encoding::VarInt;
+
 /// A section that means nothing to WebAssembly itself.
 pub(crate) const CUSTOM: u8 = 0;
 /// A section with a component within the component.
@@ -38,14 +40,8 @@ pub(crate) fn too_deep(component: &[u8]) -> bool {
 
 /// So many bytes as the number before them says, and what follows them.
 pub(crate) fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let mut length = 0_usize;
-    for (position, byte) in bytes.iter().take(5).enumerate() {
-        length |= usize::from(byte & 0x7F) << (7 * position);
-        if byte & 0x80 == 0 {
-            return bytes.get(position + 1..)?.split_at_checked(length);
-        }
-    }
-    None
+    let (length, digits) = usize::decode_var(bytes)?;
+    bytes.get(digits..)?.split_at_checked(length)
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ use std::{
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys::{self as sys, rd_kafka_resp_err_t as RespErr};
 
-use super::{event::error_of, threads};
+use super::{event::error_of, interceptors};
 
 const NAME: &std::ffi::CStr = c"pelton-failures";
 /// How long a broker's thread waits.
@@ -104,11 +104,8 @@ impl Failures {
     /// # Safety
     /// `conf` must be a configuration that no client was made of yet, and `self` must outlive that client.
     pub(super) unsafe fn watch(self: &Arc<Self>, conf: *mut sys::rd_kafka_conf_t) {
-        let opaque = Arc::as_ptr(self).cast_mut().cast::<c_void>();
-        // SAFETY: the configuration is alive; `opaque` outlives the client, as the caller vouches.
-        unsafe {
-            sys::rd_kafka_conf_interceptor_add_on_new(conf, NAME.as_ptr(), Some(on_new), opaque);
-        }
+        // SAFETY: as the caller vouches; what `on_new` adds takes the pointer for what this is.
+        unsafe { interceptors::add(conf, NAME, on_new, self) }
     }
 }
 
@@ -121,7 +118,7 @@ unsafe extern "C" fn on_new(
 ) -> RespErr {
     // SAFETY: the client is being made; `opaque` is what `watch` was given, and only handed on.
     unsafe {
-        threads::watch(client);
+        interceptors::tell_threads_apart(client);
         sys::rd_kafka_interceptor_add_on_acknowledgement(
             client,
             NAME.as_ptr(),
@@ -137,7 +134,7 @@ unsafe extern "C" fn on_acknowledgement(
     opaque: *mut c_void,
 ) -> RespErr {
     // A message can fail on its sender's thread too, before it is queued.
-    if !threads::is_of_a_broker() {
+    if !interceptors::is_of_a_broker() {
         return RespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
     }
     // SAFETY: the message lives as long as this call; `opaque` is what `watch` was given, which outlives the client.

@@ -19,7 +19,7 @@ use std::{
 
 use rdkafka_sys::{self as sys, rd_kafka_resp_err_t as RespErr};
 
-use super::threads;
+use super::interceptors;
 
 const NAME: &std::ffi::CStr = c"pelton-unanswered";
 
@@ -78,11 +78,8 @@ impl Unanswered {
     /// # Safety
     /// `conf` must be a configuration that no client was made of yet, and `self` must outlive that client.
     pub(super) unsafe fn watch(self: &Arc<Self>, conf: *mut sys::rd_kafka_conf_t) {
-        let opaque = Arc::as_ptr(self).cast_mut().cast::<c_void>();
-        // SAFETY: the configuration is alive; `opaque` outlives the client, as the caller vouches.
-        unsafe {
-            sys::rd_kafka_conf_interceptor_add_on_new(conf, NAME.as_ptr(), Some(on_new), opaque);
-        }
+        // SAFETY: as the caller vouches; what `on_new` adds takes the pointer for what this is.
+        unsafe { interceptors::add(conf, NAME, on_new, self) }
     }
 }
 
@@ -96,7 +93,7 @@ unsafe extern "C" fn on_new(
 ) -> RespErr {
     // SAFETY: the client is being made; `opaque` is what `watch` was given, and only handed on.
     unsafe {
-        threads::watch(client);
+        interceptors::tell_threads_apart(client);
         sys::rd_kafka_interceptor_add_on_request_sent(client, NAME.as_ptr(), Some(on_sent), opaque);
         sys::rd_kafka_interceptor_add_on_response_received(
             client,
@@ -142,7 +139,7 @@ unsafe extern "C" fn on_answer(
     // SAFETY: as above.
     let counts = unsafe { &*opaque.cast::<Unanswered>() };
     // A broker's refusal is an answer; what librdkafka reports by itself is none.
-    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && threads::is_of_a_broker();
+    let answered = error == RespErr::RD_KAFKA_RESP_ERR_NO_ERROR && interceptors::is_of_a_broker();
     if let Some(index) = Request::of(api_key).filter(|_| answered) {
         let before = counts.answered[index].fetch_add(1, Ordering::AcqRel);
         let sent = counts.sent[index].load(Ordering::Acquire);

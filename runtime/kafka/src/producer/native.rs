@@ -1,6 +1,7 @@
-//! The librdkafka producer behind [`Producer`](super::Producer), and the thread that reads its delivery reports.
+//! The librdkafka producer behind [`Producer`](super::Producer).
 //!
-//! Invariant: while the thread runs the client lives, and the thread destroys it: never an async task.
+//! Invariant: while the thread that reads its reports runs the client lives, and that thread destroys it: never an
+//! async task.
 
 use std::{
     collections::HashMap,
@@ -16,25 +17,20 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{Notify, watch};
 
 use super::{
-    Delivery, DeliveryError, Mailbox, Outgoing, ProducerHealth, ProducerSettings, SendError,
-    Transactional,
+    Mailbox, Outgoing, ProducerHealth, ProducerSettings, SendError, Transactional,
+    fault::ends_the_producer,
     raw::{self, Receipt, Topic, Unsent},
+    reports::Reports,
 };
 use crate::{
     Error,
-    native::{Client, Event, EventKind, Failures, Queue},
+    native::{Client, Failures, Queue},
     properties,
     trouble::Troubles,
 };
 
-/// How often the thread looks whether brokers are back, and whether it should end.
-const TICK: Duration = Duration::from_millis(500);
-/// How long a broker may take to answer when the thread looks whether it is back.
-const PROBE: Duration = Duration::from_millis(250);
 /// How long a topic that may not be written to is not tried again.
 const DENIED: Duration = Duration::from_secs(30);
-/// How long an ending producer waits for the reports of what it purged.
-const FAREWELL: Duration = Duration::from_secs(5);
 
 pub(crate) struct Native {
     shared: Arc<Shared>,
@@ -43,7 +39,7 @@ pub(crate) struct Native {
 }
 
 /// What senders and the thread share.
-struct Shared {
+pub(super) struct Shared {
     /// `None` once the producer is over.
     open: RwLock<Option<Open>>,
     /// Topics that may not be written to, and until when that is taken for granted.
@@ -281,7 +277,7 @@ impl Native {
     }
 
     pub(crate) fn in_flight(&self) -> usize {
-        self.shared.in_flight.load(Ordering::Acquire)
+        self.shared.in_flight()
     }
 
     pub(crate) fn health(&self) -> watch::Receiver<ProducerHealth> {
@@ -310,7 +306,7 @@ impl Shared {
     }
 
     /// Takes nothing more, and purges what waits.
-    fn give_up(&self) {
+    pub(super) fn give_up(&self) {
         let closed = self
             .open
             .write()
@@ -328,8 +324,18 @@ impl Shared {
         }
     }
 
+    /// Whether the thread is to end.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// How many messages were taken and not answered yet.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::Acquire)
+    }
+
     /// Counts messages that are answered.
-    fn settle(&self, count: usize) {
+    pub(super) fn settle(&self, count: usize) {
         self.in_flight.fetch_sub(count, Ordering::AcqRel);
         self.answered.notify_waiters();
     }
@@ -343,212 +349,5 @@ fn send_error(client: &Client, code: Code, text: String) -> SendError {
         Some((_, text)) => SendError::Fatal { text },
         None if code == Code::UnknownTopic => SendError::Fatal { text },
         None => SendError::Refused { text },
-    }
-}
-
-/// The thread that reads delivery reports.
-struct Reports {
-    shared: Arc<Shared>,
-    queue: Arc<Queue>,
-    client: Arc<Client>,
-    troubles: Troubles,
-    failures: Arc<Failures>,
-    /// The producer is over, but for the reports of what it had taken.
-    given_up: bool,
-    health: watch::Sender<ProducerHealth>,
-    /// What fails is the transaction's matter.
-    transactional: bool,
-}
-
-impl Reports {
-    fn run(mut self) {
-        let mut looked = Instant::now();
-        while !self.shared.closing.load(Ordering::Acquire) {
-            let queue = self.queue.clone();
-            let event = queue.poll(TICK);
-            if let Some(failed) = self.failures.pending() {
-                self.give_up(&failed.to_string());
-                self.failures.note();
-            }
-            if let Some(event) = event {
-                self.take(&event);
-            }
-            if self.given_up && self.shared.in_flight.load(Ordering::Acquire) > 0 {
-                self.client.purge();
-            }
-            if looked.elapsed() >= TICK {
-                self.look();
-                looked = Instant::now();
-            }
-        }
-        self.end();
-    }
-
-    /// Looks whether the brokers are there, where they were not.
-    fn look(&mut self) {
-        let told = self.troubles.unreachable(Instant::now()).is_some();
-        let back = self.troubles.is_disconnected() && self.client.is_reachable(PROBE);
-        if back {
-            self.troubles.connected();
-        }
-        if told || back {
-            self.publish();
-        }
-    }
-
-    fn take(&mut self, event: &Event<'_>) {
-        match event.kind() {
-            EventKind::Delivery => self.deliver(event),
-            EventKind::Error => self.error(event),
-            EventKind::Log => event.log(),
-            EventKind::Fetch
-            | EventKind::Rebalance
-            | EventKind::OffsetCommit
-            | EventKind::Other => {}
-        }
-    }
-
-    fn deliver(&mut self, event: &Event<'_>) {
-        let (mut answered, mut acknowledged) = (0, false);
-        for message in event.messages() {
-            answered += 1;
-            let receipt = raw::receipt(&message);
-            let fixed = receipt.as_ref().is_some_and(|receipt| receipt.fixed);
-            let result = message.error().map_or(Ok(()), |code| {
-                Err(DeliveryError {
-                    text: message.delivery_reason().into_owned(),
-                    permanent: is_permanent(code, fixed),
-                    purged: is_purged(code),
-                })
-            });
-            acknowledged |= result.is_ok();
-            if let Err(error) = &result
-                && !error.permanent
-                && !error.purged
-                && !self.transactional
-            {
-                self.give_up(&error.text);
-            }
-            if let Some(Receipt {
-                mailbox, ticket, ..
-            }) = receipt
-            {
-                mailbox.put(Delivery { ticket, result });
-            }
-        }
-        self.shared.settle(answered);
-        if acknowledged && !self.troubles.consuming().is_empty() {
-            self.publish();
-        }
-    }
-
-    /// A message could not be written, and it is not the message's fault. librdkafka goes on behind it under a
-    /// new epoch, which would put what follows in front of it: so nothing more is taken, and all that waits is
-    /// purged before that epoch is there. A batch that changes brokers meanwhile slips through a purge, so there is
-    /// another one whenever the thread comes round.
-    fn give_up(&mut self, why: &str) {
-        self.health.send_if_modified(|health| {
-            let new = health.fatal.is_none();
-            health.fatal.get_or_insert_with(|| why.to_owned());
-            new
-        });
-        self.shared.give_up();
-        self.given_up = true;
-    }
-
-    fn error(&mut self, event: &Event<'_>) {
-        let Some(code) = event.error() else { return };
-        // A fatal error comes under the code of its cause.
-        if let Some((_, text)) = self.client.fatal() {
-            self.health.send_modify(|health| health.fatal = Some(text));
-        } else if self
-            .troubles
-            .error(code, &event.reason(), Instant::now())
-            .is_some()
-        {
-            self.publish();
-        }
-    }
-
-    fn publish(&self) {
-        let trouble = self.troubles.summary().map(str::to_owned);
-        self.health.send_if_modified(|health| {
-            let changed = health.trouble != trouble;
-            health.trouble = trouble;
-            changed
-        });
-    }
-
-    /// Nothing can be sent any more; what isn't answered yet is purged, and reported so.
-    fn end(mut self) {
-        drop(
-            self.shared
-                .open
-                .write()
-                .unwrap_or_else(PoisonError::into_inner)
-                .take(),
-        );
-        self.client.purge();
-        self.failures.note();
-        let deadline = Instant::now() + FAREWELL;
-        let queue = self.queue.clone();
-        while self.shared.in_flight.load(Ordering::Acquire) > 0 && Instant::now() < deadline {
-            if let Some(event) = queue.poll(Duration::from_millis(100)) {
-                self.take(&event);
-            }
-        }
-    }
-}
-
-/// Whether a broker's thread must not go on, because the producer has failed rather than the message. Of a partition
-/// that isn't there it can't be told by the code alone, and librdkafka holds a lock when it says so.
-fn ends_the_producer(code: Code) -> bool {
-    !is_purged(code) && !is_permanent(code, true)
-}
-
-fn is_purged(code: Code) -> bool {
-    matches!(
-        code,
-        Code::PurgeQueue | Code::PurgeInflight | Code::BrokerDestroy
-    )
-}
-
-/// Whether the message will always be refused. A topic that isn't there, or has lost the partition that a key went to,
-/// is no fault of the message: whoever begins anew waits for it.
-fn is_permanent(code: Code, fixed_partition: bool) -> bool {
-    match code {
-        Code::UnknownPartition => fixed_partition,
-        Code::MessageSizeTooLarge
-        | Code::InvalidMessageSize
-        | Code::MessageBatchTooLarge
-        | Code::TopicAuthorizationFailed
-        | Code::InvalidTopic
-        | Code::InvalidRecord
-        | Code::InvalidTimestamp
-        | Code::PolicyViolation
-        | Code::UnsupportedForMessageFormat => true,
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_partition_is_the_fault_of_a_message_that_asked_for_it() {
-        assert!(is_permanent(Code::UnknownPartition, true));
-        assert!(!is_permanent(Code::UnknownPartition, false));
-        assert!(
-            !ends_the_producer(Code::UnknownPartition),
-            "no thread waits"
-        );
-    }
-
-    #[test]
-    fn an_error_without_a_name_is_the_producers() {
-        assert!(ends_the_producer(Code::Unknown));
-        assert!(!ends_the_producer(Code::PurgeQueue));
-        assert!(!ends_the_producer(Code::MessageSizeTooLarge));
     }
 }
