@@ -144,6 +144,23 @@ fn a_new_project_is_built_tested_and_checked() -> Result<()> {
         "{}",
         tested.out
     );
+
+    // A trap is told with the line of the source, by what `build` has put beside the component.
+    let trapping = text.replace("text.to_uppercase()", "[text][text.len()]");
+    fs::write(&source, &trapping)?;
+    assert_eq!(pelton(&project, &["build"])?.code, 0);
+    let invoked = pelton(&project, &given[..4])?;
+    let line = trapping
+        .lines()
+        .position(|line| line.contains("[text]["))
+        .map_or(0, |n| n + 1);
+    ensure!(
+        invoked.code == 1
+            && format!("{}{}", invoked.out, invoked.error).contains(&format!("lib.rs:{line}")),
+        "no line {line}: {}{}",
+        invoked.out,
+        invoked.error
+    );
     Ok(())
 }
 

@@ -1,14 +1,19 @@
 //! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`.
 //!
 //! Invariant: what changes something is only done for who is on this machine, and for no web page: a browser adds
-//! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may.
+//! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may; and a
+//! page whose own name was pointed at this machine says that name as the host.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Router,
     extract::{ConnectInfo, Path, RawQuery, Request, State},
-    http::{HeaderMap, StatusCode, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_TYPE, HOST},
+        uri::Authority,
+    },
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -42,15 +47,35 @@ async fn only_from_here(
     request: Request,
     next: Next,
 ) -> Response {
-    if !peer.ip().to_canonical().is_loopback() {
-        let error = "handlers are changed only from the daemon's own machine".to_owned();
-        return json(StatusCode::FORBIDDEN, &Wrong { error });
+    match refusal(peer.ip(), &headers) {
+        Some(error) => json(StatusCode::FORBIDDEN, &Wrong { error }),
+        None => next.run(request).await,
+    }
+}
+
+/// Why who asks may change nothing.
+fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
+    if !peer.to_canonical().is_loopback() {
+        return Some("handlers are changed only from the daemon's own machine".to_owned());
     }
     if !headers.contains_key(MARK) {
-        let error = format!("a request that changes something needs the header {MARK}");
-        return json(StatusCode::FORBIDDEN, &Wrong { error });
+        return Some(format!(
+            "a request that changes something needs the header {MARK}"
+        ));
     }
-    next.run(request).await
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    (!host.is_some_and(is_address)).then(|| {
+        "a request that changes something names the daemon as localhost or by its address"
+            .to_owned()
+    })
+}
+
+/// Whether a host is named in a way that nobody else can point elsewhere.
+fn is_address(host: &str) -> bool {
+    host.parse::<Authority>().is_ok_and(|authority| {
+        let host = authority.host().trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+    })
 }
 
 async fn reload(
@@ -90,5 +115,45 @@ fn json(status: StatusCode, body: &impl Serialize) -> Response {
     match serde_json::to_string(body) {
         Ok(text) => (status, [(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn refused(peer: [u8; 4], mark: bool, host: Option<&'static str>) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        if mark {
+            headers.insert(MARK, HeaderValue::from_static("1"));
+        }
+        if let Some(host) = host {
+            headers.insert(HOST, HeaderValue::from_static(host));
+        }
+        refusal(IpAddr::from(peer), &headers)
+    }
+
+    #[test]
+    fn only_who_is_here_and_no_page_may_change_anything() {
+        for host in [
+            "localhost:9640",
+            "LOCALHOST",
+            "127.0.0.1:9640",
+            "[::1]:9640",
+        ] {
+            assert_eq!(refused([127, 0, 0, 1], true, Some(host)), None, "{host}");
+        }
+        for (peer, mark, host, why) in [
+            ([10, 0, 0, 7], true, Some("localhost"), "own machine"),
+            ([127, 0, 0, 1], false, Some("localhost"), MARK),
+            // A page of a site whose name was pointed here.
+            ([127, 0, 0, 1], true, Some("evil.example:9640"), "localhost"),
+            ([127, 0, 0, 1], true, None, "localhost"),
+        ] {
+            let refusal = refused(peer, mark, host);
+            assert!(refusal.is_some_and(|text| text.contains(why)), "{host:?}");
+        }
     }
 }

@@ -60,7 +60,7 @@ async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<Str
     })?;
     let mark = pelton_admin::MARK;
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: {address}\r\n{mark}: cli\r\ncontent-length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nhost: localhost\r\n{mark}: cli\r\ncontent-length: 0\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();

@@ -62,23 +62,28 @@ impl Cache {
         let say = |error: &io::Error| {
             warn!(folder = %settings.folder.display(), %error,
                 "compiled code can't be kept: each start compiles anew; name another folder as daemon.cache-folder, \
-                 or switch the cache off with daemon.cache-bytes = 0");
+                 or switch the cache off with daemon.cache = false");
         };
         opened.inspect_err(say).ok()
     }
 
     /// Looks for code of this name.
     pub(crate) fn read(&self, name: &Name) -> Found {
-        let why = match self.folder.read(name) {
+        let sealed = match self.folder.read(name) {
             Ok(None) => return Found::Nothing,
-            Ok(Some(sealed)) => match self.seal.open(name, sealed) {
-                Some(code) => return Found::Code(code),
-                None => "its seal doesn't fit".to_owned(),
-            },
-            Err(error) => error.to_string(),
+            Ok(Some(sealed)) => sealed,
+            // That says nothing of the file: it stays.
+            Err(error) => {
+                warn!(folder = %self.folder.path().display(), file = %name, %error,
+                    "kept code can't be read; the component is compiled anew");
+                return Found::Nothing;
+            }
         };
-        warn!(folder = %self.folder.path().display(), file = %name, %why,
-            "kept code is damaged and not used; the component is compiled anew");
+        if let Some(code) = self.seal.open(name, sealed) {
+            return Found::Code(code);
+        }
+        warn!(folder = %self.folder.path().display(), file = %name,
+            "kept code is damaged, its seal doesn't fit, and it is not used; the component is compiled anew");
         self.folder.remove(name);
         Found::Damaged
     }

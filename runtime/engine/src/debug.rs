@@ -22,24 +22,32 @@ fn same(one: &[u8], other: &[u8], levels: usize) -> bool {
     if !one.starts_with(MAGIC) || head != other.get(..HEAD) {
         return false;
     }
-    let (Some(one), Some(other)) = (telling(one), telling(other)) else {
-        return false;
-    };
     // What is within a section is a file again where it begins like one: modules and components in a component.
-    let alike = |(one, other): (&Section<'_>, &Section<'_>)| {
+    let alike = |one: Section<'_>, other: Section<'_>| {
         one == other || one.0 == other.0 && levels > 0 && same(one.1, other.1, levels - 1)
     };
-    one.len() == other.len() && one.iter().zip(&other).all(alike)
+    let (mut ones, mut others) = (telling(one), telling(other));
+    // Nothing is collected: a file may have millions of sections.
+    loop {
+        match (ones.next(), others.next()) {
+            (Some(one), Some(other)) if alike(one, other) => {}
+            (None, None) => return is_whole(one) && is_whole(other),
+            _ => return false,
+        }
+    }
 }
 
-/// The sections that mean something; `None` if the file breaks off.
-fn telling(file: &[u8]) -> Option<Vec<Section<'_>>> {
-    let all: Vec<_> = sections(file).collect();
-    let end = all.last().map_or(HEAD, |(_, body)| {
+/// The sections that mean something, up to where the file breaks off.
+fn telling(file: &[u8]) -> impl Iterator<Item = Section<'_>> {
+    sections(file).filter(|(id, body)| *id != CUSTOM || !is_debug(body))
+}
+
+/// Whether the file doesn't break off.
+fn is_whole(file: &[u8]) -> bool {
+    let end = sections(file).last().map_or(HEAD, |(_, body)| {
         body.as_ptr_range().end.addr() - file.as_ptr().addr()
     });
-    let tells = |(id, body): &Section<'_>| *id != CUSTOM || !is_debug(body);
-    (end == file.len()).then(|| all.into_iter().filter(tells).collect())
+    end == file.len()
 }
 
 /// Whether a custom section is DWARF, or the names of functions.

@@ -124,9 +124,16 @@ fn compile(engine: &Engine, bytes: &[u8], debug: Option<&[u8]>) -> Result<Compil
     let file = ComponentFile::new(bytes, limit)?;
     let same = debug.filter(|debug| debug::describes(debug, bytes));
     let described = same.and_then(|debug| ComponentFile::new(debug, limit).ok());
-    let code = inner
-        .workshop
-        .code(&inner.wasm, &described.unwrap_or(file))?;
+    let code = |file: &ComponentFile<'_>| inner.workshop.code(&inner.wasm, file);
+    // With debug information it takes more time and memory, which is no reason to refuse the component.
+    let described = described.and_then(|described| {
+        let tried = code(&described);
+        let failed = |error: &LoadError| {
+            tracing::warn!(%error, "debug information is left out: traps are told without source lines");
+        };
+        tried.inspect_err(failed).ok()
+    });
+    let code = described.map_or_else(|| code(&file), Ok)?;
     Ok(Compiled {
         component: code::runnable(&inner.wasm, &code).map_err(not_runnable)?,
         digest: file.digest(),

@@ -48,7 +48,7 @@ impl Keeping {
             Command::RollBack { from, to, why } => {
                 shared.metrics.rolled_back();
                 error!(%handler, revision = %from, to = %to, %why,
-                    "revision rolled back; it is refused until its file changes");
+                    "revision rolled back; it is refused until its file changes or the daemon starts anew");
                 self.runs(to, Some(from));
             }
             Command::Refuse(refusal) => self.refused(&refusal),

@@ -5,7 +5,7 @@
 use pelton_revisions::{Digest, Event};
 use tokio::sync::oneshot;
 
-use super::{Keeping, Report, file::Seen};
+use super::{Keeping, Report, file::Seen, report::hex};
 use crate::control::{Ask, Request};
 
 /// A reload that waits for the end of a load and a trial.
@@ -66,8 +66,18 @@ impl Keeping {
         }
         for Waiting { digest, reply } in std::mem::take(&mut self.waiting) {
             let refused = self.machine.refused().filter(|r| r.digest == digest);
-            let problem = refused.map(|refused| format!("component refused: {}", refused.why));
+            let problem = match refused {
+                Some(refused) => Some(format!("component refused: {}", refused.why)),
+                None if self.is_running(&digest) => None,
+                None => Some("the file has changed meanwhile; ask again".to_owned()),
+            };
             let _ = reply.send(self.report(problem));
         }
+    }
+
+    fn is_running(&self, digest: &Digest) -> bool {
+        let running = self.machine.running();
+        let running = running.and_then(|id| self.loaded.get(&id));
+        running.is_some_and(|revision| revision.digest() == hex(digest))
     }
 }

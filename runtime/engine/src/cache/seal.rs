@@ -8,6 +8,7 @@ use std::{
 };
 
 use blake3::{Hash, Hasher};
+use rustix::process::geteuid;
 use tempfile::NamedTempFile;
 
 use super::{folder::BEGUN, name::Name};
@@ -64,7 +65,7 @@ impl std::fmt::Debug for Seal {
     }
 }
 
-/// The key; `None` if there is none to be trusted. One that others may have read, or that was cut, is removed: then
+/// The key; `None` if there is none to be trusted. One that others may have read or put there, or that was cut, is removed: then
 /// nothing fits that was sealed by it.
 fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
     let mut file = match File::open(path) {
@@ -72,7 +73,9 @@ fn read_key(path: &Path) -> io::Result<Option<[u8; KEY_BYTES]>> {
         opened => opened?,
     };
     let mut key = [0; KEY_BYTES];
-    let secret = file.metadata()?.mode() & 0o077 == 0;
+    let found = file.metadata()?;
+    // Root reads what others have put there too.
+    let secret = found.mode() & 0o077 == 0 && found.uid() == geteuid().as_raw();
     if secret && file.read_exact(&mut key).is_ok() {
         return Ok(Some(key));
     }

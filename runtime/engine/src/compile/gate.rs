@@ -39,7 +39,11 @@ impl Drop for Pass<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread};
+    use std::{
+        sync::mpsc::{self, RecvTimeoutError},
+        thread,
+        time::Duration,
+    };
 
     use super::*;
 
@@ -53,7 +57,8 @@ mod tests {
                 let _third = gate.pass();
                 told.send("third").unwrap();
             });
-            assert!(heard.try_recv().is_err());
+            let waits = heard.recv_timeout(Duration::from_millis(100));
+            assert_eq!(waits, Err(RecvTimeoutError::Timeout));
             drop(first);
             assert_eq!(heard.recv(), Ok("third"));
         });

@@ -8,11 +8,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use pelton_types::{Host, Origin};
 
 /// Where clouds answer their machines with credentials. Some stand in ranges that private networks use.
-const METADATA: [IpAddr; 4] = [
+const METADATA: [IpAddr; 7] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)),
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),
+    IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)),
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)),
 ];
 
 /// Ranges of IPv4 that are not public, as first address and length of the prefix.
@@ -192,6 +195,10 @@ mod tests {
             "169.254.0.1",
             "100.100.100.200",
             "192.0.0.192",
+            "168.63.129.16",
+            "::ffff:168.63.129.16",
+            "fd00:ec2::23",
+            "fd20:ce::254",
             "192.0.2.1",
             "198.19.0.1",
             "203.0.113.7",

@@ -182,5 +182,6 @@ mod tests {
             failures.note();
             assert!(waits.join().is_ok());
         });
+        assert!(Instant::now() < until, "it waited for nothing");
     }
 }
