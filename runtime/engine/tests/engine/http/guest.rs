@@ -25,7 +25,7 @@ pub struct Ask {
     pub upload: u32,
     /// Returns with the answer's head.
     pub unread: bool,
-    /// Returns without the answer.
+    /// Sends a HEAD before it, which it never waits for.
     pub unawaited: bool,
 }
 

@@ -29,6 +29,8 @@ pub enum Answer {
     Slowly(Vec<u8>),
     /// Writes this once it is let go.
     When(Arc<Notify>, Vec<u8>),
+    /// Leaves a HEAD unanswered, and writes this to another request once a HEAD has come.
+    ButHead(Arc<Notify>, Vec<u8>),
 }
 
 pub struct Service {
@@ -99,11 +101,12 @@ impl Service {
 
 async fn serve(mut stream: TcpStream, answer: Answer, seen: Arc<Seen>) {
     while let Some(head) = head(&mut stream).await {
+        let is_head = head.starts_with("HEAD ");
         seen.requests.lock().unwrap().push(head);
         let now = seen.now.fetch_add(1, Ordering::SeqCst) + 1;
         seen.most.fetch_max(now, Ordering::SeqCst);
         seen.came.notify_one();
-        let went_well = respond(&mut stream, &answer).await;
+        let went_well = respond(&mut stream, &answer, is_head).await;
         seen.now.fetch_sub(1, Ordering::SeqCst);
         if !went_well {
             seen.left.notify_one();
@@ -124,7 +127,7 @@ async fn head(stream: &mut TcpStream) -> Option<String> {
     Some(String::from_utf8(head).unwrap())
 }
 
-async fn respond(stream: &mut TcpStream, answer: &Answer) -> bool {
+async fn respond(stream: &mut TcpStream, answer: &Answer, is_head: bool) -> bool {
     match answer {
         Answer::Bytes(bytes) => stream.write_all(bytes).await.is_ok(),
         Answer::Endless(first, again) => {
@@ -149,6 +152,14 @@ async fn respond(stream: &mut TcpStream, answer: &Answer) -> bool {
                 () = told.notified() => stream.write_all(bytes).await.is_ok(),
                 _ = stream.peek(&mut byte) => false,
             }
+        }
+        Answer::ButHead(came, _) if is_head => {
+            came.notify_one();
+            stream.read_u8().await.is_ok()
+        }
+        Answer::ButHead(came, bytes) => {
+            came.notified().await;
+            stream.write_all(bytes).await.is_ok()
         }
     }
 }
