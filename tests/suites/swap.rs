@@ -2,6 +2,8 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
+#[path = "swap/kept.rs"]
+mod kept;
 #[path = "swap/probation.rs"]
 mod probation;
 

@@ -130,6 +130,11 @@ pub(crate) struct Daemon {
     pub cache_folder: Option<String>,
     /// How much is kept there. Beyond it goes what was not used for the longest time.
     pub cache_bytes: Size,
+    /// The folder in which each handler's last good component is kept, and which one was rolled back, for the next
+    /// start; found from this file's folder. Each daemon needs its own. Not set: $STATE_DIRECTORY (which systemd
+    /// sets), and without that nothing is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_folder: Option<String>,
 }
 
 impl Default for Daemon {
@@ -145,6 +150,7 @@ impl Default for Daemon {
             cache: true,
             cache_folder: None,
             cache_bytes: Size::gib(1),
+            state_folder: None,
         }
     }
 }

@@ -113,6 +113,7 @@ pub(crate) fn daemon_as_written(raw: &schema::Daemon, file: &Path) -> Daemon {
             folder: raw.cache_folder.as_ref().map(|folder| here.join(folder)),
             bytes: bytes(raw.cache_bytes),
         },
+        state_folder: raw.state_folder.as_ref().map(|folder| here.join(folder)),
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
 use pelton_config::{Cache, Daemon};
 use pelton_engine::{CacheSettings, ChildCompiler, Compiler};
 
+use crate::folders::given;
+
 /// The name of the folder within the one where a user's programs keep such things.
 const OURS: &str = "pelton";
 
@@ -33,16 +35,10 @@ fn cache(cache: &Cache, variable: impl Fn(&str) -> Option<OsString>) -> Option<C
         let folder = variable(name).filter(|folder| !folder.is_empty())?;
         Some(Path::new(&folder).join(within))
     };
-    // systemd names all of a unit's folders, with colons between them.
-    let systemd = || {
-        let folders = variable("CACHE_DIRECTORY")?;
-        let first = env::split_paths(&folders).next()?;
-        (!first.as_os_str().is_empty()).then_some(first)
-    };
     let folder = cache
         .folder
         .clone()
-        .or_else(systemd)
+        .or_else(|| given("CACHE_DIRECTORY", &variable))
         .or_else(|| named("XDG_CACHE_HOME", OURS))
         .or_else(|| named("HOME", ".cache").map(|caches| caches.join(OURS)))?;
     cache.enabled.then(|| CacheSettings {

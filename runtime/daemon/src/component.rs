@@ -6,8 +6,10 @@
 mod commands;
 mod debug;
 mod file;
+mod keep;
 mod report;
 mod requests;
+mod store;
 
 use std::{
     collections::HashMap,
@@ -18,7 +20,7 @@ use std::{
 
 use bytes::Bytes;
 use pelton_engine::{Engine, HandlerEnv, Revision};
-use pelton_revisions::{Digest, Event, Probation, Revisions};
+use pelton_revisions::{Digest, Event, Memory, Probation, Revisions};
 use pelton_types::RevisionId;
 use tokio::{
     runtime::Handle,
@@ -35,8 +37,10 @@ pub use self::{
 };
 use self::{
     file::{ComponentFile, Seen},
+    keep::Source,
     report::History,
     requests::Waiting,
+    store::Store,
 };
 use crate::{
     clock::{Clock, sleep_until},
@@ -60,6 +64,8 @@ pub(crate) struct Component {
     pub clock: Clock,
     pub probation: Option<Probation>,
     pub current: watch::Sender<Option<InUse>>,
+    /// Where the last good components are kept, if anywhere.
+    pub state_folder: Option<PathBuf>,
     /// What somebody asks.
     pub requests: mpsc::Receiver<Request>,
 }
@@ -78,6 +84,10 @@ struct Keeping {
     /// When the probation under way ends.
     timer: Option<Duration>,
     history: History,
+    /// This handler's part of the state folder, if that can be used.
+    store: Option<Arc<Store>>,
+    /// What is to be written down there.
+    unwritten: Option<Memory>,
     /// Reloads to be answered.
     waiting: Vec<Waiting>,
 }
@@ -117,10 +127,14 @@ impl Component {
             votes,
             timer: None,
             history: History::default(),
+            store: None,
+            unwritten: None,
             waiting: Vec::new(),
         };
+        keeping.recall().await;
         keeping.look().await;
         loop {
+            keeping.write_down().await;
             let timer = keeping.timer.map(|at| keeping.component.clock.instant(at));
             tokio::select! {
                 () = stop.cancelled() => return,
@@ -147,7 +161,8 @@ impl Keeping {
             Seen::Missing => self.apply(Event::FileMissing),
             Seen::Unreadable { why } => {
                 error!(handler = %self.component.shared.name, file = %self.component.path.display(), %why,
-                    "component can't be read; what runs goes on");
+                    "component can't be read; {}", self.goes_on());
+                self.apply(Event::FileUnreadable);
             }
             Seen::Content { digest, bytes } => {
                 self.seen = Some((digest, bytes));
@@ -244,11 +259,15 @@ impl Keeping {
     }
 
     fn load(&mut self, digest: Digest) {
-        let Some((_, bytes)) = self.seen.take_if(|(seen, _)| *seen == digest) else {
-            return;
+        let of_file = self.seen.take_if(|(seen, _)| *seen == digest);
+        let source = Source {
+            digest,
+            of_file: of_file.map(|(_, bytes)| bytes),
+            store: self.store.clone(),
+            max_bytes: self.component.engine.max_component_bytes(),
         };
         let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
-        info!(handler = %self.component.shared.name, bytes = bytes.len(), "loading component");
+        info!(handler = %self.component.shared.name, "loading component");
         let begun = Instant::now();
         let (name, file) = (
             self.component.shared.name.clone(),
@@ -256,9 +275,13 @@ impl Keeping {
         );
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
-            let loaded = load_component(&engine, &file, &bytes, &env);
-            let result = loaded.map_err(|error| error.to_string());
-            info!(handler = %name, took = ?begun.elapsed(), "component loaded");
+            let result = source.bytes().and_then(|bytes| {
+                let revision = load_component(&engine, &file, &bytes, &env);
+                let revision = revision.map_err(|error| error.to_string())?;
+                source.keep(&bytes, &name);
+                info!(handler = %name, bytes = bytes.len(), took = ?begun.elapsed(), "component loaded");
+                Ok(revision)
+            });
             Job::Loaded { digest, result }
         });
     }

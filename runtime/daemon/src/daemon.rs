@@ -25,6 +25,7 @@ use crate::{
     component::Component,
     control::Control,
     files::Files,
+    folders,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
     status::{Aspect, Standing, Status},
@@ -85,6 +86,7 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
     control: Control,
     budget: Arc<Budget>,
+    state_folder: Option<PathBuf>,
     /// Names this life of the process among all others.
     process: Arc<str>,
 }
@@ -120,6 +122,7 @@ impl Daemon {
             control: Control::default(),
             clock: Clock::start(),
             budget: Budget::new(config.daemon.memory, config.handlers.len()),
+            state_folder: folders::state(&config.daemon),
             process: random_name(),
         };
         let connections = daemon.connect(config)?;
@@ -199,6 +202,7 @@ impl Daemon {
             clock,
             probation: handler.probation.map(probation),
             current,
+            state_folder: self.state_folder.clone(),
             requests: self.control.admit(&handler.name),
         };
         self.components

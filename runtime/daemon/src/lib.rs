@@ -15,6 +15,7 @@ mod control;
 mod daemon;
 mod dead_letter;
 mod files;
+mod folders;
 mod handler;
 mod in_use;
 mod metrics;

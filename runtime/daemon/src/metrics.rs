@@ -67,6 +67,7 @@ pub struct Metrics {
     swaps: Family<HandlerLabel, Counter>,
     refused_revisions: Family<HandlerLabel, Counter>,
     rollbacks: Family<HandlerLabel, Counter>,
+    kept_used: Family<HandlerLabel, Counter>,
     votes: Family<HandlerLabel, Counter>,
     fallbacks: Family<HandlerLabel, Counter>,
     probation: Family<HandlerLabel, Gauge>,
@@ -104,6 +105,7 @@ impl Default for Metrics {
             swaps: Family::default(),
             refused_revisions: Family::default(),
             rollbacks: Family::default(),
+            kept_used: Family::default(),
             votes: Family::default(),
             fallbacks: Family::default(),
             probation: Family::default(),
@@ -185,6 +187,11 @@ impl Metrics {
             "rollbacks",
             "Revisions given up for the one before",
             self.rollbacks.clone(),
+        );
+        r.register(
+            "kept_components_used",
+            "Last good components that were loaded because the file could not be used",
+            self.kept_used.clone(),
         );
         r.register(
             "votes",
@@ -270,6 +277,7 @@ impl Metrics {
             swaps: self.swaps.get_or_create(&label).clone(),
             refused: self.refused_revisions.get_or_create(&label).clone(),
             rollbacks: self.rollbacks.get_or_create(&label).clone(),
+            kept_used: self.kept_used.get_or_create(&label).clone(),
             votes: self.votes.get_or_create(&label).clone(),
             fallbacks: self.fallbacks.get_or_create(&label).clone(),
             probation: self.probation.get_or_create(&label).clone(),
@@ -295,6 +303,7 @@ pub(crate) struct HandlerMetrics {
     swaps: Counter,
     refused: Counter,
     rollbacks: Counter,
+    kept_used: Counter,
     votes: Counter,
     fallbacks: Counter,
     probation: Gauge,
@@ -351,6 +360,10 @@ impl HandlerMetrics {
 
     pub(crate) fn rolled_back(&self) {
         self.rollbacks.inc();
+    }
+
+    pub(crate) fn used_kept(&self) {
+        self.kept_used.inc();
     }
 
     pub(crate) fn voted(&self) {

@@ -22,8 +22,10 @@ pub enum Event {
         /// Also if it was refused or rolled back.
         force: bool,
     },
-    /// There is no file, or it can't be read.
+    /// There is no file.
     FileMissing,
+    /// There is a file, and it can't be read.
+    FileUnreadable,
     /// Content was compiled and exports the contract.
     Loaded {
         /// Which content.

@@ -89,6 +89,7 @@ impl Revisions {
                     self.use_kept(commands);
                 }
             }
+            Event::FileUnreadable => self.use_kept(commands),
             Event::Loaded { digest, revision } => self.loaded(digest, revision, commands),
             Event::Refused { digest, why } => self.not_loaded(digest, why, commands),
             Event::TrialPassed { revision } => self.passed(revision, commands),
@@ -133,6 +134,13 @@ impl Revisions {
     /// What is not taken, and why.
     pub fn refused(&self) -> Option<&Refusal> {
         self.refused.as_ref()
+    }
+
+    /// The content of what runs, of what ran before, and of what is on its way.
+    pub fn needed(&self) -> impl Iterator<Item = Digest> {
+        let loaded = [self.running, self.previous].into_iter().flatten();
+        let candidate = self.candidate.map(Candidate::digest);
+        loaded.map(|loaded| loaded.digest).chain(candidate)
     }
 
     /// Whether content is on its way to run.

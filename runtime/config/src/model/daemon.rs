@@ -56,6 +56,8 @@ pub struct Daemon {
     pub compile_memory: NonZeroU64,
     /// Where compiled code is kept.
     pub cache: Cache,
+    /// The folder in which the last good components are kept; `None`: where the supervisor says, if it does.
+    pub state_folder: Option<PathBuf>,
 }
 
 /// The folder of compiled code.

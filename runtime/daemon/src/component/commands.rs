@@ -48,13 +48,19 @@ impl Keeping {
             Command::RollBack { from, to, why } => {
                 shared.metrics.rolled_back();
                 error!(%handler, revision = %from, to = %to, %why,
-                    "revision rolled back; it is refused until its file changes or the daemon starts anew");
+                    "revision rolled back; it is refused until its file changes{}",
+                    if self.store.is_some() { "" } else { " or the daemon starts anew" });
                 self.runs(to, Some(from));
             }
             Command::Refuse(refusal) => self.refused(&refusal),
             Command::Missing => self.missing(),
-            // Nothing is kept beyond this life.
-            Command::UseKept { .. } | Command::Remember(_) => {}
+            Command::UseKept { digest } => {
+                shared.metrics.used_kept();
+                let (file, component) = (self.component.path.display(), hex(&digest));
+                error!(%handler, %file, component = format!("{component:.12}"),
+                    "the file can't be used: the last good component is loaded from the state folder");
+            }
+            Command::Remember(memory) => self.unwritten = Some(memory),
             // Calls under way keep the revision alive until they end.
             Command::Retire { revision } => drop(self.loaded.remove(&revision)),
         }
@@ -71,12 +77,16 @@ impl Keeping {
     fn refused(&self, Refusal { why, .. }: &Refusal) {
         let shared = &self.component.shared;
         shared.metrics.refused();
-        let goes_on = match &*self.component.current.borrow() {
+        let file = self.component.path.display();
+        error!(handler = %shared.name, %file, %why, "component refused; {}", self.goes_on());
+    }
+
+    /// What becomes of the handler, where its file can't be used.
+    pub(super) fn goes_on(&self) -> String {
+        match &*self.component.current.borrow() {
             Some(in_use) => format!("revision {} goes on", in_use.revision.id()),
             None => "the handler waits for a better one".to_owned(),
-        };
-        let file = self.component.path.display();
-        error!(handler = %shared.name, %file, %why, "component refused; {goes_on}");
+        }
     }
 
     fn missing(&self) {

@@ -34,6 +34,10 @@ impl Candidate {
         }
     }
 
+    pub fn digest(self) -> Digest {
+        self.digest
+    }
+
     /// Whether this content is on its way to run.
     pub fn will_run(self, digest: Digest) -> bool {
         self.purpose != Purpose::StandBy && self.digest == digest

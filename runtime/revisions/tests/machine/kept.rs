@@ -24,6 +24,15 @@ fn what_is_kept_runs_where_the_file_is_missing() {
 }
 
 #[test]
+fn what_is_kept_runs_where_the_file_can_not_be_read() {
+    let mut bench = remembering(good(1));
+    assert_eq!(bench.event(Event::FileUnreadable), [use_kept(1), load(1)]);
+    assert_eq!(bench.event(Event::FileUnreadable), []);
+    assert_eq!(bench.needed(), [1]);
+    assert_eq!(bench.events([loaded(1), passed(1)]), [swap(1, None)]);
+}
+
+#[test]
 fn what_is_kept_runs_where_the_file_is_bad() {
     for bad in [
         vec![changed(2), not_loaded(2)],

@@ -75,6 +75,10 @@ impl Bench {
         self.machine.running().map(|revision| revision.0[0])
     }
 
+    pub fn needed(&self) -> Vec<u8> {
+        self.machine.needed().map(|digest| digest[0]).collect()
+    }
+
     pub fn fallback(&self) -> Option<u8> {
         self.machine.fallback().map(|revision| revision.0[0])
     }

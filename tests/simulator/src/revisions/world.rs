@@ -77,7 +77,7 @@ impl<M: Machine> World<M> {
             0..8 => self.change_file(),
             8..10 => {
                 self.file = None;
-                self.event(Event::FileMissing)
+                self.see_file()
             }
             10..45 => self.job_ends(),
             45..50 => {
@@ -117,7 +117,8 @@ impl<M: Machine> World<M> {
             Some(content) => self.event(Event::FileChanged {
                 digest: digest(content),
             }),
-            None => self.event(Event::FileMissing),
+            None if self.rng.random() => self.event(Event::FileMissing),
+            None => self.event(Event::FileUnreadable),
         }
     }
 

@@ -1,0 +1,73 @@
+//! What is kept comes back, and nothing that is damaged does.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+const BYTES: &[u8] = b"a component";
+
+fn of(bytes: &[u8]) -> Digest {
+    Sha256::digest(bytes).into()
+}
+
+fn memory(good: &[u8]) -> Memory {
+    Memory {
+        good: Some(of(good)),
+        rolled_back: Some(Refusal {
+            digest: of(b"bad"),
+            why: "votes".into(),
+        }),
+    }
+}
+
+#[test]
+fn what_is_remembered_is_there_after_a_restart_and_the_rest_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "shout").unwrap();
+    assert_eq!(store.memory().unwrap(), Memory::default());
+    for bytes in [BYTES, b"old", b"runs"] {
+        store.put(&of(bytes), bytes).unwrap();
+    }
+    store.remember(&memory(BYTES), &[of(b"runs")]).unwrap();
+    let store = Store::open(folder.path(), "shout").unwrap();
+    assert_eq!(store.memory().unwrap(), memory(BYTES));
+    assert_eq!(store.content(&of(BYTES), 100).unwrap(), BYTES);
+    assert!(store.content(&of(b"runs"), 100).is_ok());
+    assert!(store.content(&of(b"old"), 100).is_err());
+}
+
+#[test]
+fn damaged_content_is_not_believed_and_is_written_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "shout").unwrap();
+    store.put(&of(BYTES), BYTES).unwrap();
+    fs::write(store.content_path(&of(BYTES)), b"a componenT").unwrap();
+    let error = store.content(&of(BYTES), 100).unwrap_err();
+    assert_eq!(error.to_string(), "what is kept of it is damaged");
+    store.put(&of(BYTES), BYTES).unwrap();
+    assert_eq!(store.content(&of(BYTES), 100).unwrap(), BYTES);
+    assert!(store.content(&of(BYTES), 5).is_err(), "larger than allowed");
+}
+
+#[test]
+fn a_damaged_index_is_an_error_and_content_that_is_gone_is_not_good() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), "shout").unwrap();
+    store.remember(&memory(BYTES), &[]).unwrap();
+    assert_eq!(store.memory().unwrap().good, None);
+    for wrong in ["{", r#"{"good":"abc"}"#, r#"{"good":"zz"}"#] {
+        fs::write(store.folder.join(INDEX), wrong).unwrap();
+        assert!(store.memory().is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn only_the_owner_may_read_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("state"), "shout").unwrap();
+    store.put(&of(BYTES), BYTES).unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&store.content_path(&of(BYTES))), 0o600);
+    assert_eq!(mode(&folder.path().join("state")), 0o700);
+    assert_eq!(mode(&store.folder), 0o700);
+}

@@ -1,0 +1,92 @@
+//! What a daemon that starts again knows: the last good component, and what was rolled back.
+
+use std::fs;
+
+use anyhow::{Context, Result, ensure};
+use pelton_harness::{
+    DaemonOptions, Draft, Stage, TestCluster, component, paths, stage::MISSED_SOON,
+};
+
+use crate::{LIMIT, probation::TWO_ATTEMPTS};
+
+/// A supervisor's word for a state folder beside the configuration.
+fn keeping(options: DaemonOptions) -> Result<DaemonOptions> {
+    let folder = options.folder().join("state");
+    let folder = folder
+        .to_str()
+        .context("a path that is no text")?
+        .to_owned();
+    Ok(options.environment("STATE_DIRECTORY", &folder))
+}
+
+#[test]
+fn the_last_good_component_runs_where_the_file_is_bad_or_missing_at_start() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "kept", 1)?);
+    let options = keeping(stage.daemon("passthrough", "")?)?;
+    let file = options.folder().join("passthrough.wasm");
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    let spoil: [&dyn Fn() -> Result<()>; 3] = [
+        &|| component::replace(&file, b"#!/bin/sh\n"),
+        &|| Ok(fs::remove_file(&file)?),
+        &|| Ok(fs::create_dir(&file)?),
+    ];
+    for (restarts, spoil) in (1..).zip(spoil) {
+        daemon.stop(LIMIT)?;
+        spoil()?;
+        daemon.restart()?;
+        daemon.wait_for_log_times("the last good component is loaded", restarts, LIMIT)?;
+        client.produce(&stage.input, &[Draft::new("k", format!("{restarts}"))])?;
+        client.read_at_least(&stage.output, restarts, LIMIT)?;
+        assert_eq!(
+            daemon.metric("pelton_kept_components_used_total", &[])?,
+            1.0
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn what_was_rolled_back_is_refused_after_a_restart() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "refused-again", 1)?);
+    let more = format!("{TWO_ATTEMPTS}\nprobation = {{ votes = 1 }}\n{MISSED_SOON}");
+    let options = keeping(stage.daemon("passthrough", &more)?)?;
+    let file = options.folder().join("passthrough.wasm");
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    component::replace(&file, &fs::read(paths::guest("misbehave")?)?)?;
+    daemon.wait_for_log("revision is on probation", LIMIT)?;
+    // A life that ends in the middle of a probation does not end it.
+    daemon.kill();
+    daemon.restart()?;
+    daemon.wait_for_log_times("revision is on probation", 2, LIMIT)?;
+    client.produce(&stage.input, &[Draft::new("k", "fail")])?;
+    daemon.wait_for_log("revision rolled back", LIMIT)?;
+    client.read_at_least(&stage.output, 1, LIMIT)?;
+    daemon.stop(LIMIT)?;
+    daemon.restart()?;
+    daemon.wait_for_log("component refused", LIMIT)?;
+    daemon.wait_for_log("it was rolled back", LIMIT)?;
+    client.produce(&stage.input, &[Draft::new("k", "fail")])?;
+    client.read_at_least(&stage.output, 2, LIMIT)?;
+    ensure!(
+        client.read_all(&stage.dead_letter)?.is_empty(),
+        "a message was given up"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_state_folder_that_can_not_be_used_is_said_and_done_without() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "unkept", 1)?);
+    let options = keeping(stage.daemon("passthrough", "")?)?;
+    fs::write(options.folder().join("state"), "a file")?;
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("the state folder can't be used", LIMIT)?;
+    client.produce(&stage.input, &[Draft::new("k", "v")])?;
+    client.read_at_least(&stage.output, 1, LIMIT)?;
+    Ok(())
+}
