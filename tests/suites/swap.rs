@@ -4,76 +4,17 @@
 mod asked;
 #[path = "swap/kept.rs"]
 mod kept;
+#[path = "swap/many.rs"]
+mod many;
 #[path = "swap/probation.rs"]
 mod probation;
 
-use std::{
-    fs,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::{Duration, Instant},
-};
+use std::{fs, time::Duration};
 
-use anyhow::{Result, anyhow, ensure};
-use pelton_harness::{Copies, Stage, TestCluster, component, orders, paths, wait};
+use anyhow::{Result, ensure};
+use pelton_harness::{Copies, Stage, TestCluster, component, orders, paths};
 
-/// At least and at most so many messages flow while the swaps go on, in steps of half a second.
-const LEAST: usize = 20_000;
-const MOST: usize = 200_000;
-const STEP: usize = 1_000;
 const LIMIT: Duration = Duration::from_secs(60);
-const SWAPS: u32 = 50;
-
-#[test]
-fn fifty_swaps_under_load_lose_repeat_and_reorder_nothing_without_a_rebalance() -> Result<()> {
-    let cluster = TestCluster::shared();
-    let (client, stage) = (cluster.client()?, Stage::new(cluster, "swapped", 4)?);
-    let options = stage.daemon("passthrough", "")?;
-    let (file, bytes) = (
-        options.folder().join("passthrough.wasm"),
-        fs::read(paths::guest("passthrough")?)?,
-    );
-    let daemon = options.start()?;
-    client.wait_for_shares(&stage.group, &[4], LIMIT)?;
-    let generation = cluster.generation(&stage.group);
-    let drafts = orders(MOST);
-    let (done, start) = (AtomicBool::new(false), Instant::now());
-    let sent = thread::scope(|scope| {
-        // As long as there are swaps, there are messages.
-        let load = scope.spawn(|| -> Result<usize> {
-            let mut sent = 0;
-            for step in drafts.chunks(STEP) {
-                client.produce_over(&stage.input, step, Duration::from_millis(500))?;
-                sent += step.len();
-                if done.load(Ordering::Relaxed) && sent >= LEAST {
-                    break;
-                }
-            }
-            Ok(sent)
-        });
-        let swapped = (1..=SWAPS).try_for_each(|swap| {
-            component::replace(&file, &component::variant(&bytes, swap))?;
-            wait::until_true(&format!("swap {swap}"), LIMIT, || {
-                Ok(daemon.metric("pelton_swaps_total", &[])? >= f64::from(swap))
-            })
-        });
-        done.store(true, Ordering::Relaxed);
-        let sent = load
-            .join()
-            .map_err(|_| anyhow!("the load's thread panicked"))?;
-        swapped.and(sent)
-    })?;
-    // A second for each: a change is told by the file system, not found by a look now and then.
-    let took = start.elapsed();
-    ensure!(
-        took < Duration::from_secs(u64::from(SWAPS)),
-        "{SWAPS} swaps took {took:?}"
-    );
-    println!("{SWAPS} swaps in {took:?} amid {sent} messages");
-    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
-    Copies::of(&drafts[..sent], &client.read_all(&stage.output)?).exactly_once()?;
-    not_rebalanced_since(generation, cluster, &stage)
-}
 
 /// The group is in the generation that it was in, as the broker's log says.
 fn not_rebalanced_since(

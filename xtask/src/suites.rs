@@ -172,7 +172,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "swap",
         budget: 2,
-        about: "fifty swaps under load lose, repeat and reorder nothing, without a rebalance",
+        about: "two hundred swaps under load lose, repeat and reorder nothing, without a rebalance",
         work: Work::Broker(&["swap"], "4"),
     },
     Suite {

@@ -294,6 +294,7 @@ impl Running {
         let Returned {
             call,
             revision,
+            probation,
             fallback,
             attempts,
             outcomes,
@@ -328,7 +329,7 @@ impl Running {
             verdicts,
             took,
             waited,
-            probation: ballot.is_some(),
+            probation,
         });
         self.returned.clear();
         if self.kept.is_empty() {

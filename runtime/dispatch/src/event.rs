@@ -23,7 +23,8 @@ pub enum Event {
         took: Duration,
         /// How much of that it waited for something else than the CPU.
         waited: Duration,
-        /// The revision that answered is on probation: the one before stands by to be asked instead.
+        /// The revision that answered was on probation when it was called: the one before stands by to be asked
+        /// instead, or runs again.
         probation: bool,
     },
     /// What was last produced or dead-lettered for this message is acknowledged, all of it.

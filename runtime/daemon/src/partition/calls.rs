@@ -19,6 +19,9 @@ use crate::{budget::CallMemory, clock::Clock, in_use::InUse};
 pub(super) struct Returned {
     pub call: CallId,
     pub revision: RevisionId,
+    /// That revision was on probation when the call began. It may have been rolled back since, for which its last
+    /// messages need the one before all the more.
+    pub probation: bool,
     /// It was for the revision before the one on probation.
     pub fallback: bool,
     pub attempts: Vec<Attempt>,
@@ -132,6 +135,7 @@ impl Calls {
             // The swap happens here: each call takes the revision that is current when it begins.
             let in_use = revision.wait_for(Option::is_some).await.ok()?.clone()?;
             let revision = in_use.for_call(fallback);
+            let probation = in_use.ballot(revision.id()).is_some();
             let begun = clock.now();
             let borrowed: Vec<(&Message, u32)> = messages
                 .iter()
@@ -147,6 +151,7 @@ impl Calls {
             Some(Returned {
                 call,
                 revision: revision.id(),
+                probation,
                 fallback,
                 attempts,
                 outcomes: answer.outcomes,

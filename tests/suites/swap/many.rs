@@ -1,0 +1,199 @@
+//! Two hundred swaps under load, good and bad revisions and files that are none.
+
+use std::{
+    fs,
+    ops::Range,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use anyhow::{Result, anyhow, ensure};
+use pelton_harness::{
+    Client, Copies, Draft, Message, Stage, TestCluster, TestDaemon, component, orders, paths, wait,
+};
+
+use crate::{LIMIT, not_rebalanced_since, probation::TWO_ATTEMPTS};
+
+/// At most so many messages flow while the swaps go on, in steps of half a second.
+const MOST: usize = 600_000;
+const STEP: usize = 1_000;
+/// Every so many messages there is one that the bad revision fails with.
+const HARD: usize = 50;
+const SWAPS: u32 = 200;
+
+/// What is put into the file's place.
+enum Put {
+    /// It loads, passes its trial, and forwards.
+    Good(Vec<u8>),
+    /// So does this, but it fails with some messages: it is rolled back.
+    Bad(Vec<u8>),
+    /// It doesn't get that far.
+    Refused(Vec<u8>),
+}
+
+/// Of ten in a row one is bad, and two are refused.
+fn puts() -> Result<impl Iterator<Item = Put>> {
+    let read = |guest: &str| anyhow::Ok(fs::read(paths::guest(guest)?)?);
+    let (good, bad) = (read("passthrough")?, read("misbehave")?);
+    let fails = read("setup_fails")?;
+    Ok((1..=SWAPS).map(move |swap| match swap % 10 {
+        3 => Put::Refused(component::variant(&good, swap)[..good.len() / 2].to_vec()),
+        6 => Put::Bad(component::variant(&bad, swap)),
+        9 => Put::Refused(component::variant(&fails, swap)),
+        _ => Put::Good(component::variant(&good, swap)),
+    }))
+}
+
+/// Each value is another, and some begin with what makes the bad revision fail.
+fn some_hard(count: usize) -> Vec<Draft> {
+    let mut drafts = orders(count);
+    for (n, draft) in drafts.iter_mut().enumerate().step_by(HARD) {
+        draft.value = Some(format!("fail\n{n}").into_bytes());
+    }
+    drafts
+}
+
+/// What `pelton_swaps_total` and `pelton_refused_revisions_total` are to reach.
+#[derive(Default)]
+struct Counts {
+    swapped: f64,
+    refused: f64,
+}
+
+impl Counts {
+    fn add(&mut self, put: &Put) {
+        match put {
+            Put::Good(_) => self.swapped += 1.0,
+            // In, and back.
+            Put::Bad(_) => self.swapped += 2.0,
+            Put::Refused(_) => self.refused += 1.0,
+        }
+    }
+
+    fn are_reached(&self, daemon: &TestDaemon) -> Result<bool> {
+        let swapped = daemon.metric("pelton_swaps_total", &[])?;
+        let refused = daemon.metric("pelton_refused_revisions_total", &[])?;
+        Ok(swapped >= self.swapped && refused >= self.refused)
+    }
+}
+
+/// Puts one after the other into place; the stretches of time in which each was taken or refused.
+fn swap_all(file: &Path, daemon: &TestDaemon) -> Result<Vec<Range<i64>>> {
+    let mut counts = Counts::default();
+    let swap = |(number, put)| {
+        let begins = now()?;
+        let (Put::Good(bytes) | Put::Bad(bytes) | Put::Refused(bytes)) = &put;
+        component::replace(file, bytes)?;
+        counts.add(&put);
+        wait::until_true(&format!("swap {number}"), LIMIT, || {
+            counts.are_reached(daemon)
+        })?;
+        Ok(begins..now()?)
+    };
+    puts()?.enumerate().map(swap).collect()
+}
+
+/// Produces as long as there are swaps; how many of the drafts.
+fn load(client: &Client, topic: &str, drafts: &[Draft], done: &AtomicBool) -> Result<usize> {
+    let mut sent = 0;
+    for step in drafts.chunks(STEP) {
+        client.produce_over(topic, step, Duration::from_millis(500))?;
+        sent += step.len();
+        if done.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    Ok(sent)
+}
+
+/// When each was written to its topic, in order.
+fn written(messages: &[Message]) -> Vec<i64> {
+    let mut written: Vec<i64> = messages.iter().filter_map(|m| m.timestamp).collect();
+    written.sort_unstable();
+    written
+}
+
+/// The longest time within each of these stretches in which there were messages and none came out, in order.
+fn longest_gaps(inputs: &[Message], outputs: &[Message], stretches: &[Range<i64>]) -> Vec<i64> {
+    let (inputs, outputs) = (written(inputs), written(outputs));
+    // After `n` outputs there is something to do from the input `n` on.
+    let gap = |n: usize| outputs[n + 1] - outputs[n].max(inputs[n + 1]);
+    let longest = |stretch: &Range<i64>| {
+        let from = outputs.partition_point(|at| *at < stretch.start);
+        let to = outputs.partition_point(|at| *at < stretch.end);
+        (from..to.saturating_sub(1)).map(gap).max().unwrap_or(0)
+    };
+    let mut gaps: Vec<i64> = stretches.iter().map(longest).collect();
+    gaps.sort_unstable();
+    gaps
+}
+
+fn now() -> Result<i64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(i64::try_from(since.as_millis())?)
+}
+
+/// Topics on which the broker's clock says when something was written, in milliseconds.
+fn stage_with_times(cluster: &TestCluster) -> Result<Stage> {
+    let stage = Stage::named(cluster.bootstrap(), "swapped");
+    let topics = [
+        (&stage.input, 4),
+        (&stage.output, 4),
+        (&stage.dead_letter, 1),
+    ];
+    for (topic, partitions) in topics {
+        let settings = [("message.timestamp.type", "LogAppendTime")];
+        cluster.create_topic_named(topic, partitions, &settings)?;
+    }
+    Ok(stage)
+}
+
+#[test]
+fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_rebalance() -> Result<()>
+{
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, stage_with_times(cluster)?);
+    let options = stage.daemon("passthrough", TWO_ATTEMPTS)?;
+    let file = options.folder().join("passthrough.wasm");
+    let daemon = options.start()?;
+    client.wait_for_shares(&stage.group, &[4], LIMIT)?;
+    let generation = cluster.generation(&stage.group);
+    let (drafts, done, start) = (some_hard(MOST), AtomicBool::new(false), Instant::now());
+    let (sent, stretches) = thread::scope(|scope| {
+        let load = scope.spawn(|| load(&client, &stage.input, &drafts, &done));
+        let stretches = swap_all(&file, &daemon);
+        done.store(true, Ordering::Relaxed);
+        let sent = load
+            .join()
+            .map_err(|_| anyhow!("the load's thread panicked"))?;
+        anyhow::Ok((sent?, stretches?))
+    })?;
+    // A second for each: a change is told by the file system, not found by a look now and then.
+    let took = start.elapsed();
+    ensure!(
+        took < Duration::from_secs(u64::from(SWAPS)),
+        "{SWAPS} swaps took {took:?}"
+    );
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let outputs = client.read_all(&stage.output)?;
+    Copies::of(&drafts[..sent], &outputs).exactly_once()?;
+    let given_up = client.read_all(&stage.dead_letter)?;
+    ensure!(given_up.is_empty(), "a message was given up");
+    let rolled_back = daemon.metric("pelton_rollbacks_total", &[])?;
+    assert_eq!(
+        rolled_back,
+        f64::from(SWAPS / 10),
+        "bad revisions rolled back"
+    );
+    let gaps = longest_gaps(&client.read_all(&stage.input)?, &outputs, &stretches);
+    let share = |percent: usize| gaps[(gaps.len() - 1) * percent / 100];
+    println!(
+        "{SWAPS} swaps in {took:?} amid {sent} messages; the longest gap of each: p50 {} ms, p99 {} ms, most {} ms",
+        share(50),
+        share(99),
+        share(100)
+    );
+    not_rebalanced_since(generation, cluster, &stage)
+}
