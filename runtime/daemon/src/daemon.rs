@@ -27,6 +27,7 @@ use crate::{
     files::Files,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
+    onlooker::Onlooker,
     status::{Aspect, Standing, Status},
 };
 
@@ -56,6 +57,8 @@ pub enum Error {
 pub struct Options {
     /// Write what each partition's machine was told and commanded into this folder.
     pub record_dispatch: Option<PathBuf>,
+    /// Who is told which revisions run, and when each has answered its first message.
+    pub onlooker: Option<Onlooker>,
 }
 
 /// How a daemon stopped.
@@ -200,6 +203,7 @@ impl Daemon {
             probation: handler.probation.map(probation),
             current,
             requests: self.control.admit(&handler.name),
+            onlooker: options.onlooker.clone(),
         };
         self.components
             .spawn(component.keep(files.watch(&handler.component.path), self.stop.clone()));

@@ -18,6 +18,7 @@ mod files;
 mod handler;
 mod in_use;
 mod metrics;
+mod onlooker;
 mod partition;
 mod recording;
 mod stall;
@@ -30,4 +31,5 @@ pub use component::{
 pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
+pub use onlooker::{Onlooker, Seen, Step};
 pub use status::{Standing, Status};
