@@ -1,5 +1,8 @@
 //! The day of a handler's author: a project is made, built, tested and checked, and what goes wrong is told.
 
+#[path = "author/dev.rs"]
+mod dev;
+
 use std::{
     fs,
     path::{Path, PathBuf},

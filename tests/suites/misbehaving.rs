@@ -1,6 +1,9 @@
 //! A handler can't hurt the daemon or its neighbours: whatever it does, that one message is dead-lettered
 //! with the reason, the messages around it go on, and so does the process.
 
+#[path = "misbehaving/neighbours.rs"]
+mod neighbours;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};

@@ -1,6 +1,11 @@
 //! The guests: the SDK, the examples, and the components that the tests run.
 
-use std::{fs, time::Instant};
+use std::{
+    env, fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Context, Result, ensure};
 use pelton_toolchain::{CargoOutput, Toolchain, place};
@@ -11,7 +16,12 @@ use crate::{
     suites,
 };
 
-/// Finds the toolchain that builds guests, or installs it.
+/// The target whose standard library asks the host for what others ask an operating system. `rustup` alone has it.
+const WASIP2: &str = "wasm32-wasip2";
+/// The guest that is built for it.
+const STANDARD: &str = "standard";
+
+/// Finds the toolchain that builds guests, or installs it, and adds the target for the one guest that needs another.
 ///
 /// # Errors
 /// When neither is possible; the error says both ways to install it by hand.
@@ -22,7 +32,50 @@ pub fn toolchain() -> Result<()> {
         Err(_) => Toolchain::install(&mut |line| println!("guest toolchain: {line}"))?,
     };
     println!("guest toolchain: {toolchain}");
+    if !has_wasip2() {
+        println!("guest toolchain: rustup target add {WASIP2}");
+        let added = shell::output(shell::command("rustup", &["target", "add", WASIP2]));
+        if let Err(why) = added {
+            println!(
+                "guest toolchain: {why:#}; the guest {STANDARD} can't be built, and its test fails"
+            );
+        }
+    }
     Ok(())
+}
+
+fn has_wasip2() -> bool {
+    let arguments = ["--print", "target-libdir", "--target", WASIP2];
+    shell::output(shell::command("rustc", &arguments))
+        .is_ok_and(|folder| Path::new(folder.trim()).is_dir())
+}
+
+/// Builds the one guest that is a program of WASI's, into `target/guests/standard_wasip2.wasm`.
+fn build_wasip2() -> Result<()> {
+    let placed = paths::target().join(format!("guests/{STANDARD}_wasip2.wasm"));
+    if !has_wasip2() {
+        println!("guests: no {STANDARD}_wasip2 without `rustup target add {WASIP2}`");
+        // One of another day would show what the sources don't say.
+        return match fs::remove_file(&placed) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+            _ => Ok(()),
+        };
+    }
+    let arguments = [
+        "build",
+        "--release",
+        "--manifest-path",
+        "plugins/Cargo.toml",
+        "--package",
+        STANDARD,
+        "--target",
+        WASIP2,
+    ];
+    shell::run("the guests", shell::command("cargo", &arguments), None)?;
+    let folder = env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| paths::root().join("plugins/target"), PathBuf::from);
+    let built = folder.join(format!("{WASIP2}/release/{STANDARD}.wasm"));
+    place(&built, &placed).map(drop)
 }
 
 /// Builds every guest of the workspace in `plugins` and puts it into `target/guests/NAME.wasm`,
@@ -45,6 +98,7 @@ pub fn build_all() -> Result<()> {
             &folder.join(format!("{}.wasm", component.name)),
         )?;
     }
+    build_wasip2()?;
     ensure!(
         !built.is_empty(),
         "the workspace in plugins made no component"

@@ -47,7 +47,9 @@
 //! - [`http`] asks other services, where the configuration grants it.
 //! - [`testing`] is for tests.
 //!
-//! The crate is a `cdylib` built for `wasm32-unknown-unknown`; `pelton build` does it.
+//! The crate is a `cdylib` built for `wasm32-unknown-unknown`; `pelton build` does it. Built for `wasm32-wasip2`
+//! it runs as well; what the standard library then asks the host for is refused, but for clocks and random numbers,
+//! and what is printed goes to the handler's log.
 //!
 //! Invariant: each message of a batch is announced to the host before it is handled, and after the first
 //! failure none is. A handler that panics traps: its message has failed, and the instance is thrown away.

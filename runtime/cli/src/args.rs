@@ -29,7 +29,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Develop handlers: an embedded broker, sources watched, rebuilt and swapped in, messages shown.
     ///
-    /// Every handler that names a `source` folder is built from it first, and again whenever it changes.
+    /// Every handler that names a `source` folder is built from it first, and again whenever it changes. A line tells
+    /// how long after the compiler was done a revision had answered its first message.
     Dev(DevArgs),
     /// Make a new handler: a Rust project that builds and passes its test.
     ///
@@ -109,6 +110,11 @@ pub(crate) struct DevArgs {
     /// Use these brokers instead of the embedded one.
     #[arg(long, value_name = "HOST:PORT[,HOST:PORT…]")]
     pub bootstrap_servers: Option<String>,
+    /// Put the messages of the handlers' fixtures (those of `pelton test`) into their input topics once the first
+    /// revision runs, and again after each swap. FOLDER is for one handler; left out, each handler gets the fixtures that
+    /// the configuration names.
+    #[arg(long, value_name = "FOLDER", num_args = 0..=1)]
+    pub fixtures: Option<Option<PathBuf>>,
 }
 
 #[derive(Debug, clap::Args)]

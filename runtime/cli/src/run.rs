@@ -7,7 +7,10 @@ use pelton_admin::Admin;
 use pelton_config::Config;
 use pelton_daemon::{Daemon, Options, Stopped};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -18,8 +21,9 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     logging::begin(&config.log)?;
     let options = Options {
         record_dispatch: args.record_dispatch.clone(),
+        onlooker: None,
     };
-    on_runtime(serve(&config, &options))
+    on_runtime(serve(&config, &options, |_| JoinSet::new()))
 }
 
 /// Runs the control side; what still blocks when it is done is left behind.
@@ -35,8 +39,12 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> an
     outcome
 }
 
-/// Runs a configuration until a signal, or until every handler has failed.
-pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
+/// Runs a configuration until a signal, or until every handler has failed. The tasks of `beside` end with it.
+pub(crate) async fn serve(
+    config: &Config,
+    options: &Options,
+    beside: impl FnOnce(&Daemon) -> JoinSet<()>,
+) -> anyhow::Result<ExitCode> {
     let mut signals = Signals::listen()?;
     for warning in &config.warnings {
         warn!("{warning}");
@@ -44,7 +52,8 @@ pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<
     info!(version = env!("CARGO_PKG_VERSION"), config = %config.file.display(), handlers = config.handlers.len(), "pelton starts");
     let mut daemon = Daemon::start(config, options)?;
     let admin_stop = CancellationToken::new();
-    let mut tasks = tokio::task::JoinSet::new();
+    let mut tasks = JoinSet::new();
+    let _beside = beside(&daemon);
     if config.admin.enabled {
         let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
         let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;

@@ -48,6 +48,7 @@ use crate::{
     files::Changes,
     handler::Shared,
     in_use::{Ballot, InUse, StandBy},
+    onlooker::{Debut, Onlooker},
 };
 
 /// Messages that fell back and wait to be counted; further ones are not.
@@ -68,6 +69,7 @@ pub(crate) struct Component {
     pub state_folder: Option<PathBuf>,
     /// What somebody asks.
     pub requests: mpsc::Receiver<Request>,
+    pub onlooker: Option<Onlooker>,
 }
 
 struct Keeping {
@@ -236,7 +238,9 @@ impl Keeping {
             if current.as_ref().map(ids) == wanted {
                 return false;
             }
+            let before = current.take();
             *current = running.map(|revision| InUse {
+                debut: self.debut(before.as_ref(), revision.id()),
                 revision,
                 stand_by: stand_by.map(|revision| StandBy {
                     revision,
@@ -245,6 +249,16 @@ impl Keeping {
             });
             true
         });
+    }
+
+    /// The debut of the revision that runs, which has begun already if only the one that stands by is another.
+    fn debut(&self, before: Option<&InUse>, id: RevisionId) -> Option<Arc<Debut>> {
+        if let Some(before) = before.filter(|before| before.revision.id() == id) {
+            return before.debut.clone();
+        }
+        let onlooker = self.component.onlooker.as_ref()?;
+        let name = &self.component.shared.name;
+        Some(Arc::new(Debut::begin(onlooker, name, id)))
     }
 
     /// Takes up what partitions have counted of a revision on probation.

@@ -28,6 +28,7 @@ use crate::{
     folders,
     handler::{Connection, Handler, Left, Shared},
     metrics::Metrics,
+    onlooker::Onlooker,
     status::{Aspect, Standing, Status},
 };
 
@@ -57,6 +58,8 @@ pub enum Error {
 pub struct Options {
     /// Write what each partition's machine was told and commanded into this folder.
     pub record_dispatch: Option<PathBuf>,
+    /// Who is told which revisions run, and when each has answered its first message.
+    pub onlooker: Option<Onlooker>,
 }
 
 /// How a daemon stopped.
@@ -204,6 +207,7 @@ impl Daemon {
             current,
             state_folder: self.state_folder.clone(),
             requests: self.control.admit(&handler.name),
+            onlooker: options.onlooker.clone(),
         };
         self.components
             .spawn(component.keep(files.watch(&handler.component.path), self.stop.clone()));

@@ -11,12 +11,16 @@ use pelton_types::RevisionId;
 use tokio::sync::mpsc;
 use tracing::warn;
 
+use crate::onlooker::Debut;
+
 /// What a handler runs with.
 #[derive(Clone)]
 pub(crate) struct InUse {
     pub revision: Revision,
     /// The one before, while this one is on probation.
     pub stand_by: Option<StandBy>,
+    /// Where somebody looks on.
+    pub debut: Option<Arc<Debut>>,
 }
 
 /// A revision that has proved good, and where to say what becomes of messages that are given to it.
@@ -38,6 +42,15 @@ impl InUse {
     pub(crate) fn for_call(&self, fallback: bool) -> &Revision {
         let stand_by = self.stand_by.as_ref().filter(|_| fallback);
         stand_by.map_or(&self.revision, |stand_by| &stand_by.revision)
+    }
+
+    /// A call of this revision has come back.
+    pub(crate) fn answered(&self, revision: RevisionId) {
+        if let Some(debut) = &self.debut
+            && revision == self.revision.id()
+        {
+            debut.answered();
+        }
     }
 
     /// The ballot about this revision, if it is the one on probation.

@@ -19,6 +19,7 @@ mod folders;
 mod handler;
 mod in_use;
 mod metrics;
+mod onlooker;
 mod partition;
 mod recording;
 mod stall;
@@ -31,4 +32,5 @@ pub use component::{
 pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
+pub use onlooker::{Onlooker, Seen, Step};
 pub use status::{Standing, Status};

@@ -53,9 +53,25 @@ impl Rebuilder {
     /// The build fails, or the file can't be written. Until a source changes it is not stale all the same:
     /// another try would end alike.
     pub fn rebuild(&mut self, output: CargoOutput) -> Result<bool> {
+        let file = self.compile(output)?;
+        self.place(&file)
+    }
+
+    /// The first half of [`rebuild`](Self::rebuild): what the compiler makes, where cargo leaves it.
+    ///
+    /// # Errors
+    /// The build fails.
+    pub fn compile(&mut self, output: CargoOutput) -> Result<PathBuf> {
         self.built = Some(fingerprint(&self.folder));
-        let file = self.toolchain.build(&self.folder, output)?;
-        place(&file, &self.component)
+        self.toolchain.build(&self.folder, output)
+    }
+
+    /// The second half: that file becomes the component. Says whether it is another than before.
+    ///
+    /// # Errors
+    /// The file can't be written.
+    pub fn place(&self, file: &Path) -> Result<bool> {
+        place(file, &self.component)
     }
 }
 

@@ -116,12 +116,22 @@ impl Shared {
     }
 }
 
+/// In milliseconds.
+const EMBEDDED_FETCH_WAIT: &str = "20";
+
 /// The settings of a handler's consumer.
 pub(super) fn consumer_settings(
     handler: &config::Handler,
     connection: &Connection,
     share: HandlerShare,
 ) -> ConsumerSettings {
+    let mut properties = connection.with(&handler.consumer_properties);
+    if connection.embedded {
+        // It answers a fetch that found nothing only when this is over, whatever has come meanwhile.
+        properties
+            .entry("fetch.wait.max.ms".to_owned())
+            .or_insert_with(|| EMBEDDED_FETCH_WAIT.to_owned());
+    }
     ConsumerSettings {
         bootstrap: connection.bootstrap.clone(),
         client_id: client_id(handler),
@@ -146,7 +156,7 @@ pub(super) fn consumer_settings(
             fetched: share.fetched,
             handed_on: share.handed_on,
         },
-        properties: connection.with(&handler.consumer_properties),
+        properties,
         exclude: handler
             .dead_letter_topic()
             .map(str::to_owned)

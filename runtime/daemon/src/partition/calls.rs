@@ -148,6 +148,7 @@ impl Calls {
                     curtail: &curtail,
                 })
                 .await;
+            in_use.answered(revision.id());
             Some(Returned {
                 call,
                 revision: revision.id(),

@@ -61,6 +61,14 @@ impl<'e> Subject<'e> {
         }
     }
 
+    /// The revision, if it was loaded.
+    pub fn loaded(&self) -> Option<Revision> {
+        match self {
+            Self::Loaded(_, revision) => Some(revision.clone()),
+            Self::Refused(_) => None,
+        }
+    }
+
     pub fn entry(&self) -> &'e Entry {
         match self {
             Self::Refused(entry) | Self::Loaded(entry, _) => entry,

@@ -62,9 +62,25 @@ mod host {
                 import wasi:random/insecure-seed@0.2.0;
             }
 
+            package wasi:io@0.2.0 {
+                interface poll {
+                    resource pollable {
+                        ready: func() -> bool;
+                        block: func();
+                    }
+                    poll: func(in: list<borrow<pollable>>) -> list<u32>;
+                }
+            }
+
             package wasi:clocks@0.2.0 {
                 interface monotonic-clock {
-                    now: func() -> u64;
+                    use wasi:io/poll@0.2.0.{pollable};
+                    type instant = u64;
+                    type duration = u64;
+                    now: func() -> instant;
+                    resolution: func() -> duration;
+                    subscribe-instant: func(when: instant) -> pollable;
+                    subscribe-duration: func(when: duration) -> pollable;
                 }
                 interface wall-clock {
                     record datetime {
