@@ -1,9 +1,6 @@
 //! The program as its user meets it: what the configuration promises on a real broker, and what its other
 //! commands answer without one.
 
-#[path = "program/wasi.rs"]
-mod wasi;
-
 use std::{
     ffi::OsStr,
     fs,

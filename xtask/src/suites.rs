@@ -1,6 +1,6 @@
 //! The suites: all that CI runs, in one table, cheap and telling ones first.
 //!
-//! Invariant: the budgets together stay at 81 minutes, on two cores in a checkout where nothing is built
+//! Invariant: the budgets together stay at 82 minutes, on two cores in a checkout where nothing is built
 //! yet; an idle machine takes half of that. A suite that takes longer is told of in the summary; one that takes twice as long is ended.
 
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ enum Work {
     Commands(&'static [&'static str]),
     /// Whole-program suites of tests/suites, against this Kafka.
     Broker(&'static [&'static str], &'static str),
+    /// The same, of the guest for which only rustup has the target.
+    Wasip2(&'static [&'static str], &'static str),
     /// Something in this program.
     Own(fn(Instant) -> (Tally, Result<()>)),
 }
@@ -164,6 +166,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["program", "stopping"], "4"),
     },
     Suite {
+        name: "wasip2",
+        budget: 1,
+        about: "a program of the standard library finds nothing of the machine, and its output is logged",
+        work: Work::Wasip2(&["wasip2"], "4"),
+    },
+    Suite {
         name: "author",
         budget: 2,
         about: "a new project is built, tested and checked, and fixtures find what a handler remembers",
@@ -196,12 +204,20 @@ pub const SUITES: &[Suite] = &[
 ];
 
 impl Suite {
+    /// Why it can't run on this machine, once the set-up has done what it can.
+    pub fn lack(&self) -> Option<&'static str> {
+        let lacks = matches!(self.work, Work::Wasip2(..)) && !guests::has_wasip2();
+        lacks.then_some("`rustup target add wasm32-wasip2` does not succeed on this machine")
+    }
+
     /// Runs it, for at most twice its budget.
     pub fn run(&self) -> (Tally, Result<()>) {
         let deadline = Instant::now() + Duration::from_secs(2 * self.budget * 60);
         match &self.work {
             Work::Commands(lines) => commands(self.name, lines, &[], deadline),
-            Work::Broker(programs, kafka) => self.on_a_broker(programs, kafka, deadline),
+            Work::Broker(programs, kafka) | Work::Wasip2(programs, kafka) => {
+                self.on_a_broker(programs, kafka, deadline)
+            }
             Work::Own(work) => work(deadline),
         }
     }

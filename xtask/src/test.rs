@@ -58,6 +58,11 @@ pub fn run(options: &Options) -> Result<()> {
     let mut outcomes = Vec::new();
     for suite in &chosen {
         heading(suite.name, suite.about);
+        if let Some(lack) = suite.lack() {
+            ensure!(options.only.is_empty(), "{}: {lack}", suite.name);
+            println!("== {}: not run: {lack}", suite.name);
+            continue;
+        }
         let outcome = perform(suite);
         let failed = outcome.result.is_err();
         outcomes.push(outcome);
