@@ -3,7 +3,7 @@
 use std::{process::ExitCode, thread, time::Duration};
 
 use anyhow::Context;
-use pelton_config::{Bootstrap, Config};
+use pelton_config::{Bootstrap, Config, Log};
 use pelton_daemon::Options;
 use pelton_toolchain::{CargoOutput, Rebuilder, Toolchain};
 use tracing::{error, info};
@@ -16,10 +16,11 @@ const SHOW_MESSAGES: &str = "pelton::message=debug,pelton::guest=trace";
 const LOOK: Duration = Duration::from_millis(250);
 
 pub(crate) fn dev(args: &DevArgs) -> anyhow::Result<ExitCode> {
-    let mut config = exit::load(&args.config)?;
-    config.log.filter = format!("{},{SHOW_MESSAGES}", config.log.filter);
-    logging::begin(&config.log)?;
-    choose_brokers(&mut config, args.bootstrap_servers.as_deref());
+    let config = exit::load(&args.config)?;
+    logging::begin(&Log {
+        filter: format!("{},{SHOW_MESSAGES}", config.log.filter),
+        ..config.log.clone()
+    })?;
     let sources = sources(&config)?;
     if !sources.is_empty() {
         thread::Builder::new()
@@ -27,15 +28,17 @@ pub(crate) fn dev(args: &DevArgs) -> anyhow::Result<ExitCode> {
             .spawn(move || keep_built(sources))
             .context("no thread can be started")?;
     }
-    run::on_runtime(run::serve(&config, &Options::default()))
+    let options = Options {
+        brokers: Some(brokers(args.bootstrap_servers.as_deref())),
+        ..Options::default()
+    };
+    run::on_runtime(run::serve(&config, &options))
 }
 
-fn choose_brokers(config: &mut Config, servers: Option<&str>) {
-    for cluster in config.clusters.values_mut() {
-        cluster.bootstrap = match servers {
-            Some(servers) => Bootstrap::Servers(servers.split(',').map(str::to_owned).collect()),
-            None => Bootstrap::Embedded,
-        };
+fn brokers(servers: Option<&str>) -> Bootstrap {
+    match servers {
+        Some(servers) => Bootstrap::Servers(servers.split(',').map(str::to_owned).collect()),
+        None => Bootstrap::Embedded,
     }
 }
 

@@ -20,6 +20,7 @@ mod in_use;
 mod metrics;
 mod partition;
 mod recording;
+mod reload;
 mod stall;
 mod status;
 
@@ -30,4 +31,5 @@ pub use component::{
 pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
+pub use reload::Reload;
 pub use status::{Standing, Status};
