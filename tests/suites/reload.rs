@@ -107,11 +107,13 @@ fn one_that_is_removed_amid_slow_messages_drains_and_goes_on_where_it_was() -> R
     let slow = Stage::new(cluster, "slow-removed", 1)?;
     let mut scene = Scene::start("beside-slow", "")?;
     let part = slow.handler_config("misbehave", "batch = { messages = 1 }");
+    // What is committed when it leaves is committed by its drain.
+    let patient = part.replace(r#"commit-interval = "200ms""#, r#"commit-interval = "30s""#);
     let drafts: Vec<_> = (0..40)
         .map(|n| Draft::new("k", format!("slow:{}", 100 + n)))
         .collect();
     scene.under_load(|scene| {
-        scene.write(&part)?;
+        scene.write(&patient)?;
         scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
         client.produce(&slow.input, &drafts)?;
         slow.wait_for_outputs(&client, 5)?;
@@ -222,6 +224,46 @@ fn changes_in_quick_succession_end_in_the_last_one() -> Result<()> {
         scene.daemon.log_count(" changed=1") <= 1,
         "it begins anew once at the most"
     );
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
+}
+
+#[test]
+fn one_that_has_failed_begins_anew_when_somebody_asks() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let client = cluster.client()?;
+    let picky = Stage::new(cluster, "picky", 1)?;
+    let mut scene = Scene::start("beside-picky", "")?;
+    scene.under_load(|scene| {
+        // Nothing is committed, and it may not choose where to begin.
+        scene.write(&picky.handler_config("passthrough", r#"start = "error""#))?;
+        scene
+            .daemon
+            .wait_for_log("handler stopped for good", LIMIT)?;
+        client.commit(&picky.group, &picky.input, &[0])?;
+        let (code, report, words) = pelton(scene.folder(), &["reload", "--json"])?;
+        assert_eq!(
+            (code, &report["changed"][0]),
+            (0, &picky.handler.as_str().into()),
+            "{words}"
+        );
+        pass(&client, &picky, &orders(100))
+    })?;
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
+}
+
+/// That the others can fail: a neighbour that is changed itself loses and repeats nothing, and is found to have been
+/// rebalanced.
+#[test]
+fn a_neighbour_that_is_changed_itself_is_found_out() -> Result<()> {
+    let mut scene = Scene::start("changed-itself", "")?;
+    let found = scene.under_load(|scene| {
+        scene.replace(&scene.altered("200ms", "300ms")?)?;
+        scene.reloaded(1, "added=0 removed=0 changed=1 unchanged=0")
+    });
+    let found = found.map_or_else(|error| error.to_string(), |()| "nothing".to_owned());
+    ensure!(found.contains("was rebalanced"), "{found}");
     ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
     Ok(())
 }

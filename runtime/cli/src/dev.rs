@@ -1,6 +1,12 @@
 //! `pelton dev`: the daemon with an embedded broker, handlers built from their sources, messages shown.
 
-use std::{process::ExitCode, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    thread,
+    time::{Duration, SystemTime},
+};
 
 use anyhow::Context;
 use pelton_config::{Bootstrap, Config, Log};
@@ -15,19 +21,35 @@ const SHOW_MESSAGES: &str = "pelton::message=debug,pelton::guest=trace";
 /// How often sources are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// What builds the handlers that name a source folder.
+#[derive(Default)]
+struct Sources {
+    /// The time of the configuration that was last looked at.
+    changed: Option<SystemTime>,
+    toolchain: Option<Toolchain>,
+    builds: Vec<Build>,
+}
+
+struct Build {
+    handler: String,
+    source: PathBuf,
+    component: PathBuf,
+    rebuilder: Rebuilder,
+}
+
 pub(crate) fn dev(args: &DevArgs) -> anyhow::Result<ExitCode> {
     let config = exit::load(&args.config)?;
     logging::begin(&Log {
         filter: format!("{},{SHOW_MESSAGES}", config.log.filter),
         ..config.log.clone()
     })?;
-    let sources = sources(&config)?;
-    if !sources.is_empty() {
-        thread::Builder::new()
-            .name("pelton-build".to_owned())
-            .spawn(move || keep_built(sources))
-            .context("no thread can be started")?;
-    }
+    let mut sources = Sources::default();
+    sources.take(&config)?;
+    let file = args.config.clone();
+    thread::Builder::new()
+        .name("pelton-build".to_owned())
+        .spawn(move || keep_built(sources, &file))
+        .context("no thread can be started")?;
     let options = Options {
         brokers: Some(brokers(args.bootstrap_servers.as_deref())),
         ..Options::default()
@@ -42,46 +64,73 @@ fn brokers(servers: Option<&str>) -> Bootstrap {
     }
 }
 
-/// Every handler that names a source folder, with what builds it.
-fn sources(config: &Config) -> anyhow::Result<Vec<(String, Rebuilder)>> {
-    let named: Vec<_> = config
-        .handlers
-        .values()
-        .filter_map(|handler| Some((handler, handler.source.as_ref()?)))
-        .collect();
-    if named.is_empty() {
-        return Ok(Vec::new());
+impl Sources {
+    /// Those of the handlers that name a source folder. What was built before is not built again.
+    fn take(&mut self, config: &Config) -> anyhow::Result<()> {
+        let mut builds = Vec::new();
+        for handler in config.handlers.values() {
+            let Some(source) = &handler.source else {
+                continue;
+            };
+            let component = &handler.component.path;
+            let same = |build: &Build| build.source == *source && build.component == *component;
+            let known = self.builds.iter().position(same);
+            builds.push(Build {
+                handler: handler.name.clone(),
+                source: source.clone(),
+                component: component.clone(),
+                rebuilder: match known {
+                    Some(at) => self.builds.swap_remove(at).rebuilder,
+                    None => Rebuilder::new(self.toolchain()?, source, component),
+                },
+            });
+        }
+        self.builds = builds;
+        Ok(())
     }
-    let toolchain = Toolchain::find().context("handlers can't be built from their sources")?;
-    let rebuilder = |folder, component| Rebuilder::new(toolchain.clone(), folder, component);
-    Ok(named
-        .into_iter()
-        .map(|(handler, folder)| {
-            (
-                handler.name.clone(),
-                rebuilder(folder.clone(), handler.component.path.clone()),
-            )
-        })
-        .collect())
+
+    fn toolchain(&mut self) -> anyhow::Result<Toolchain> {
+        if self.toolchain.is_none() {
+            let found = Toolchain::find().context("handlers can't be built from their sources")?;
+            self.toolchain = Some(found);
+        }
+        self.toolchain.clone().context("no toolchain")
+    }
+
+    /// Takes up what a changed configuration says. What is wrong with one is the daemon's to tell.
+    fn follow(&mut self, file: &Path) {
+        let changed = fs::metadata(file).and_then(|found| found.modified()).ok();
+        if std::mem::replace(&mut self.changed, changed) == changed {
+            return;
+        }
+        let Ok(config) = pelton_config::load(file) else {
+            return;
+        };
+        if let Err(why) = self.take(&config) {
+            error!("{why:#}");
+        }
+    }
 }
 
 /// Builds what has changed, for as long as the process lives. Cargo's own words go to the terminal.
-fn keep_built(mut sources: Vec<(String, Rebuilder)>) {
+fn keep_built(mut sources: Sources, file: &Path) {
     loop {
-        for (handler, rebuilder) in &mut sources {
-            if !rebuilder.is_stale() {
-                continue;
-            }
-            let folder = rebuilder.folder().display().to_string();
-            info!(%handler, %folder, "building component");
-            match rebuilder.rebuild(CargoOutput::Shown) {
-                Ok(true) => info!(%handler, "component built"),
-                Ok(false) => info!(%handler, "component built; it is the same as before"),
-                Err(why) => {
-                    error!(%handler, %folder, "component not built, what runs goes on: {why:#}")
-                }
-            }
-        }
+        sources.follow(file);
+        sources.builds.iter_mut().for_each(build);
         thread::sleep(LOOK);
+    }
+}
+
+fn build(build: &mut Build) {
+    let (handler, rebuilder) = (&build.handler, &mut build.rebuilder);
+    if !rebuilder.is_stale() {
+        return;
+    }
+    let folder = rebuilder.folder().display().to_string();
+    info!(%handler, %folder, "building component");
+    match rebuilder.rebuild(CargoOutput::Shown) {
+        Ok(true) => info!(%handler, "component built"),
+        Ok(false) => info!(%handler, "component built; it is the same as before"),
+        Err(why) => error!(%handler, %folder, "component not built, what runs goes on: {why:#}"),
     }
 }

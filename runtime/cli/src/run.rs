@@ -48,7 +48,10 @@ pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<
     let mut tasks = tokio::task::JoinSet::new();
     let reloading = reload_on(signals.hang_up.take(), daemon.control());
     let reloading = stopping.clone().run_until_cancelled_owned(reloading);
-    tasks.spawn(async { Ok(reloading.await.unwrap_or_default()) });
+    tasks.spawn(async {
+        reloading.await;
+        Ok(())
+    });
     if config.admin.enabled {
         let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
         let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;

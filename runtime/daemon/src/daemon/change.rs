@@ -4,7 +4,11 @@
 //! before anybody begins: the one that takes its place, maybe under another name, finds its offsets committed and its
 //! member's name free.
 
-use std::{collections::BTreeSet, error::Error as _, time::Instant};
+use std::{
+    collections::BTreeSet,
+    error::Error as _,
+    time::{Duration, Instant},
+};
 
 use pelton_config::{Config, Error as Wrong};
 use tokio::task::AbortHandle;
@@ -29,7 +33,7 @@ impl Daemon {
     /// leaves goes on leaving and nobody begins.
     pub(super) async fn reload(&mut self, replies: Vec<Reply>) {
         // At the first look after the start nobody has asked, and nothing has changed as a rule.
-        let quiet = !self.reloads.source.was_read();
+        let quiet = replies.is_empty() && !self.reloads.source.was_read();
         let read = self.reloads.source.read().await;
         let outcome = match read {
             Ok(config) => self.change_to(config, quiet).await,
@@ -61,9 +65,12 @@ impl Daemon {
         for warning in &config.warnings {
             warn!("{warning}");
         }
-        self.config = config;
         announce(&plan);
-        let unfinished = self.leave(&plan).await;
+        let stop = |config: &Config| config.daemon.shutdown_timeout;
+        // Who leaves drains as it was configured, whatever is configured now.
+        let within = stop(&self.config).max(stop(&config));
+        self.config = config;
+        let unfinished = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
         self.begin(&beginning);
         self.metrics.reloaded();
@@ -98,14 +105,14 @@ impl Daemon {
             .map_err(Error::Engine)
     }
 
-    /// Drains those who leave, as at a stop and within the time of one; the number of messages that were begun and
+    /// Drains those who leave, as at a stop and within this time; the number of messages that were begun and
     /// not finished. Nothing is left of them then.
-    async fn leave(&mut self, plan: &Plan) -> u32 {
+    async fn leave(&mut self, plan: &Plan, within: Duration) -> u32 {
         let leaving: BTreeSet<&str> = plan.leaving().collect();
         for (_, begun) in self.of(&leaving) {
             begun.stop.cancel();
         }
-        let unfinished = self.end(&leaving).await;
+        let unfinished = self.end(&leaving, Instant::now() + within).await;
         self.end_keepers(&leaving).await;
         self.stopped
             .failed
@@ -132,10 +139,9 @@ impl Daemon {
     }
 
     /// Waits until these handlers have ended.
-    async fn end(&mut self, leaving: &BTreeSet<&str>) -> u32 {
+    async fn end(&mut self, leaving: &BTreeSet<&str>, deadline: Instant) -> u32 {
         let running = self.of(leaving).filter(|(_, begun)| !begun.failed);
         let mut running: BTreeSet<String> = running.map(|(name, _)| name.to_owned()).collect();
-        let deadline = Instant::now() + self.config.daemon.shutdown_timeout;
         let mut unfinished: u32 = 0;
         let mut cut_short = false;
         while !running.is_empty() {
