@@ -14,7 +14,11 @@ use pelton_daemon::Options;
 use pelton_toolchain::{CargoOutput, Rebuilder, Toolchain};
 use tracing::{error, info};
 
-use crate::{args::DevArgs, exit, logging, run};
+use crate::{
+    args::DevArgs,
+    exit, logging,
+    run::{self, HangUp},
+};
 
 /// What is logged besides the configured: each message in and out, and whatever handlers log.
 const SHOW_MESSAGES: &str = "pelton::message=debug,pelton::guest=trace";
@@ -54,7 +58,7 @@ pub(crate) fn dev(args: &DevArgs) -> anyhow::Result<ExitCode> {
         brokers: Some(brokers(args.bootstrap_servers.as_deref())),
         ..Options::default()
     };
-    run::on_runtime(run::serve(&config, &options))
+    run::on_runtime(run::serve(&config, &options, HangUp::Ends))
 }
 
 fn brokers(servers: Option<&str>) -> Bootstrap {

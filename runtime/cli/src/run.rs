@@ -20,7 +20,7 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
         record_dispatch: args.record_dispatch.clone(),
         ..Options::default()
     };
-    on_runtime(serve(&config, &options))
+    on_runtime(serve(&config, &options, HangUp::Reloads))
 }
 
 /// Runs the control side; what still blocks when it is done is left behind.
@@ -37,8 +37,12 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> an
 }
 
 /// Runs a configuration until a signal, or until every handler has failed.
-pub(crate) async fn serve(config: &Config, options: &Options) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::listen()?;
+pub(crate) async fn serve(
+    config: &Config,
+    options: &Options,
+    hang_up: HangUp,
+) -> anyhow::Result<ExitCode> {
+    let mut signals = Signals::listen(hang_up)?;
     for warning in &config.warnings {
         warn!("{warning}");
     }
@@ -117,6 +121,15 @@ fn notify(states: &[NotifyState<'_>]) {
     }
 }
 
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// The configuration is read anew: nobody sits before a daemon.
+    Reloads,
+    /// The terminal is gone, and the process with it.
+    Ends,
+}
+
 /// SIGTERM and SIGINT, and SIGHUP until somebody takes it.
 struct Signals {
     terminate: Signal,
@@ -125,12 +138,15 @@ struct Signals {
 }
 
 impl Signals {
-    fn listen() -> anyhow::Result<Self> {
+    fn listen(hang_up: HangUp) -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals can't be listened for");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hang_up: Some(listen(SignalKind::hangup())?),
+            hang_up: match hang_up {
+                HangUp::Reloads => Some(listen(SignalKind::hangup())?),
+                HangUp::Ends => None,
+            },
         })
     }
 
