@@ -82,10 +82,15 @@ fn exactly_once_handlers_are_added_changed_and_removed_beside_one_that_works() -
             let static_member = format!("{EXACTLY_ONCE}\ninstance-id = \"one\"");
             scene.write(&other.handler_config("passthrough", &static_member))?;
             scene.reloaded(2, "added=0 removed=0 changed=1 unchanged=1")?;
-            // A static member begins anew under its own name.
+            // A static member begins anew under its own name, and its group never notices.
+            client.wait_for_shares(&other.group, &[2], LIMIT)?;
+            let generation = cluster.generation(&other.group);
             let quick = format!("{static_member}\nbatch = {{ messages = 7 }}");
             scene.write(&other.handler_config("passthrough", &quick))?;
             scene.reloaded(3, "added=0 removed=0 changed=1 unchanged=1")?;
+            client.wait_for_shares(&other.group, &[2], LIMIT)?;
+            ensure!(generation.is_some(), "the broker's log names no generation");
+            assert_eq!(cluster.generation(&other.group), generation);
             let sent = load
                 .join()
                 .map_err(|_| anyhow::anyhow!("the load's thread panicked"))?;
