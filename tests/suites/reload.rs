@@ -2,6 +2,8 @@
 
 #[path = "reload/refused.rs"]
 mod refused;
+#[path = "reload/renamed.rs"]
+mod renamed;
 #[path = "reload/signals.rs"]
 mod signals;
 #[path = "reload/support.rs"]
