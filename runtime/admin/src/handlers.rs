@@ -1,34 +1,16 @@
 //! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`.
-//!
-//! Invariant: what changes something is only done for who is on this machine, and for no web page: a browser adds
-//! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may; and a
-//! page whose own name was pointed at this machine says that name as the host.
-
-use std::net::{IpAddr, SocketAddr};
 
 use axum::{
     Router,
-    extract::{ConnectInfo, Path, RawQuery, Request, State},
-    http::{
-        HeaderMap, StatusCode,
-        header::{CONTENT_TYPE, HOST},
-        uri::Authority,
-    },
-    middleware::{self, Next},
-    response::{IntoResponse, Response},
+    extract::{Path, RawQuery, State},
+    http::StatusCode,
+    middleware,
+    response::Response,
     routing::{get, post},
 };
-use pelton_daemon::{Ask, Control, ControlError};
-use serde::Serialize;
+use pelton_daemon::{Ask, Control};
 
-/// A header that requests which change something have; its value doesn't matter.
-pub const MARK: &str = "x-pelton";
-
-/// What went wrong, as JSON.
-#[derive(Serialize)]
-struct Wrong {
-    error: String,
-}
+use crate::here::{failed, json, only_from_here};
 
 pub(crate) fn routes(control: Control) -> Router {
     let changing = Router::new()
@@ -39,43 +21,6 @@ pub(crate) fn routes(control: Control) -> Router {
         .route("/v1/handlers/{handler}/revisions", get(revisions))
         .merge(changing)
         .with_state(control)
-}
-
-async fn only_from_here(
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    request: Request,
-    next: Next,
-) -> Response {
-    match refusal(peer.ip(), &headers) {
-        Some(error) => json(StatusCode::FORBIDDEN, &Wrong { error }),
-        None => next.run(request).await,
-    }
-}
-
-/// Why who asks may change nothing.
-fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
-    if !peer.to_canonical().is_loopback() {
-        return Some("handlers are changed only from the daemon's own machine".to_owned());
-    }
-    if !headers.contains_key(MARK) {
-        return Some(format!(
-            "a request that changes something needs the header {MARK}"
-        ));
-    }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    (!host.is_some_and(is_address)).then(|| {
-        "a request that changes something names the daemon as localhost or by its address"
-            .to_owned()
-    })
-}
-
-/// Whether a host is named in a way that nobody else can point elsewhere.
-fn is_address(host: &str) -> bool {
-    host.parse::<Authority>().is_ok_and(|authority| {
-        let host = authority.host().trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
-    })
 }
 
 async fn reload(
@@ -100,60 +45,6 @@ async fn answer(control: &Control, handler: &str, ask: Ask) -> Response {
     match control.ask(handler, ask).await {
         Ok(report) if report.problem.is_some() => json(StatusCode::CONFLICT, &report),
         Ok(report) => json(StatusCode::OK, &report),
-        Err(error) => {
-            let status = match error {
-                ControlError::Unknown { .. } => StatusCode::NOT_FOUND,
-                ControlError::Stopping(_) => StatusCode::SERVICE_UNAVAILABLE,
-            };
-            let error = error.to_string();
-            json(status, &Wrong { error })
-        }
-    }
-}
-
-fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_string(body) {
-        Ok(text) => (status, [(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use axum::http::HeaderValue;
-
-    use super::*;
-
-    fn refused(peer: [u8; 4], mark: bool, host: Option<&'static str>) -> Option<String> {
-        let mut headers = HeaderMap::new();
-        if mark {
-            headers.insert(MARK, HeaderValue::from_static("1"));
-        }
-        if let Some(host) = host {
-            headers.insert(HOST, HeaderValue::from_static(host));
-        }
-        refusal(IpAddr::from(peer), &headers)
-    }
-
-    #[test]
-    fn only_who_is_here_and_no_page_may_change_anything() {
-        for host in [
-            "localhost:9640",
-            "LOCALHOST",
-            "127.0.0.1:9640",
-            "[::1]:9640",
-        ] {
-            assert_eq!(refused([127, 0, 0, 1], true, Some(host)), None, "{host}");
-        }
-        for (peer, mark, host, why) in [
-            ([10, 0, 0, 7], true, Some("localhost"), "own machine"),
-            ([127, 0, 0, 1], false, Some("localhost"), MARK),
-            // A page of a site whose name was pointed here.
-            ([127, 0, 0, 1], true, Some("evil.example:9640"), "localhost"),
-            ([127, 0, 0, 1], true, None, "localhost"),
-        ] {
-            let refusal = refused(peer, mark, host);
-            assert!(refusal.is_some_and(|text| text.contains(why)), "{host:?}");
-        }
+        Err(error) => failed(&error),
     }
 }

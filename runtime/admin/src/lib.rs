@@ -1,9 +1,11 @@
-//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, and `/v1/handlers/…`.
+//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/reload` and `/v1/handlers/…`.
 //!
 //! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in plain words what is missing.
 #![forbid(unsafe_code)]
 
 mod handlers;
+mod here;
+mod reload;
 
 use std::{net::SocketAddr, sync::Arc};
 
@@ -18,7 +20,7 @@ use pelton_daemon::{Control, Metrics, Status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-pub use handlers::MARK;
+pub use here::MARK;
 
 /// The content type of OpenMetrics text.
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -70,7 +72,8 @@ impl Admin {
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics_text))
             .with_state(Shown { status, metrics })
-            .merge(handlers::routes(control));
+            .merge(handlers::routes(control.clone()))
+            .merge(reload::routes(control));
         Ok(Self { listener, routes })
     }
 

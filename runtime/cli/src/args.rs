@@ -25,7 +25,8 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run the handlers of a configuration until told to stop (the daemon).
     ///
-    /// Ctrl-C or SIGTERM finishes what is under way, commits, and leaves the groups; a second one ends at once.
+    /// Ctrl-C or SIGTERM finishes what is under way, commits, and leaves the groups; a second one ends at once. SIGHUP
+    /// reads the configuration anew, as does a change of its file: handlers come, go and change while the others run.
     Run(RunArgs),
     /// Develop handlers: an embedded broker, sources watched, rebuilt and swapped in, messages shown.
     ///
@@ -62,12 +63,15 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
-    /// Load a running handler's component from its file now, and wait until it runs or is refused.
+    /// Have a running daemon read its configuration anew; or load a handler's component from its file now.
     ///
-    /// The daemon does that by itself when the file changes; this is for file systems that don't tell, and, with
-    /// --force, for a component that was refused or rolled back.
+    /// Without HANDLER: handlers are added, removed and changed as the file says, the others notice nothing, and a
+    /// file that is wrong changes nothing. With HANDLER: waits until the component runs or is refused. The daemon does
+    /// both by itself when a file changes; this tells what came of it, is for file systems that don't tell of changes,
+    /// and, with --force, for a component that was refused or rolled back.
     ///
-    /// Exits with 0 when the file's content runs, 1 when it doesn't, 2 when there is no such handler.
+    /// Exits with 0 when all of it is done, 1 when the component is refused or the daemon doesn't answer, 2 when there
+    /// is no such handler, 78 when the configuration is refused.
     Reload(ReloadArgs),
     /// Bring the revision before back into a running handler.
     ///
@@ -211,10 +215,15 @@ pub(crate) struct HandlerArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ReloadArgs {
+    /// The handler whose component is loaded; left out, the configuration is read.
+    pub handler: Option<String>,
     #[command(flatten)]
-    pub handler: HandlerArgs,
-    /// Also if this component was refused or rolled back.
+    pub daemon: DaemonArgs,
+    /// Print JSON.
     #[arg(long)]
+    pub json: bool,
+    /// Also if this component was refused or rolled back.
+    #[arg(long, requires = "handler")]
     pub force: bool,
 }
 

@@ -12,6 +12,7 @@ mod inspect;
 mod invoke;
 mod logging;
 mod new;
+mod reload;
 mod revisions;
 mod run;
 mod test;
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),
-        Command::Reload(args) => revisions::reload(&args),
+        Command::Reload(args) => reload::reload(&args),
         Command::Rollback(args) => revisions::roll_back(&args),
         Command::Revisions(args) => revisions::revisions(&args),
         Command::Config(ConfigCommand::Schema) => print_schema(),

@@ -1,4 +1,4 @@
-//! `pelton reload`, `rollback` and `revisions`: a running handler's component.
+//! `pelton reload HANDLER`, `rollback` and `revisions`: a running handler's component.
 
 use std::{
     process::ExitCode,
@@ -8,36 +8,42 @@ use std::{
 use serde_json::Value;
 
 use crate::{
-    args::{HandlerArgs, ReloadArgs},
+    args::{DaemonArgs, HandlerArgs},
     ask, exit,
 };
 
-pub(crate) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
-    let query = if args.force {
-        "reload?force=true"
-    } else {
-        "reload"
-    };
-    about(&args.handler, "POST", query)
+pub(crate) fn reload(
+    handler: &str,
+    force: bool,
+    daemon: &DaemonArgs,
+    json: bool,
+) -> anyhow::Result<ExitCode> {
+    let query = if force { "reload?force=true" } else { "reload" };
+    about(handler, daemon, json, "POST", query)
 }
 
 pub(crate) fn roll_back(args: &HandlerArgs) -> anyhow::Result<ExitCode> {
-    about(args, "POST", "rollback")
+    about(&args.handler, &args.daemon, args.json, "POST", "rollback")
 }
 
 pub(crate) fn revisions(args: &HandlerArgs) -> anyhow::Result<ExitCode> {
-    about(args, "GET", "revisions")
+    about(&args.handler, &args.daemon, args.json, "GET", "revisions")
 }
 
-fn about(args: &HandlerArgs, method: &str, what: &str) -> anyhow::Result<ExitCode> {
-    let name = &args.handler;
+fn about(
+    name: &str,
+    daemon: &DaemonArgs,
+    json: bool,
+    method: &str,
+    what: &str,
+) -> anyhow::Result<ExitCode> {
     // What can't be a name can't be a handler either, and would make another path of it.
     let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     if name.is_empty() || !name.chars().all(fits) {
         let why = format!("`{name}` can't be a handler's name");
         return Ok(exit::refuse(exit::USAGE, why));
     }
-    let answer = ask::ask(&args.daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
+    let answer = ask::ask(daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
     let body = &answer.body;
     if let Some(error) = body["error"].as_str() {
         let unknown = answer.status == 404;
@@ -46,7 +52,7 @@ fn about(args: &HandlerArgs, method: &str, what: &str) -> anyhow::Result<ExitCod
             error,
         ));
     }
-    if args.json {
+    if json {
         println!("{}", serde_json::to_string_pretty(body)?);
     } else {
         show(body);

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use pelton_admin::Admin;
 use pelton_config::Config;
-use pelton_daemon::{Daemon, Options, Stopped};
+use pelton_daemon::{Control, Daemon, Options, Stopped};
 use sd_notify::NotifyState;
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -21,9 +21,11 @@ pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     logging::begin(&config.log)?;
     let options = Options {
         record_dispatch: args.record_dispatch.clone(),
-        onlooker: None,
+        ..Options::default()
     };
-    on_runtime(serve(&config, &options, |_| JoinSet::new()))
+    on_runtime(serve(&config, &options, HangUp::Reloads, |_| {
+        JoinSet::new()
+    }))
 }
 
 /// Runs the control side; what still blocks when it is done is left behind.
@@ -43,29 +45,37 @@ pub(crate) fn on_runtime<T>(work: impl Future<Output = anyhow::Result<T>>) -> an
 pub(crate) async fn serve(
     config: &Config,
     options: &Options,
+    hang_up: HangUp,
     beside: impl FnOnce(&Daemon) -> JoinSet<()>,
 ) -> anyhow::Result<ExitCode> {
-    let mut signals = Signals::listen()?;
+    let mut signals = Signals::listen(hang_up)?;
     for warning in &config.warnings {
         warn!("{warning}");
     }
     info!(version = env!("CARGO_PKG_VERSION"), config = %config.file.display(), handlers = config.handlers.len(), "pelton starts");
     let mut daemon = Daemon::start(config, options)?;
-    let admin_stop = CancellationToken::new();
-    let mut tasks = JoinSet::new();
+    let (admin_stop, stopping) = (CancellationToken::new(), CancellationToken::new());
     let _beside = beside(&daemon);
+    let mut tasks = JoinSet::new();
+    let reloading = reload_on(signals.hang_up.take(), daemon.control());
+    let reloading = stopping.clone().run_until_cancelled_owned(reloading);
+    tasks.spawn(async {
+        reloading.await;
+        Ok(())
+    });
     if config.admin.enabled {
         let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
         let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }
-    notify(NotifyState::Ready);
+    notify(&[NotifyState::Ready]);
     tokio::select! {
-        () = daemon.failed() => error!("every handler has failed: nothing is left to run"),
+        () = daemon.run() => error!("every handler has failed: nothing is left to run"),
         name = signals.next() => info!(signal = name, "told to stop; a second signal ends at once"),
     }
-    notify(NotifyState::Stopping);
+    stopping.cancel();
+    notify(&[NotifyState::Stopping]);
     let stopped = tokio::select! {
         stopped = daemon.stop() => stopped,
         name = signals.next() => {
@@ -96,24 +106,54 @@ fn verdict(stopped: &Stopped) -> ExitCode {
     ExitCode::from(exit::FAILED)
 }
 
-fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+/// Has the configuration read anew at each SIGHUP. systemd is told when that begins and when it is done.
+async fn reload_on(hang_ups: Option<Signal>, control: Control) {
+    let Some(mut hang_ups) = hang_ups else { return };
+    while hang_ups.recv().await.is_some() {
+        info!(signal = "SIGHUP", "told to read the configuration anew");
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Err(error) => warn!(%error, "systemd can't be told"),
+        }
+        // What came of it stands in the log.
+        if control.reload().await.is_ok() {
+            notify(&[NotifyState::Ready]);
+        }
+    }
+}
+
+fn notify(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         warn!(%error, "systemd can't be told");
     }
 }
 
-/// SIGTERM and SIGINT.
+/// What SIGHUP does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HangUp {
+    /// The configuration is read anew: nobody sits before a daemon.
+    Reloads,
+    /// The terminal is gone, and the process with it.
+    Ends,
+}
+
+/// SIGTERM and SIGINT, and SIGHUP until somebody takes it.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Option<Signal>,
 }
 
 impl Signals {
-    fn listen() -> anyhow::Result<Self> {
+    fn listen(hang_up: HangUp) -> anyhow::Result<Self> {
         let listen = |kind| signal(kind).context("signals can't be listened for");
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
+            hang_up: match hang_up {
+                HangUp::Reloads => Some(listen(SignalKind::hangup())?),
+                HangUp::Ends => None,
+            },
         })
     }
 

@@ -19,6 +19,8 @@ use serde_json::Value;
 const SHIPPED: &str = "../../config/pelton.toml";
 const SCHEMA: &str = "../../config/pelton.schema.json";
 const REFERENCE: &str = "../../docs/configuration.md";
+/// What follows it in the reference is written by hand.
+const BY_HAND: &str = "<!-- From here on by hand. -->";
 
 fn shipped() -> String {
     fs::read_to_string(SHIPPED).expect("the shipped configuration")
@@ -245,7 +247,8 @@ fn the_reference_is_up_to_date() {
         page,
         "A commented file with every key is [config/pelton.toml](../config/pelton.toml); editors complete and check \
          it with [config/pelton.schema.json](../config/pelton.schema.json). `pelton check` reports everything that \
-         is wrong with a file, with line and column, and ends with exit code 78.\n"
+         is wrong with a file, with line and column, and ends with exit code 78. A running daemon takes a changed \
+         file in: [below](#changing-the-configuration-of-a-running-daemon).\n"
     );
     for (table, keys) in tables() {
         let _ = writeln!(page, "## `[{}]`\n", table.replace(".*", ".NAME"));
@@ -268,6 +271,10 @@ fn the_reference_is_up_to_date() {
         }
         page.push('\n');
     }
+    let stands = fs::read_to_string(REFERENCE).unwrap_or_default();
+    let (_, by_hand) = stands.split_once(BY_HAND).expect("a part by hand");
+    page.push_str(BY_HAND);
+    page.push_str(by_hand);
     up_to_date(REFERENCE, &format!("{}\n", page.trim_end()));
 }
 

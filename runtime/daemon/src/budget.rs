@@ -2,9 +2,11 @@
 //!
 //! Messages take memory in five places: fetched by librdkafka, on their way to their partition's task, held by
 //! it until they are finished, copied for a call, and in the producer's queue. Each place has a share. That of
-//! the held ones is divided among the partitions that the process has right now, the others among handlers.
+//! the held ones is divided among the partitions that the process has right now, the others among handlers. A
+//! handler keeps what it was given when it began: one that is added later gets what the others have left, and some
+//! of what is for held messages.
 //!
-//! Invariant: the shares add up to the memory. Each place takes one message whatever its share, so a bound
+//! Invariant: the shares add up to the memory at most. Each place takes one message whatever its share, so a bound
 //! that is too small makes the daemon slow, and never makes it stand still.
 
 use std::{
@@ -29,13 +31,24 @@ const CALLS_AT_ONCE: u64 = 2;
 /// What a permit for calls stands for.
 const PERMIT_BYTES: u64 = 1024;
 
+/// The parts of handlers.
+const OF_HANDLERS: u64 = FETCHED + HANDED_ON + CALLS + PRODUCER;
+
 /// The memory of the process.
 #[derive(Debug)]
 pub(crate) struct Budget {
     memory: u64,
-    handlers: u64,
-    partitions: Mutex<u64>,
+    given: Mutex<Given>,
     each: watch::Sender<u32>,
+}
+
+/// What is given out.
+#[derive(Debug, Default)]
+struct Given {
+    /// Bytes, to all handlers together.
+    to_handlers: u64,
+    /// How many have a share of the rest.
+    partitions: u64,
 }
 
 /// What one handler may hold, its partitions' messages aside.
@@ -48,6 +61,17 @@ pub(crate) struct HandlerShare {
 }
 
 impl HandlerShare {
+    fn of(bytes: u64) -> Self {
+        let share =
+            |parts| (u128::from(bytes) * u128::from(parts) / u128::from(OF_HANDLERS)) as u64;
+        Self {
+            fetched: share(FETCHED),
+            handed_on: share(HANDED_ON),
+            calls: share(CALLS),
+            producer: share(PRODUCER),
+        }
+    }
+
     /// The most bytes in one call, so that several fit in.
     pub(crate) fn batch(self) -> u32 {
         let bytes = self.calls / COPIES_OF_A_CALL / CALLS_AT_ONCE;
@@ -61,36 +85,69 @@ pub(crate) struct Claim(Arc<Budget>);
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        self.0.count(|partitions| partitions.saturating_sub(1));
+        self.0
+            .count(|given| given.partitions = given.partitions.saturating_sub(1));
+    }
+}
+
+/// A handler's claim to its share. Given up when dropped.
+#[derive(Debug)]
+pub(crate) struct HandlerClaim {
+    budget: Arc<Budget>,
+    bytes: u64,
+}
+
+impl HandlerClaim {
+    /// What it may hold.
+    pub(crate) fn share(&self) -> HandlerShare {
+        HandlerShare::of(self.bytes)
+    }
+}
+
+impl Drop for HandlerClaim {
+    fn drop(&mut self) {
+        let bytes = self.bytes;
+        self.budget
+            .count(|given| given.to_handlers = given.to_handlers.saturating_sub(bytes));
     }
 }
 
 impl Budget {
-    pub(crate) fn new(memory: NonZeroU64, handlers: usize) -> Arc<Self> {
+    pub(crate) fn new(memory: NonZeroU64) -> Arc<Self> {
         let memory = memory.get();
-        let handlers = u64::try_from(handlers).unwrap_or(u64::MAX).max(1);
         Arc::new(Self {
             memory,
-            handlers,
-            partitions: Mutex::new(0),
-            each: watch::Sender::new(share_of_each(memory, 0)),
+            given: Mutex::default(),
+            each: watch::Sender::new(share_of_each(memory, &Given::default())),
         })
     }
 
-    /// What each handler may hold.
-    pub(crate) fn of_handler(&self) -> HandlerShare {
-        let share = |parts| part(self.memory, parts) / self.handlers;
-        HandlerShare {
-            fetched: share(FETCHED),
-            handed_on: share(HANDED_ON),
-            calls: share(CALLS),
-            producer: share(PRODUCER),
+    /// Gives a share to a handler that begins, one of `beginning` that are still to begin, of `all` there will be.
+    ///
+    /// It is an equal one, if the others have left so much: what a handler was given can't be taken from it while it
+    /// runs, because librdkafka's bounds are fixed. Otherwise it is what they have left, and something of the part of
+    /// held messages, of which half is never given away.
+    pub(crate) fn hire(self: &Arc<Self>, beginning: usize, all: usize) -> HandlerClaim {
+        let number = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).max(1);
+        let (beginning, all) = (number(beginning), number(all));
+        let handlers = part(self.memory, OF_HANDLERS);
+        let most = handlers + part(self.memory, HELD) / 2;
+        let mut bytes = 0;
+        self.count(|given| {
+            let left = handlers.saturating_sub(given.to_handlers);
+            let borrowed = most.saturating_sub(given.to_handlers.max(handlers));
+            bytes = (handlers / all).min(left / beginning + borrowed / 2 / beginning);
+            given.to_handlers += bytes;
+        });
+        HandlerClaim {
+            budget: self.clone(),
+            bytes,
         }
     }
 
     /// Counts one more partition.
     pub(crate) fn claim(self: &Arc<Self>) -> Claim {
-        self.count(|partitions| partitions + 1);
+        self.count(|given| given.partitions += 1);
         Claim(self.clone())
     }
 
@@ -99,13 +156,10 @@ impl Budget {
         self.each.subscribe()
     }
 
-    fn count(&self, change: impl FnOnce(u64) -> u64) {
-        let mut partitions = self
-            .partitions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        *partitions = change(*partitions);
-        let each = share_of_each(self.memory, *partitions);
+    fn count(&self, change: impl FnOnce(&mut Given)) {
+        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        change(&mut given);
+        let each = share_of_each(self.memory, &given);
         self.each
             .send_if_modified(|known| std::mem::replace(known, each) != each);
     }
@@ -116,8 +170,10 @@ fn part(memory: u64, parts: u64) -> u64 {
     memory / 100 * parts + memory % 100 * parts / 100
 }
 
-fn share_of_each(memory: u64, partitions: u64) -> u32 {
-    u32::try_from(part(memory, HELD) / partitions.max(1)).unwrap_or(u32::MAX)
+/// What handlers have not been given is for held messages, but not more than their part.
+fn share_of_each(memory: u64, given: &Given) -> u32 {
+    let held = part(memory, HELD).min(memory.saturating_sub(given.to_handlers));
+    u32::try_from(held / given.partitions.max(1)).unwrap_or(u32::MAX)
 }
 
 /// Properties that decide how much librdkafka holds.
@@ -215,81 +271,4 @@ impl CallMemory {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MIB: u64 = 1 << 20;
-
-    fn budget(mib: u64, handlers: usize) -> Arc<Budget> {
-        Budget::new(NonZeroU64::new(mib * MIB).unwrap(), handlers)
-    }
-
-    #[test]
-    fn the_shares_are_the_memory_and_no_more() {
-        assert_eq!(FETCHED + HANDED_ON + HELD + CALLS + PRODUCER, 100);
-        for (mib, handlers, partitions) in [(16, 1, 1), (256, 8, 96), (512, 3, 7), (100_000, 1, 1)]
-        {
-            let budget = budget(mib, handlers);
-            let claims: Vec<Claim> = (0..partitions).map(|_| budget.claim()).collect();
-            let HandlerShare {
-                fetched,
-                handed_on,
-                calls,
-                producer,
-            } = budget.of_handler();
-            let each = u64::from(*budget.of_partition().borrow());
-            let all = (fetched + handed_on + calls + producer) * handlers as u64
-                + each * claims.len() as u64;
-            assert!(all <= mib * MIB, "{all} of {mib} MiB");
-            // A partition's limit is a number of 32 bits.
-            assert!(all >= mib * MIB / 100 * 99 || each == u64::from(u32::MAX));
-        }
-    }
-
-    #[test]
-    fn a_partition_s_share_follows_their_number() {
-        let budget = budget(100, 2);
-        let mut each = budget.of_partition();
-        let whole = *each.borrow_and_update();
-        let first = budget.claim();
-        assert_eq!(*each.borrow_and_update(), whole, "one has it all");
-        let others: Vec<Claim> = (0..3).map(|_| budget.claim()).collect();
-        assert!(each.has_changed().unwrap());
-        assert_eq!(*each.borrow_and_update(), whole / 4);
-        drop(others);
-        assert_eq!(*each.borrow_and_update(), whole);
-        drop(first);
-        assert_eq!(*each.borrow_and_update(), whole);
-    }
-
-    #[test]
-    fn a_partition_stops_before_the_message_that_would_go_over_its_share() {
-        let mut share = PartitionShare::new(1_000);
-        assert_eq!(share.limit(), Some(1_000));
-        share.met(100);
-        assert_eq!(share.limit(), Some(900));
-        share.met(50);
-        assert_eq!(share.limit(), None, "nothing new");
-        share.met(990);
-        assert_eq!(share.limit(), Some(250));
-        share.change(4_000);
-        assert_eq!(share.limit(), Some(3_010));
-        share.change(0);
-        assert_eq!(share.limit(), Some(1), "one message whatever the share");
-    }
-
-    #[tokio::test]
-    async fn a_call_too_large_for_its_memory_is_made_alone() {
-        let memory = CallMemory::new(300 * PERMIT_BYTES);
-        let small = memory.take(10 * PERMIT_BYTES).await.unwrap();
-        assert_eq!(small.num_permits(), 30);
-        drop(small);
-        let huge = memory.take(u64::MAX).await.unwrap();
-        assert_eq!(huge.num_permits(), 300);
-        let mut next = Box::pin(memory.take(1));
-        assert!(futures::poll!(&mut next).is_pending());
-        drop(huge);
-        assert!(next.await.is_some());
-        assert!(CallMemory::new(0).take(1).await.is_some());
-    }
-}
+mod tests;

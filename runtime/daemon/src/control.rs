@@ -7,14 +7,20 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::component::Report;
+use crate::{
+    component::Report,
+    reload::{Reload, Reply},
+};
 
 /// Requests to a handler that may wait.
 const WAITING: usize = 16;
 
-/// Reaches the handlers of a daemon. Copies are the same.
-#[derive(Clone, Default)]
-pub struct Control(Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>);
+/// Reaches a daemon and its handlers. Copies are the same.
+#[derive(Clone)]
+pub struct Control {
+    handlers: Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>,
+    reloads: mpsc::Sender<Reply>,
+}
 
 /// What is asked of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +47,12 @@ pub enum ControlError {
         /// Those that there are.
         known: String,
     },
-    /// The daemon is stopping.
+    /// The daemon, or this handler, is stopping.
     #[error("the handler `{0}` is being stopped")]
     Stopping(String),
+    /// The same, where no handler was meant.
+    #[error("the daemon is stopping")]
+    Ending,
 }
 
 /// A question to the keeper of a handler's component.
@@ -53,13 +62,38 @@ pub(crate) struct Request {
 }
 
 impl Control {
+    pub(crate) fn new(reloads: mpsc::Sender<Reply>) -> Self {
+        Self {
+            handlers: Arc::default(),
+            reloads,
+        }
+    }
+
+    /// Has the configuration read anew, and waits until all that follows from it is done, or it is refused.
+    ///
+    /// # Errors
+    /// The daemon is stopping.
+    pub async fn reload(&self) -> Result<Reload, ControlError> {
+        let (reply, answer) = oneshot::channel();
+        let asked = self.reloads.send(reply).await;
+        asked.map_err(|_| ControlError::Ending)?;
+        answer.await.map_err(|_| ControlError::Ending)
+    }
+
     /// Takes in a handler, whose keeper gets what is asked.
     pub(crate) fn admit(&self, handler: &str) -> mpsc::Receiver<Request> {
         let (requests, receiver) = mpsc::channel(WAITING);
-        if let Ok(mut handlers) = self.0.lock() {
+        if let Ok(mut handlers) = self.handlers.lock() {
             handlers.insert(handler.to_owned(), requests);
         }
         receiver
+    }
+
+    /// Knows a handler no more.
+    pub(crate) fn dismiss(&self, handler: &str) {
+        if let Ok(mut handlers) = self.handlers.lock() {
+            handlers.remove(handler);
+        }
     }
 
     /// Asks a handler and waits for its answer.
@@ -77,7 +111,7 @@ impl Control {
 
     fn find(&self, handler: &str) -> Result<mpsc::Sender<Request>, ControlError> {
         let stopping = || ControlError::Stopping(handler.to_owned());
-        let handlers = self.0.lock().map_err(|_| stopping())?;
+        let handlers = self.handlers.lock().map_err(|_| stopping())?;
         handlers.get(handler).cloned().ok_or_else(|| {
             let known: Vec<&str> = handlers.keys().map(String::as_str).collect();
             ControlError::Unknown {

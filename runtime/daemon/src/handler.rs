@@ -179,8 +179,7 @@ impl Handler {
 
     /// One life as a member of the group.
     async fn membership(&mut self, largest_batch: Option<u32>) -> Ending {
-        let budget = self.shared.budget.clone();
-        let (config, connection, share) = (&self.config, &self.connection, budget.of_handler());
+        let (config, connection, share) = (&self.config, &self.connection, self.shared.share);
         let consumer = Consumer::start(shared::consumer_settings(config, connection, share));
         let (consumer, mut events) = match consumer {
             Ok(consumer) => consumer,
@@ -211,7 +210,7 @@ impl Handler {
             dead_letter::largest(largest_batch),
         );
         let mut health = producer.as_ref().map(Producer::health);
-        let mut share = budget.of_partition();
+        let mut share = self.shared.budget.of_partition();
         let mut ending = None;
         loop {
             let happened = tokio::select! {
@@ -272,7 +271,7 @@ impl Handler {
         largest_batch: Option<u32>,
         tasks: &mut JoinSet<()>,
     ) -> Result<Writer, String> {
-        let share = self.shared.budget.of_handler();
+        let share = self.shared.share;
         let (config, connection) = (&self.config, &self.connection);
         match config.guarantee {
             Guarantee::AtLeastOnce => {

@@ -22,6 +22,7 @@ mod metrics;
 mod onlooker;
 mod partition;
 mod recording;
+mod reload;
 mod stall;
 mod status;
 
@@ -33,4 +34,5 @@ pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use metrics::Metrics;
 pub use onlooker::{Onlooker, Seen, Step};
+pub use reload::Reload;
 pub use status::{Standing, Status};

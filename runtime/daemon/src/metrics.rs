@@ -1,6 +1,8 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
 mod compilations;
+mod forget;
+mod reloads;
 
 use std::{fmt::Write, sync::atomic::AtomicU64, time::Duration};
 
@@ -78,6 +80,7 @@ pub struct Metrics {
     lag: Family<PartitionLabel, Gauge>,
     in_flight: Family<PartitionLabel, Gauge>,
     stalled: Family<StageLabel, Gauge>,
+    reloads: reloads::Reloads,
 }
 
 /// The figures of one partition.
@@ -116,10 +119,12 @@ impl Default for Metrics {
             lag: Family::default(),
             in_flight: Family::default(),
             stalled: Family::default(),
+            reloads: reloads::Reloads::default(),
             registry: Registry::default(),
         };
         metrics.register_counters(&mut registry);
         metrics.register_gauges(&mut registry);
+        metrics.reloads.register(&mut registry);
         metrics.registry = registry;
         metrics
     }

@@ -18,7 +18,7 @@ pub enum Standing {
     Running,
     /// It runs, but something is wrong that keeps messages from moving.
     Troubled(String),
-    /// It is over until the daemon is restarted.
+    /// It is over until the configuration is reloaded or the daemon restarted.
     Failed(String),
 }
 
@@ -50,6 +50,13 @@ impl Status {
             && let Some(standings) = all.get_mut(handler)
         {
             standings.remove(&aspect);
+        }
+    }
+
+    /// Forgets a handler that has ended.
+    pub(crate) fn forget(&self, handler: &str) {
+        if let Ok(mut all) = self.0.lock() {
+            all.remove(handler);
         }
     }
 

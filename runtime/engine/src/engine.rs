@@ -66,7 +66,8 @@ pub struct Engine {
 pub(crate) struct Inner {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
-    pub(crate) workshop: Workshop,
+    /// One for all engines of a daemon.
+    pub(crate) workshop: Arc<Workshop>,
     /// The same with HTTP besides.
     pub(crate) http_linker: Linker<State>,
     pub(crate) network: Network,
@@ -83,7 +84,22 @@ impl Engine {
     /// # Errors
     /// The settings ask for more than the system gives, or the thread can't be started.
     pub fn new(settings: &EngineSettings) -> Result<Self, Error> {
-        Self::start(settings, false, Network::system())
+        Self::start(settings, false, Network::system(), workshop(settings))
+    }
+
+    /// An engine of another size, for handlers that this one has no room for. Both compile in one place, whatever
+    /// these settings say of compiling, and count there.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn beside(&self, settings: &EngineSettings) -> Result<Self, Error> {
+        let Inner {
+            frozen,
+            network,
+            workshop,
+            ..
+        } = &*self.inner;
+        Self::start(settings, *frozen, network.clone(), workshop.clone())
     }
 
     /// An engine whose handlers' HTTP requests go over this network.
@@ -91,7 +107,7 @@ impl Engine {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn on_network(settings: &EngineSettings, network: Network) -> Result<Self, Error> {
-        Self::start(settings, false, network)
+        Self::start(settings, false, network, workshop(settings))
     }
 
     /// An engine for tests: clocks stand still, and for one message they and the random numbers are the same
@@ -101,10 +117,15 @@ impl Engine {
     /// # Errors
     /// As [`new`](Self::new).
     pub fn frozen(settings: &EngineSettings) -> Result<Self, Error> {
-        Self::start(settings, true, Network::system())
+        Self::start(settings, true, Network::system(), workshop(settings))
     }
 
-    fn start(settings: &EngineSettings, frozen: bool, network: Network) -> Result<Self, Error> {
+    fn start(
+        settings: &EngineSettings,
+        frozen: bool,
+        network: Network,
+        workshop: Arc<Workshop>,
+    ) -> Result<Self, Error> {
         let refused = |error: wasmtime::Error| Error::Settings {
             slots: settings.slots,
             max_memory_bytes: settings.max_memory_bytes,
@@ -120,7 +141,7 @@ impl Engine {
             inner: Arc::new(Inner {
                 wasm,
                 linker,
-                workshop: Workshop::new(settings.compiler.clone()),
+                workshop,
                 http_linker,
                 network,
                 ticker,
@@ -159,6 +180,11 @@ impl Engine {
         self.inner.settings.max_component_bytes
     }
 
+    /// How large it is.
+    pub fn settings(&self) -> &EngineSettings {
+        &self.inner.settings
+    }
+
     /// How many instances are alive, at work or idle.
     pub fn instances(&self) -> u32 {
         self.inner.slots.alive()
@@ -184,6 +210,10 @@ impl std::fmt::Debug for Engine {
             .field("settings", &self.inner.settings)
             .finish_non_exhaustive()
     }
+}
+
+fn workshop(settings: &EngineSettings) -> Arc<Workshop> {
+    Arc::new(Workshop::new(settings.compiler.clone()))
 }
 
 fn config(settings: &EngineSettings) -> Config {

@@ -67,6 +67,20 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Every kind.
+    pub const ALL: [Self; 10] = [
+        Self::Retry,
+        Self::Reject,
+        Self::Other,
+        Self::Trap,
+        Self::TimeLimit,
+        Self::MemoryLimit,
+        Self::OutputLimit,
+        Self::HostCallLimit,
+        Self::Contract,
+        Self::Produce,
+    ];
+
     /// The kind as it stands in headers, labels and logs.
     pub fn as_str(self) -> &'static str {
         match self {

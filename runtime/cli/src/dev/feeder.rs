@@ -1,10 +1,6 @@
 //! Fixtures' messages, put into the topics that handlers read.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use pelton_config::{Bootstrap, Config, Handler, Topics};
 use pelton_daemon::Daemon;
@@ -18,6 +14,8 @@ const CLIENT_ID: &str = "pelton-dev-fixtures";
 
 /// Puts the messages of fixtures into the topics that handlers read.
 pub(super) struct Feeder {
+    /// Where the handlers' tables are.
+    file: PathBuf,
     handlers: BTreeMap<String, Handler>,
     /// Another folder than the configured one.
     folder: Option<PathBuf>,
@@ -27,10 +25,15 @@ pub(super) struct Feeder {
 }
 
 impl Feeder {
-    pub(super) fn new(config: &Config, daemon: &Daemon, folder: Option<&Path>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        brokers: &Bootstrap,
+        daemon: &Daemon,
+        folder: Option<PathBuf>,
+    ) -> Self {
         let embedded: BTreeMap<&str, String> = daemon.embedded().collect();
         let settings = config.clusters.iter().filter_map(|(name, cluster)| {
-            let bootstrap = match &cluster.bootstrap {
+            let bootstrap = match brokers {
                 Bootstrap::Servers(servers) => servers.join(","),
                 Bootstrap::Embedded => embedded.get(name.as_str())?.clone(),
             };
@@ -46,8 +49,9 @@ impl Feeder {
         });
         Self {
             clusters: settings.collect(),
+            file: config.file.clone(),
             handlers: config.handlers.clone(),
-            folder: folder.map(Path::to_owned),
+            folder,
             producers: BTreeMap::new(),
             mailbox: Arc::default(),
         }
@@ -55,6 +59,10 @@ impl Feeder {
 
     /// Sends a handler's fixtures on their way, and says what is wrong with those that can't go.
     pub(super) fn feed(&mut self, name: &str) {
+        // It may have come, or changed, since. What is wrong with a file is the daemon's to tell.
+        if let Ok(config) = pelton_config::load(&self.file) {
+            self.handlers = config.handlers;
+        }
         let Some(handler) = self.handlers.get(name).cloned() else {
             return;
         };

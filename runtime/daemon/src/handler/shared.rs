@@ -40,11 +40,15 @@ pub(crate) struct Shared {
     pub instances: Arc<Semaphore>,
     /// The memory of the process.
     pub budget: Arc<Budget>,
+    /// What it may hold of that itself.
+    pub share: HandlerShare,
     /// What its calls may take of that.
     pub call_memory: Arc<CallMemory>,
     record_to: Option<PathBuf>,
-    recordings: AtomicU64,
 }
+
+/// Recordings that were begun. Counted for the whole process: a handler may begin anew in it.
+static RECORDINGS: AtomicU64 = AtomicU64::new(0);
 
 impl Shared {
     pub(crate) fn new(
@@ -52,9 +56,9 @@ impl Shared {
         metrics: HandlerMetrics,
         clock: Clock,
         budget: Arc<Budget>,
+        share: HandlerShare,
         record_to: Option<PathBuf>,
     ) -> Self {
-        let share = budget.of_handler();
         Self {
             name: handler.name.clone(),
             group: handler.group.clone(),
@@ -70,9 +74,9 @@ impl Shared {
             clock,
             instances: Arc::new(Semaphore::new(handler.limits.instances.get() as usize)),
             budget,
+            share,
             call_memory: Arc::new(CallMemory::new(share.calls)),
             record_to,
-            recordings: AtomicU64::new(0),
         }
     }
 
@@ -82,7 +86,7 @@ impl Shared {
         partition: &TopicPartition,
         start: &Checkpoint,
     ) -> Option<Recording> {
-        let nth = self.recordings.fetch_add(1, Ordering::Relaxed);
+        let nth = RECORDINGS.fetch_add(1, Ordering::Relaxed);
         Recording::begin(
             self.record_to.as_ref()?,
             &self.name,

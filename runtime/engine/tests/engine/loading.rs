@@ -1,6 +1,6 @@
 //! What is no handler is refused with the reason and what to do.
 
-use pelton_engine::{Interface, LoadError};
+use pelton_engine::{EngineSettings, HandlerEnv, Interface, Limits, LoadError};
 
 use crate::support::*;
 
@@ -185,4 +185,31 @@ fn inspection_tells_what_a_component_is() {
     let http = engine.inspect(&wat::parse_str(http).unwrap()).unwrap();
     assert_eq!(http.interface(), None);
     assert!(!http.imports[0].granted);
+}
+
+#[test]
+fn a_larger_engine_beside_takes_what_the_first_has_no_room_for_and_counts_with_it() {
+    let first = engine(1);
+    let large = HandlerEnv {
+        limits: Limits {
+            memory_bytes: 128 << 20,
+            ..env().limits
+        },
+        ..env()
+    };
+    let bytes = component("packed", PACKED);
+    let refused = first.load(&bytes, &large).unwrap_err();
+    assert!(
+        matches!(refused, LoadError::MemoryLimit { .. }),
+        "{refused}"
+    );
+    let second = first.beside(&EngineSettings {
+        max_memory_bytes: 128 << 20,
+        ..settings(2)
+    });
+    let second = second.unwrap();
+    assert!(second.load(&bytes, &large).is_ok());
+    assert!(first.load(&bytes, &env()).is_ok());
+    assert_eq!(first.compilations().compiled, 2);
+    assert_eq!(second.compilations().compiled, 2);
 }

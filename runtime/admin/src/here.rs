@@ -1,0 +1,123 @@
+//! Who may change something, and how everybody is answered.
+//!
+//! Invariant: what changes something is only done for who is on this machine, and for no web page: a browser adds
+//! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may; and a
+//! page whose own name was pointed at this machine says that name as the host.
+
+use std::net::{IpAddr, SocketAddr};
+
+use axum::{
+    extract::{ConnectInfo, Request},
+    http::{
+        HeaderMap, StatusCode,
+        header::{CONTENT_TYPE, HOST},
+        uri::Authority,
+    },
+    middleware::Next,
+    response::{IntoResponse, Response},
+};
+use pelton_daemon::ControlError;
+use serde::Serialize;
+
+/// A header that requests which change something have; its value doesn't matter.
+pub const MARK: &str = "x-pelton";
+
+/// What went wrong, as JSON.
+#[derive(Serialize)]
+struct Wrong {
+    error: String,
+}
+
+pub(crate) async fn only_from_here(
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    request: Request,
+    next: Next,
+) -> Response {
+    match refusal(peer.ip(), &headers) {
+        Some(error) => json(StatusCode::FORBIDDEN, &Wrong { error }),
+        None => next.run(request).await,
+    }
+}
+
+/// Why who asks may change nothing.
+fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
+    if !peer.to_canonical().is_loopback() {
+        return Some("a daemon is changed only from the daemon's own machine".to_owned());
+    }
+    if !headers.contains_key(MARK) {
+        return Some(format!(
+            "a request that changes something needs the header {MARK}"
+        ));
+    }
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    (!host.is_some_and(is_address)).then(|| {
+        "a request that changes something names the daemon as localhost or by its address"
+            .to_owned()
+    })
+}
+
+/// Whether a host is named in a way that nobody else can point elsewhere.
+fn is_address(host: &str) -> bool {
+    host.parse::<Authority>().is_ok_and(|authority| {
+        let host = authority.host().trim_matches(['[', ']']);
+        host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
+    })
+}
+
+/// Why nothing was asked of the daemon, or not answered.
+pub(crate) fn failed(error: &ControlError) -> Response {
+    let status = match error {
+        ControlError::Unknown { .. } => StatusCode::NOT_FOUND,
+        ControlError::Stopping(_) | ControlError::Ending => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let error = error.to_string();
+    json(status, &Wrong { error })
+}
+
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
+    match serde_json::to_string(body) {
+        Ok(text) => (status, [(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+
+    use super::*;
+
+    fn refused(peer: [u8; 4], mark: bool, host: Option<&'static str>) -> Option<String> {
+        let mut headers = HeaderMap::new();
+        if mark {
+            headers.insert(MARK, HeaderValue::from_static("1"));
+        }
+        if let Some(host) = host {
+            headers.insert(HOST, HeaderValue::from_static(host));
+        }
+        refusal(IpAddr::from(peer), &headers)
+    }
+
+    #[test]
+    fn only_who_is_here_and_no_page_may_change_anything() {
+        for host in [
+            "localhost:9640",
+            "LOCALHOST",
+            "127.0.0.1:9640",
+            "[::1]:9640",
+        ] {
+            assert_eq!(refused([127, 0, 0, 1], true, Some(host)), None, "{host}");
+        }
+        for (peer, mark, host, why) in [
+            ([10, 0, 0, 7], true, Some("localhost"), "own machine"),
+            ([127, 0, 0, 1], false, Some("localhost"), MARK),
+            // A page of a site whose name was pointed here.
+            ([127, 0, 0, 1], true, Some("evil.example:9640"), "localhost"),
+            ([127, 0, 0, 1], true, None, "localhost"),
+        ] {
+            let refusal = refused(peer, mark, host);
+            assert!(refusal.is_some_and(|text| text.contains(why)), "{host:?}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! A changed configuration, taken in while the daemon runs.
+//!
+//! Invariant: what can fail comes first, so that a configuration is taken in whole or not at all. Who leaves has left
+//! before anybody begins: the one that takes its place, maybe under another name, finds its offsets committed and its
+//! member's name free.
+
+use std::{
+    collections::BTreeSet,
+    error::Error as _,
+    time::{Duration, Instant},
+};
+
+use pelton_config::{Config, Error as Wrong};
+use tokio::task::AbortHandle;
+use tracing::{error, info, warn};
+
+use super::{Daemon, Error};
+use crate::reload::{NeedsRestart, Plan, Reload, Reply, plan};
+
+/// Why a configuration is not taken in.
+#[derive(Debug, thiserror::Error)]
+enum Refused {
+    #[error(transparent)]
+    Wrong(#[from] Wrong),
+    #[error(transparent)]
+    NeedsRestart(#[from] NeedsRestart),
+    #[error(transparent)]
+    Start(#[from] Error),
+}
+
+impl Daemon {
+    /// Reads the configuration anew and does what follows. Where it is dropped half-way, which only a stop does, who
+    /// leaves goes on leaving and nobody begins.
+    pub(super) async fn reload(&mut self, replies: Vec<Reply>) {
+        // At the first look after the start nobody has asked, and nothing has changed as a rule.
+        let quiet = replies.is_empty() && !self.reloads.source.was_read();
+        let read = self.reloads.source.read().await;
+        let outcome = match read {
+            Ok(config) => self.change_to(config, quiet).await,
+            Err(wrong) => Err(wrong.into()),
+        };
+        let outcome = outcome.unwrap_or_else(|refused| {
+            self.metrics.reload_refused();
+            log(&refused);
+            Reload {
+                problem: Some(whole(&refused)),
+                ..Reload::default()
+            }
+        });
+        for reply in replies {
+            // Who doesn't wait for the answer any more doesn't need it.
+            let _ = reply.send(outcome.clone());
+        }
+    }
+
+    async fn change_to(&mut self, config: Config, quiet: bool) -> Result<Reload, Refused> {
+        let failed = self.begun.iter().filter(|(_, begun)| begun.failed);
+        let failed = failed.map(|(name, _)| name.clone()).collect();
+        let plan = plan(&self.config, &config, &failed)?;
+        if quiet && config == self.config {
+            return Ok(Reload::default());
+        }
+        self.make_room(&config, &plan)?;
+        self.clusters.connect(&config).map_err(Error::Embedded)?;
+        for warning in &config.warnings {
+            warn!("{warning}");
+        }
+        announce(&plan);
+        let stop = |config: &Config| config.daemon.shutdown_timeout;
+        // Who leaves drains as it was configured, whatever is configured now.
+        let within = stop(&self.config).max(stop(&config));
+        self.config = config;
+        let unfinished = self.leave(&plan, within).await;
+        let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
+        self.begin(&beginning);
+        self.metrics.reloaded();
+        let (added, removed, changed) = (plan.added.len(), plan.removed.len(), plan.changed.len());
+        info!(
+            added,
+            removed,
+            changed,
+            unchanged = plan.unchanged.len(),
+            "configuration reloaded"
+        );
+        Ok(Reload {
+            added: plan.added,
+            removed: plan.removed,
+            changed: plan.changed.into_iter().map(|(name, _)| name).collect(),
+            unchanged: plan.unchanged,
+            unfinished,
+            problem: None,
+        })
+    }
+
+    /// Sees to it that there is an engine for those who begin.
+    fn make_room(&mut self, config: &Config, plan: &Plan) -> Result<(), Error> {
+        let beginning: Vec<_> = plan
+            .beginning()
+            .filter_map(|name| config.handlers.get(name))
+            .collect();
+        let staying = plan.unchanged.iter();
+        let staying = staying.filter_map(|name| Some(self.begun.get(name)?.place));
+        self.engines
+            .make_room(config, &beginning, staying)
+            .map_err(Error::Engine)
+    }
+
+    /// Drains those who leave, as at a stop and within this time; the number of messages that were begun and
+    /// not finished. Nothing is left of them then.
+    async fn leave(&mut self, plan: &Plan, within: Duration) -> u32 {
+        let leaving: BTreeSet<&str> = plan.leaving().collect();
+        for (_, begun) in self.of(&leaving) {
+            begun.stop.cancel();
+        }
+        let unfinished = self.end(&leaving, Instant::now() + within).await;
+        self.end_keepers(&leaving).await;
+        self.stopped
+            .failed
+            .retain(|(name, _)| !leaving.contains(name.as_str()));
+        for name in &leaving {
+            self.forget(name);
+        }
+        for name in &plan.removed {
+            self.metrics.forget_handler(name);
+            self.control.dismiss(name);
+        }
+        unfinished
+    }
+
+    fn of<'a>(
+        &'a self,
+        names: &'a BTreeSet<&str>,
+    ) -> impl Iterator<Item = (&'a str, &'a super::Begun)> {
+        let named = self
+            .begun
+            .iter()
+            .map(|(name, begun)| (name.as_str(), begun));
+        named.filter(|(name, _)| names.contains(name))
+    }
+
+    /// Waits until these handlers have ended.
+    async fn end(&mut self, leaving: &BTreeSet<&str>, deadline: Instant) -> u32 {
+        let running = self.of(leaving).filter(|(_, begun)| !begun.failed);
+        let mut running: BTreeSet<String> = running.map(|(name, _)| name.to_owned()).collect();
+        let mut unfinished: u32 = 0;
+        let mut cut_short = false;
+        while !running.is_empty() {
+            let next = self.handlers.join_next_with_id();
+            let ended = match cut_short {
+                false => tokio::time::timeout_at(deadline.into(), next).await,
+                true => Ok(next.await),
+            };
+            let Ok(ended) = ended else {
+                cut_short = true;
+                self.cut_short(&running);
+                continue;
+            };
+            let Some(ended) = ended else { break };
+            let (name, left) = self.left(ended);
+            if running.remove(&name) {
+                unfinished = unfinished.saturating_add(left.unfinished);
+            } else {
+                self.stopped.add((name, left));
+            }
+        }
+        unfinished
+    }
+
+    fn cut_short(&self, running: &BTreeSet<String>) {
+        for name in running {
+            error!(handler = %name,
+                "the handler had not ended when the shutdown-timeout was over: what was in flight is repeated");
+            if let Some(begun) = self.begun.get(name) {
+                begun.task.abort();
+            }
+        }
+    }
+
+    /// Waits until nobody keeps these handlers' components current any more.
+    async fn end_keepers(&mut self, leaving: &BTreeSet<&str>) {
+        let keepers: Vec<AbortHandle> = self
+            .of(leaving)
+            .map(|(_, begun)| begun.keeper.clone())
+            .collect();
+        while !keepers.iter().all(AbortHandle::is_finished) {
+            if self.components.join_next().await.is_none() {
+                break;
+            }
+        }
+    }
+
+    /// Takes back what speaks of a handler's life that is over, and what it had.
+    fn forget(&mut self, name: &str) {
+        let Some(begun) = self.begun.remove(name) else {
+            return;
+        };
+        self.status.forget(name);
+        let revision = begun
+            .revision
+            .borrow()
+            .as_ref()
+            .map(|in_use| in_use.revision.id());
+        self.metrics.forget_life(name, &begun.group, revision);
+    }
+}
+
+fn announce(plan: &Plan) {
+    for handler in &plan.removed {
+        info!(%handler, "handler removed: it finishes what is under way, commits, and leaves its group");
+    }
+    for (handler, why) in &plan.changed {
+        info!(%handler, %why, "handler changed: it finishes what is under way, commits, and begins anew");
+    }
+    for handler in &plan.added {
+        info!(%handler, "handler added");
+    }
+}
+
+/// Why, with all that led to it.
+fn whole(refused: &Refused) -> String {
+    let mut text = refused.to_string();
+    let mut cause = refused.source();
+    while let Some(error) = cause {
+        text += &format!(": {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// Says why, each problem with its place on a line of its own.
+fn log(refused: &Refused) {
+    match refused {
+        Refused::Wrong(Wrong::Invalid(report)) => {
+            for problem in report.problems() {
+                let at = problem.places.first();
+                let at =
+                    at.map(|place| format!("{}:{}:{}", report.file(), place.line, place.column));
+                let at = at.unwrap_or_else(|| report.file().to_owned());
+                let help = problem.help.as_deref().unwrap_or_default();
+                error!(%at, help, "{}", problem.message);
+            }
+        }
+        refused => error!("{}", whole(refused)),
+    }
+    error!("configuration refused; what runs goes on as it was");
+}

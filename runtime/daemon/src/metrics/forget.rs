@@ -1,0 +1,102 @@
+//! What is not told any more because the handler is gone.
+
+use pelton_types::{FailureKind, RevisionId};
+
+use super::{HandlerLabel, KindLabel, Metrics, OutcomeLabel, RevisionLabel, StageLabel};
+use crate::stall::Place;
+
+/// How a message ends otherwise than by success.
+const ENDINGS: [&str; 3] = ["dead-lettered", "skipped", "halted"];
+/// What becomes of a transaction.
+const OUTCOMES: [&str; 3] = ["committed", "aborted", "unknown"];
+
+impl Metrics {
+    /// Forgets what was true of one life of a handler. Its counts go on.
+    pub(crate) fn forget_life(&self, handler: &str, group: &str, revision: Option<RevisionId>) {
+        let handler = || handler.to_owned();
+        if let Some(revision) = revision {
+            self.revision.remove(&RevisionLabel {
+                handler: handler(),
+                revision: revision.to_string(),
+            });
+        }
+        for stage in Place::ALL.map(Place::as_str) {
+            self.stalled.remove(&StageLabel {
+                handler: handler(),
+                group: group.to_owned(),
+                stage,
+            });
+        }
+    }
+
+    /// Forgets a handler that is configured no more: labels stay bounded by the configuration.
+    pub(crate) fn forget_handler(&self, handler: &str) {
+        let label = HandlerLabel {
+            handler: handler.to_owned(),
+        };
+        for family in [
+            &self.fetched,
+            &self.fetched_bytes,
+            &self.handled,
+            &self.outputs,
+            &self.calls,
+            &self.swaps,
+            &self.refused_revisions,
+            &self.rollbacks,
+            &self.votes,
+            &self.fallbacks,
+            &self.rebalances,
+        ] {
+            family.remove(&label);
+        }
+        self.call_seconds.remove(&label);
+        self.probation.remove(&label);
+        for kind in FailureKind::ALL
+            .map(FailureKind::as_str)
+            .iter()
+            .chain(&ENDINGS)
+        {
+            let handler = handler.to_owned();
+            let label = KindLabel { handler, kind };
+            for family in [&self.failures, &self.retries, &self.exhausted] {
+                family.remove(&label);
+            }
+        }
+        for outcome in OUTCOMES {
+            let handler = handler.to_owned();
+            self.transactions.remove(&OutcomeLabel { handler, outcome });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use pelton_types::{Failure, Verdict};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_left_of_a_handler_that_is_gone() {
+        let metrics = Arc::new(Metrics::default());
+        let (gone, _stays) = (metrics.handler("gone", "g"), metrics.handler("stays", "g"));
+        for kind in FailureKind::ALL {
+            let failed = Verdict::Failed(Failure::new(kind, "why"));
+            gone.called(&[failed], Duration::ZERO);
+            gone.retried(kind);
+        }
+        ENDINGS.into_iter().for_each(|how| gone.ended(how));
+        OUTCOMES.into_iter().for_each(|how| gone.transaction(how));
+        gone.stalled(Place::ALL.map(|place| (place.as_str(), 1)));
+        let revision = RevisionId([7; 32]);
+        gone.swapped(None, revision.to_string());
+        let told = metrics.encode().matches("handler=\"gone\"").count();
+        assert!(told > 40, "{told}");
+        metrics.forget_life("gone", "g", Some(revision));
+        metrics.forget_handler("gone");
+        let text = metrics.encode();
+        assert!(!text.contains("gone"), "{text}");
+        assert!(text.contains("stays"), "{text}");
+    }
+}

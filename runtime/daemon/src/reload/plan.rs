@@ -1,0 +1,229 @@
+//! What follows from the difference between two configurations: pure.
+//!
+//! Invariant: whatever differs ends a handler, begins one, or refuses the whole change; nothing is passed over but
+//! what a running daemon has no use for.
+
+use std::collections::BTreeSet;
+
+use pelton_config::{Bootstrap, Config, Daemon, Handler};
+
+/// What has to be done with the handlers, by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Plan {
+    pub added: Vec<String>,
+    pub removed: Vec<String>,
+    /// And why each begins anew.
+    pub changed: Vec<(String, String)>,
+    pub unchanged: Vec<String>,
+}
+
+/// Keys whose change needs another process.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "this can't be changed while the daemon runs: {}; restart the daemon with it, or put it back as it was",
+    .0.join(", ")
+)]
+pub(crate) struct NeedsRestart(Vec<String>);
+
+impl Plan {
+    /// Handlers that end.
+    pub(crate) fn leaving(&self) -> impl Iterator<Item = &str> {
+        let changed = self.changed.iter().map(|(name, _)| name.as_str());
+        self.removed.iter().map(String::as_str).chain(changed)
+    }
+
+    /// Handlers that begin.
+    pub(crate) fn beginning(&self) -> impl Iterator<Item = &str> {
+        let changed = self.changed.iter().map(|(name, _)| name.as_str());
+        self.added.iter().map(String::as_str).chain(changed)
+    }
+}
+
+/// How to come from one configuration to another. Handlers that have failed begin anew whether they differ or not:
+/// what was in their way may be gone.
+///
+/// # Errors
+/// What can only be changed by a restart.
+pub(crate) fn plan(
+    before: &Config,
+    after: &Config,
+    failed: &BTreeSet<String>,
+) -> Result<Plan, NeedsRestart> {
+    let fixed = fixed(before, after);
+    if !fixed.is_empty() {
+        return Err(NeedsRestart(fixed));
+    }
+    let mut plan = Plan::default();
+    for (name, handler) in &after.handlers {
+        let Some(old) = before.handlers.get(name) else {
+            plan.added.push(name.clone());
+            continue;
+        };
+        let mut why = differing(old, handler);
+        let cluster = |config: &Config| config.clusters.get(&handler.cluster).cloned();
+        if old.cluster == handler.cluster && cluster(before) != cluster(after) {
+            why.push("its cluster");
+        }
+        match (why.is_empty(), failed.contains(name)) {
+            (false, _) => plan.changed.push((name.clone(), why.join(", "))),
+            (true, true) => plan
+                .changed
+                .push((name.clone(), "it had failed".to_owned())),
+            (true, false) => plan.unchanged.push(name.clone()),
+        }
+    }
+    let gone = |name: &&String| !after.handlers.contains_key(*name);
+    plan.removed = before.handlers.keys().filter(gone).cloned().collect();
+    Ok(plan)
+}
+
+/// What differs and is fixed for the life of the process.
+fn fixed(before: &Config, after: &Config) -> Vec<String> {
+    let mut keys: Vec<String> = of_daemon(&before.daemon, &after.daemon)
+        .into_iter()
+        .map(|key| format!("daemon.{key}"))
+        .collect();
+    let (old, new) = (&before.admin, &after.admin);
+    let tables = [
+        ("admin.enabled", old.enabled != new.enabled),
+        ("admin.listen", old.listen != new.listen),
+        ("log.format", before.log.format != after.log.format),
+        ("log.filter", before.log.filter != after.log.filter),
+    ];
+    keys.extend(differ(&tables).map(str::to_owned));
+    for (name, cluster) in &after.clusters {
+        let embedded = |bootstrap: &Bootstrap| matches!(bootstrap, Bootstrap::Embedded);
+        let old = before.clusters.get(name);
+        if old.is_some_and(|old| embedded(&old.bootstrap) != embedded(&cluster.bootstrap)) {
+            keys.push(format!(
+                "clusters.{name}.bootstrap-servers (to or from \"embedded\")"
+            ));
+        }
+    }
+    keys
+}
+
+/// All of `[daemon]` but the time for a stop, which nothing is built from.
+fn of_daemon(before: &Daemon, after: &Daemon) -> Vec<&'static str> {
+    let alike = Daemon {
+        shutdown_timeout: after.shutdown_timeout,
+        ..before.clone()
+    };
+    if alike == *after {
+        return Vec::new();
+    }
+    let (old, new) = (&before.cache, &after.cache);
+    let keys = [
+        ("memory", before.memory != after.memory),
+        ("guest-stack", before.guest_stack != after.guest_stack),
+        (
+            "worker-threads",
+            before.worker_threads != after.worker_threads,
+        ),
+        (
+            "component-bytes",
+            before.component_bytes != after.component_bytes,
+        ),
+        (
+            "compile-timeout",
+            before.compile_timeout != after.compile_timeout,
+        ),
+        (
+            "compile-memory",
+            before.compile_memory != after.compile_memory,
+        ),
+        ("cache", old.enabled != new.enabled),
+        ("cache-folder", old.folder != new.folder),
+        ("cache-bytes", old.bytes != new.bytes),
+        ("state-folder", before.state_folder != after.state_folder),
+    ];
+    let keys: Vec<_> = differ(&keys).collect();
+    // Whatever it is, it isn't passed over.
+    if keys.is_empty() { vec!["*"] } else { keys }
+}
+
+/// The keys of a handler's table that differ, less those that a running daemon ignores.
+fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
+    let Handler {
+        name: _,
+        source: _,
+        test: _,
+        cluster,
+        component,
+        topics,
+        group,
+        start,
+        guarantee,
+        order,
+        in_flight,
+        outputs,
+        // What it allows was judged when the file was read.
+        allow_loops: _,
+        isolation,
+        retry,
+        on_exhausted,
+        probation,
+        limits,
+        grants,
+        buffer,
+        batch,
+        commit_interval,
+        transaction,
+        drain_timeout,
+        stall_after,
+        group_protocol,
+        instance_id,
+        topic_creation,
+        consumer_properties,
+        producer_properties,
+        settings,
+    } = after;
+    let keys = [
+        ("cluster", *cluster != before.cluster),
+        ("component", component.path != before.component.path),
+        ("topics", *topics != before.topics),
+        ("group", *group != before.group),
+        ("start", *start != before.start),
+        ("guarantee", *guarantee != before.guarantee),
+        ("order", *order != before.order),
+        ("in-flight", *in_flight != before.in_flight),
+        ("outputs", *outputs != before.outputs),
+        ("isolation", *isolation != before.isolation),
+        ("retry", *retry != before.retry),
+        ("dead-letter", *on_exhausted != before.on_exhausted),
+        ("probation", *probation != before.probation),
+        ("limits", *limits != before.limits),
+        ("grants", *grants != before.grants),
+        ("buffer", *buffer != before.buffer),
+        ("batch", *batch != before.batch),
+        (
+            "commit-interval",
+            *commit_interval != before.commit_interval,
+        ),
+        ("transaction", *transaction != before.transaction),
+        ("drain-timeout", *drain_timeout != before.drain_timeout),
+        ("stall-after", *stall_after != before.stall_after),
+        ("group-protocol", *group_protocol != before.group_protocol),
+        ("instance-id", *instance_id != before.instance_id),
+        ("create-topics", *topic_creation != before.topic_creation),
+        (
+            "consumer-properties",
+            *consumer_properties != before.consumer_properties,
+        ),
+        (
+            "producer-properties",
+            *producer_properties != before.producer_properties,
+        ),
+        ("settings", *settings != before.settings),
+    ];
+    differ(&keys).collect()
+}
+
+fn differ<'k>(keys: &[(&'k str, bool)]) -> impl Iterator<Item = &'k str> {
+    keys.iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| *key)
+}
+
+#[cfg(test)]
+mod tests;

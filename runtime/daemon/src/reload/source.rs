@@ -1,0 +1,213 @@
+//! The configuration file of a running daemon: whether it has changed, and what it says now.
+//!
+//! Invariant: a state of the file that was read while it was being written is followed by another read.
+
+use std::{
+    fs, io,
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime},
+};
+
+use pelton_config::{Bootstrap, Config, Error, Start};
+use tokio::{task::spawn_blocking, time::sleep};
+use tracing::warn;
+
+use crate::files::Changes;
+
+/// How long a file has been left alone before it is read. A part of a file can be valid, and would end the handlers
+/// that are still to be written.
+const SETTLED: Duration = Duration::from_millis(200);
+/// How often that is waited for: who writes for longer is not waited for any more.
+const PATIENCE: u32 = 25;
+
+/// Tells one state of the file from another without reading it. Links are followed, so a switched one is another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stamp {
+    Missing,
+    /// Reading it will say why.
+    Unreadable,
+    File {
+        place: (u64, u64),
+        size: u64,
+        modified: (i64, i64),
+        changed: (i64, i64),
+    },
+}
+
+/// A configuration file, and its state when it was last read.
+pub(crate) struct Source {
+    path: PathBuf,
+    /// The brokers of every cluster, whatever the file says.
+    brokers: Option<Bootstrap>,
+    changes: Changes,
+    read: Option<Stamp>,
+}
+
+impl Source {
+    /// A file that is watched. What it held when the daemon started may be different by now, so it counts as changed.
+    pub(crate) fn new(path: &Path, brokers: Option<Bootstrap>, changes: Changes) -> Self {
+        Self {
+            path: path.to_owned(),
+            brokers,
+            changes,
+            read: None,
+        }
+    }
+
+    /// Whether it has been read in this life of the daemon.
+    pub(crate) fn was_read(&self) -> bool {
+        self.read.is_some()
+    }
+
+    /// Waits until the file is not as it was when it was last read. Cancel-safe.
+    pub(crate) async fn changed(&mut self) {
+        loop {
+            self.changes.next().await;
+            let now = self.stamp().await;
+            if self.read == Some(now) {
+                continue;
+            }
+            if now != Stamp::Missing {
+                return;
+            }
+            self.read = Some(now);
+            warn!(file = %self.path.display(), "the configuration file is gone; what runs goes on");
+        }
+    }
+
+    /// What the file says once nobody writes to it.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) async fn read(&mut self) -> Result<Config, Error> {
+        for _ in 0..PATIENCE {
+            match age(self.stamp().await) {
+                Some(age) if age < SETTLED => sleep(SETTLED - age).await,
+                Some(_) | None => break,
+            }
+        }
+        // Before it is read: what is written from now on is a change.
+        self.read = Some(self.stamp().await);
+        let path = self.path.clone();
+        let failed = |source| Error::Read {
+            path: self.path.clone(),
+            source,
+        };
+        let read = spawn_blocking(move || load(&path)).await;
+        let mut config = read.map_err(|error| failed(io::Error::other(error)))??;
+        if let Some(brokers) = &self.brokers {
+            instead(&mut config, brokers);
+        }
+        Ok(config)
+    }
+
+    async fn stamp(&self) -> Stamp {
+        let path = self.path.clone();
+        // Where the thread for it dies nothing is known of the file, and reading it says why.
+        let found = spawn_blocking(move || fs::metadata(path)).await;
+        let Ok(found) = found else {
+            return Stamp::Unreadable;
+        };
+        match found {
+            Ok(found) => Stamp::File {
+                place: (found.dev(), found.ino()),
+                size: found.size(),
+                modified: (found.mtime(), found.mtime_nsec()),
+                changed: (found.ctime(), found.ctime_nsec()),
+            },
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Stamp::Missing,
+            Err(_) => Stamp::Unreadable,
+        }
+    }
+}
+
+/// Puts these brokers in the place of every cluster's. An embedded one's topics begin empty, and what comes before a
+/// handler has joined is meant for it.
+pub(crate) fn instead(config: &mut Config, brokers: &Bootstrap) {
+    for cluster in config.clusters.values_mut() {
+        cluster.bootstrap.clone_from(brokers);
+    }
+    if *brokers == Bootstrap::Embedded {
+        for handler in config.handlers.values_mut() {
+            handler.start = Start::Earliest;
+        }
+    }
+}
+
+fn load(path: &Path) -> Result<Config, Error> {
+    let found = fs::metadata(path);
+    // A pipe without a writer would be waited for without an end.
+    if found.is_ok_and(|found| !found.is_file()) {
+        return Err(Error::Read {
+            path: path.to_owned(),
+            source: io::Error::other("not a regular file"),
+        });
+    }
+    pelton_config::load(path)
+}
+
+/// How long ago the file was changed; `None` where it is none, and where its time is not to be believed.
+fn age(stamp: Stamp) -> Option<Duration> {
+    let Stamp::File { changed, .. } = stamp else {
+        return None;
+    };
+    let (seconds, nanos) = (
+        u64::try_from(changed.0).ok()?,
+        u32::try_from(changed.1).ok()?,
+    );
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))?;
+    SystemTime::now().duration_since(at).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+    use crate::files::Files;
+
+    fn source(path: &Path) -> Source {
+        Source::new(path, None, Files::new().watch(path))
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_known_and_what_is_written_after_that_is_a_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pelton.toml");
+        fs::write(&file, "nothing = 1").unwrap();
+        let mut source = source(&file);
+        assert!(!source.was_read());
+        source.changed().await;
+        assert!(source.read().await.is_err());
+        assert_eq!(source.read, Some(source.stamp().await));
+        fs::write(&file, "nothing = 2").unwrap();
+        source.changed().await;
+        source.read().await.unwrap_err();
+        // Gone is no change; the file that comes after it is.
+        fs::remove_file(&file).unwrap();
+        let changed = async {
+            source.changed().await;
+            file.exists()
+        };
+        let comes = async {
+            sleep(Duration::from_millis(100)).await;
+            fs::write(folder.path().join("next"), "nothing = 3").unwrap();
+            fs::rename(folder.path().join("next"), &file).unwrap();
+        };
+        let (is_there, ()) = tokio::join!(changed, comes);
+        assert!(is_there, "a file that is gone is told as a change");
+        let told = source.read().await.unwrap_err().to_string();
+        assert!(told.contains("nothing = 3"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_pipe_in_its_place_holds_up_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pelton.toml");
+        let made = Command::new("mkfifo").arg(&file).status().unwrap();
+        assert!(made.success());
+        let told = source(&file).read().await.unwrap_err();
+        assert!(matches!(told, Error::Read { .. }), "{told}");
+    }
+}

@@ -1,0 +1,107 @@
+//! How a daemon gets to know of a changed file, and a stop in the middle of one.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use pelton_harness::{Draft, Signal, Stage, TestCluster, orders, wait};
+
+use crate::support::{LIMIT, Scene, committed, pass};
+
+#[test]
+fn a_hang_up_reads_the_file_and_systemd_is_told() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let client = cluster.client()?;
+    let other = Stage::new(cluster, "hung-up", 1)?;
+    let path = std::env::temp_dir().join(format!("pelton-reload-{}", std::process::id()));
+    let socket = std::os::unix::net::UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(LIMIT))?;
+    let next = || -> Result<String> {
+        let mut bytes = [0; 256];
+        let length = socket.recv(&mut bytes)?;
+        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
+    };
+    let mut scene = Scene::start_told("beside-hung-up", &path)?;
+    ensure!(next()?.contains("READY=1"), "it is ready");
+    scene.under_load(|scene| {
+        // The file is as it was: whoever asks is told so all the same.
+        scene.daemon.signal(Signal::Hup)?;
+        let reloading = next()?;
+        let fields = ["RELOADING=1", "MONOTONIC_USEC="];
+        ensure!(
+            fields.iter().all(|field| reloading.contains(field)),
+            "{reloading}"
+        );
+        ensure!(next()?.contains("READY=1"), "it is done");
+        scene.reloaded(1, "added=0 removed=0 changed=0 unchanged=1")?;
+        scene.write(&other.handler_config("passthrough", ""))?;
+        scene.daemon.signal(Signal::Hup)?;
+        pass(&client, &other, &orders(100))
+    })?;
+    ensure!(next()?.contains("RELOADING=1"), "it reads the file again");
+    ensure!(next()?.contains("READY=1"), "it is done again");
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    ensure!(next()?.contains("STOPPING=1"), "it stops");
+    Ok(fs::remove_file(path)?)
+}
+
+#[test]
+fn a_link_that_is_turned_as_in_a_config_map_is_a_change() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let client = cluster.client()?;
+    let other = Stage::new(cluster, "linked-config", 1)?;
+    let mut scene = Scene::start("beside-linked", "")?;
+    let file = scene.folder().join("pelton.toml");
+    // pelton.toml -> ..data/pelton.toml, ..data -> ..1: a kubelet turns `..data` by a rename.
+    let turn = |scene: &Scene, name: &str, more: &str| -> Result<()> {
+        let folder = scene.folder();
+        fs::create_dir(folder.join(name))?;
+        fs::write(folder.join(name).join("pelton.toml"), scene.text(more))?;
+        std::os::unix::fs::symlink(name, folder.join("..next"))?;
+        Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
+    };
+    turn(&scene, "..1", "")?;
+    std::os::unix::fs::symlink("..data/pelton.toml", scene.folder().join("linked"))?;
+    fs::rename(scene.folder().join("linked"), &file)?;
+    scene.under_load(|scene| {
+        scene.daemon.wait_for_log("unchanged=1", LIMIT)?;
+        turn(scene, "..2", &other.handler_config("passthrough", ""))?;
+        scene
+            .daemon
+            .wait_for_log("added=1 removed=0 changed=0 unchanged=1", LIMIT)?;
+        pass(&client, &other, &orders(100))
+    })?;
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
+}
+
+#[test]
+fn a_stop_during_a_reload_drains_who_leaves_and_who_stays() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let client = cluster.client()?;
+    let slow = Stage::new(cluster, "stopped-amid", 1)?;
+    let mut scene = Scene::start("stays-amid", "")?;
+    scene.write(&slow.handler_config("misbehave", ""))?;
+    scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
+    client.produce(&slow.input, &[Draft::new("k", "slow:3000")])?;
+    let label = format!("handler=\"{}\"", slow.handler);
+    wait::until_true("the slow message to be in flight", LIMIT, || {
+        Ok(scene
+            .daemon
+            .metric("pelton_in_flight_messages", &[&label])?
+            >= 1.0)
+    })?;
+    let changed = slow.handler_config("misbehave", "in-flight = 7");
+    scene.write(&changed)?;
+    scene.daemon.wait_for_log("handler changed", LIMIT)?;
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    assert_eq!(
+        committed(&client, &slow)?,
+        [Some(1)],
+        "it was finished first"
+    );
+    ensure!(
+        scene.daemon.log_count("added=0 removed=0 changed=1") == 0,
+        "nobody began anew"
+    );
+    Ok(())
+}

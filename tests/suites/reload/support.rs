@@ -1,0 +1,175 @@
+//! A daemon with a neighbour whose messages flow all the time, and a configuration that changes beside it.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use pelton_harness::{
+    Client, Copies, DaemonOptions, Draft, Stage, TestCluster, TestDaemon, component, orders, paths,
+};
+use serde_json::Value;
+
+pub const LIMIT: Duration = Duration::from_secs(60);
+/// The neighbour's messages come in steps of half a second.
+const STEP: usize = 500;
+const MOST: usize = 100_000;
+
+/// The neighbour's daemon.
+pub struct Scene {
+    pub daemon: TestDaemon,
+    neighbour: Stage,
+    client: Client,
+    /// Of the neighbour's group when its daemon had joined.
+    generation: Option<u32>,
+    base: String,
+}
+
+impl Scene {
+    /// A daemon of the neighbour alone, and a component for others. `more` are further lines of the neighbour's table.
+    pub fn start(name: &str, more: &str) -> Result<Self> {
+        Self::begin(name, more, None)
+    }
+
+    /// The same, told to systemd at this socket.
+    pub fn start_told(name: &str, socket: &Path) -> Result<Self> {
+        Self::begin(name, "", Some(socket))
+    }
+
+    fn begin(name: &str, more: &str, socket: Option<&Path>) -> Result<Self> {
+        let cluster = TestCluster::shared();
+        let (client, neighbour) = (cluster.client()?, Stage::new(cluster, name, 2)?);
+        let mut options: DaemonOptions = neighbour.daemon("passthrough", more)?;
+        options = options.component("misbehave")?;
+        if let Some(socket) = socket {
+            let address = socket.to_str().context("the path is text")?;
+            options = options.environment("NOTIFY_SOCKET", address);
+        }
+        let file = options.folder().join("pelton.toml");
+        let base = fs::read_to_string(&file)?;
+        let mut daemon = options.start()?;
+        daemon.wait_ready(LIMIT)?;
+        client.wait_for_shares(&neighbour.group, &[2], LIMIT)?;
+        let generation = cluster.generation(&neighbour.group);
+        ensure!(generation.is_some(), "the broker's log names no generation");
+        Ok(Self {
+            daemon,
+            neighbour,
+            client,
+            generation,
+            base,
+        })
+    }
+
+    pub fn folder(&self) -> &Path {
+        self.daemon.folder()
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder().join("pelton.toml")
+    }
+
+    /// The whole file: the neighbour, as it was, and this.
+    pub fn text(&self, more: &str) -> String {
+        format!("{}\n{more}", self.base)
+    }
+
+    /// The neighbour's file with something replaced in it.
+    pub fn altered(&self, from: &str, to: &str) -> Result<String> {
+        ensure!(self.base.contains(from), "there is no {from}");
+        Ok(self.base.replacen(from, to, 1))
+    }
+
+    /// Puts the neighbour and this into the file.
+    pub fn write(&self, more: &str) -> Result<()> {
+        self.replace(&self.text(more))
+    }
+
+    /// Puts this into the file.
+    pub fn replace(&self, text: &str) -> Result<()> {
+        component::replace(&self.file(), text.as_bytes())
+    }
+
+    /// Waits until so many reloads are done, of which one came to this.
+    pub fn reloaded(&mut self, times: usize, what: &str) -> Result<()> {
+        self.daemon
+            .wait_for_log_times("configuration reloaded", times, LIMIT)?;
+        self.daemon.wait_for_log(what, LIMIT)
+    }
+
+    /// Lets the neighbour's messages flow while something happens. It must have no rebalance, and put each out once
+    /// and in order.
+    pub fn under_load(&mut self, happens: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let drafts = orders(MOST);
+        let done = AtomicBool::new(false);
+        let (client, input) = (self.client.clone(), self.neighbour.input.clone());
+        let sent = thread::scope(|scope| {
+            let load = scope.spawn(|| -> Result<usize> {
+                let mut sent = 0;
+                for step in drafts.chunks(STEP) {
+                    client.produce_over(&input, step, Duration::from_millis(500))?;
+                    sent += step.len();
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+                Ok(sent)
+            });
+            let happened = happens(self);
+            done.store(true, Ordering::Relaxed);
+            let sent = load
+                .join()
+                .map_err(|_| anyhow!("the load's thread panicked"))?;
+            happened.and(sent)
+        })?;
+        self.undisturbed(&drafts[..sent])
+    }
+
+    fn undisturbed(&self, drafts: &[Draft]) -> Result<()> {
+        let Stage {
+            group,
+            input,
+            output,
+            ..
+        } = &self.neighbour;
+        self.client.wait_for_all_committed(group, input, LIMIT)?;
+        Copies::of(drafts, &self.client.read_all(output)?)
+            .exactly_once()
+            .context("the neighbour's outputs")?;
+        let now = TestCluster::shared().generation(group);
+        ensure!(
+            now == self.generation,
+            "the neighbour's group was rebalanced: {:?}, {now:?}",
+            self.generation
+        );
+        Ok(())
+    }
+}
+
+/// Writes these messages to a handler and waits until they are committed.
+pub fn pass(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<()> {
+    client.produce(&stage.input, drafts)?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)
+}
+
+/// The offsets that a handler has committed.
+pub fn committed(client: &Client, stage: &Stage) -> Result<Vec<Option<i64>>> {
+    client.committed(&stage.group, &stage.input)
+}
+
+/// How `pelton` ends, what it answers as JSON, if it does, and its words on standard error.
+pub fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)> {
+    let output = Command::new(paths::pelton()?)
+        .args(arguments)
+        .current_dir(folder)
+        .output()?;
+    let code = output.status.code().context("it was ended by a signal")?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((code, answer, words))
+}
