@@ -76,7 +76,11 @@ mod tests {
     #[test]
     fn a_process_finds_what_a_sandbox_does_not_have() {
         let mut produced = TestMessage::new("in").value("x").handle(handle).unwrap();
-        let found = produced.remove(0).value_str().unwrap_or_default().to_owned();
+        let found = produced
+            .remove(0)
+            .value_str()
+            .unwrap_or_default()
+            .to_owned();
         for there in [
             "a variable: there",
             "a folder: there",
