@@ -97,9 +97,26 @@ fn show(report: &Value) {
             text(&report["refused"]["why"])
         );
     }
+    let time = |millis: &Value| {
+        let since = Duration::from_millis(millis.as_u64().unwrap_or_default());
+        humantime::format_rfc3339_seconds(UNIX_EPOCH + since)
+    };
+    let fault = &report["last-fault"];
+    if !fault.is_null() {
+        println!(
+            "  last fault: {}  {} at {} offset {}, revision {}",
+            time(&fault["at"]),
+            text(&fault["kind"]),
+            text(&fault["partition"]),
+            fault["offset"],
+            text(&fault["revision"])
+        );
+        for line in text(&fault["text"]).lines() {
+            println!("    {line}");
+        }
+    }
     for transition in report["history"].as_array().into_iter().flatten() {
-        let at = Duration::from_millis(transition["at"].as_u64().unwrap_or_default());
-        let at = humantime::format_rfc3339_seconds(UNIX_EPOCH + at);
+        let at = time(&transition["at"]);
         println!("  {at}  {}", text(&transition["what"]));
     }
 }

@@ -30,10 +30,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
+pub(crate) use self::report::millis;
 pub use self::{
     debug::load_component,
     file::read_component,
-    report::{Named, ProbationReport, RefusedReport, Report, Transition},
+    report::{Fault, Named, ProbationReport, RefusedReport, Report, Transition},
 };
 use self::{
     file::{ComponentFile, Seen},

@@ -28,7 +28,8 @@ mod status;
 
 pub use compiling::{compiler, component_bytes};
 pub use component::{
-    Named, ProbationReport, RefusedReport, Report, Transition, load_component, read_component,
+    Fault, Named, ProbationReport, RefusedReport, Report, Transition, load_component,
+    read_component,
 };
 pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};

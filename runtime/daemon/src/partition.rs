@@ -35,6 +35,7 @@ use self::{
 use crate::{
     budget::PartitionShare,
     clock::{Clock, sleep_until},
+    component::{Fault, millis},
     handler::{Seat, Shared, Trouble},
     in_use::InUse,
     metrics::PartitionFigures,
@@ -312,6 +313,9 @@ impl Running {
             if let (Some(in_use), true) = (&in_use, fallback) {
                 self.tell_of_fallback(in_use, attempt.offset, revision, &verdict);
             }
+            if let Verdict::Failed(failure) = &verdict {
+                self.note_fault(attempt.offset, revision, failure);
+            }
             self.held.try_with(attempt.offset, revision);
             if matches!(verdict, Verdict::Done { .. }) {
                 self.returned.insert(attempt.offset, outcome.outputs);
@@ -336,6 +340,20 @@ impl Running {
             self.outbox.keep(memory);
         } else {
             self.kept_memory.extend(memory);
+        }
+    }
+
+    /// What people are told who ask how the handler stands.
+    fn note_fault(&self, offset: Offset, revision: RevisionId, failure: &Failure) {
+        if failure.kind.is_instance_fault() {
+            self.task.shared.faulted(Fault {
+                at: millis(self.clock.now()),
+                revision: revision.to_string(),
+                partition: self.task.partition.to_string(),
+                offset,
+                kind: failure.kind.to_string(),
+                text: failure.text.clone(),
+            });
         }
     }
 

@@ -55,6 +55,20 @@ fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
     assert_eq!((code, &report["running"]), (0, bad), "{words}");
     let history = report["history"].as_array().context("a history")?.len();
     ensure!(history >= 6, "{report:#}");
+
+    // What it traps with is handled by the one that stands by, and stays in sight.
+    assert_eq!(report["last-fault"], Value::Null);
+    client.produce(&stage.input, &[Draft::new("k", "trap")])?;
+    client.read_at_least(&stage.output, 2, LIMIT)?;
+    let (_, report, _) = pelton(&folder, &["revisions", &name])?;
+    let fault = &report["last-fault"];
+    assert_eq!(
+        (&fault["kind"], &fault["offset"]),
+        (&"trap".into(), &1.into())
+    );
+    assert_eq!(fault["revision"], bad["revision"]);
+    let text = fault["text"].as_str().context("a text")?;
+    ensure!(text.contains("misbehave"), "no function is named: {text}");
     Ok(())
 }
 

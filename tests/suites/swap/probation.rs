@@ -29,6 +29,7 @@ fn a_bad_revision_is_rolled_back_and_what_it_could_not_handle_is_handled_by_the_
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "rolled-back", 1)?);
     let mut daemon = with_a_bad_revision(&stage, "passthrough", "")?;
+    client.wait_for_shares(&stage.group, &[1], LIMIT)?;
     let generation = cluster.generation(&stage.group);
     let mut drafts = orders(40);
     // Each fails by the new revision in another way, and passes by the old one.

@@ -26,6 +26,8 @@ pub struct Report {
     pub refused: Option<RefusedReport>,
     /// Content is being compiled or tried.
     pub loading: bool,
+    /// The last attempt that trapped, ran into a limit of its instance, or broke the contract.
+    pub last_fault: Option<Fault>,
     /// What happened last, oldest first.
     pub history: Vec<Transition>,
     /// Why nothing came of what was asked for.
@@ -62,6 +64,24 @@ pub struct RefusedReport {
     pub component: String,
     /// What is wrong with it.
     pub why: String,
+}
+
+/// An attempt that cost its instance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Fault {
+    /// When, in milliseconds since 1970.
+    pub at: u64,
+    /// Which revision, as the log names it.
+    pub revision: String,
+    /// The message's topic and partition.
+    pub partition: String,
+    /// The message's offset.
+    pub offset: i64,
+    /// The kind of failure.
+    pub kind: String,
+    /// What it said: of a trap the functions it happened in and what the handler logged last.
+    pub text: String,
 }
 
 /// Something that happened.
@@ -111,6 +131,7 @@ impl Keeping {
                 why: refused.why.clone(),
             }),
             loading: machine.is_busy(),
+            last_fault: self.component.shared.last_fault(),
             history: self.history.0.iter().cloned().collect(),
             problem,
         }
@@ -122,6 +143,6 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn millis(time: Duration) -> u64 {
+pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -6,11 +6,12 @@
 use std::{
     fs::{self, DirBuilder, File},
     io::{self, Read, Write},
-    os::unix::fs::DirBuilderExt,
+    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
 use pelton_revisions::{Digest, Memory, Refusal};
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
@@ -53,6 +54,17 @@ impl Store {
             .recursive(true)
             .mode(0o700)
             .create(&folder)?;
+        // Whoever can write there says what runs.
+        let found = fs::symlink_metadata(&folder)?;
+        if !found.is_dir() || found.uid() != geteuid().as_raw() {
+            return Err(wrong(&folder, "is not this user's own; remove it"));
+        }
+        if found.mode() & 0o022 != 0 {
+            return Err(wrong(
+                &folder,
+                "may be written to by others; `chmod go-w` it",
+            ));
+        }
         Ok(Self { folder })
     }
 
@@ -146,6 +158,10 @@ fn digest(text: &str) -> io::Result<Digest> {
         *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
     }
     Ok(digest)
+}
+
+fn wrong(folder: &Path, how: &str) -> io::Error {
+    io::Error::other(format!("{} {how}", folder.display()))
 }
 
 fn invalid(text: &str) -> io::Error {

@@ -20,6 +20,7 @@ use super::Connection;
 use crate::{
     budget::{Budget, CallMemory, HandlerShare},
     clock::Clock,
+    component::Fault,
     metrics::HandlerMetrics,
     partition::Addressed,
     recording::Recording,
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     /// What its calls may take of that.
     pub call_memory: Arc<CallMemory>,
     record_to: Option<PathBuf>,
+    last_fault: Mutex<Option<Fault>>,
 }
 
 /// Recordings that were begun. Counted for the whole process: a handler may begin anew in it.
@@ -77,7 +79,20 @@ impl Shared {
             share,
             call_memory: Arc::new(CallMemory::new(share.calls)),
             record_to,
+            last_fault: Mutex::default(),
         }
+    }
+
+    /// An attempt has cost its instance.
+    pub(crate) fn faulted(&self, fault: Fault) {
+        if let Ok(mut last) = self.last_fault.lock() {
+            *last = Some(fault);
+        }
+    }
+
+    /// The last attempt that did.
+    pub(crate) fn last_fault(&self) -> Option<Fault> {
+        self.last_fault.lock().ok()?.clone()
     }
 
     /// Begins the recording of a partition, where recordings are asked for.

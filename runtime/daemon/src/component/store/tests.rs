@@ -62,6 +62,20 @@ fn a_damaged_index_is_an_error_and_content_that_is_gone_is_not_good() {
 }
 
 #[test]
+fn a_folder_that_others_can_write_to_is_not_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = folder.path().join("shout");
+    Store::open(folder.path(), "shout").unwrap();
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o770)).unwrap();
+    let error = Store::open(folder.path(), "shout").err().unwrap();
+    assert!(error.to_string().ends_with("`chmod go-w` it"), "{error}");
+    fs::remove_dir(&own).unwrap();
+    std::os::unix::fs::symlink(folder.path(), &own).unwrap();
+    let error = Store::open(folder.path(), "shout").err().unwrap();
+    assert!(error.to_string().ends_with("remove it"), "{error}");
+}
+
+#[test]
 fn only_the_owner_may_read_it() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(&folder.path().join("state"), "shout").unwrap();
