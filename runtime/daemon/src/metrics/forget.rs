@@ -43,6 +43,7 @@ impl Metrics {
             &self.swaps,
             &self.refused_revisions,
             &self.rollbacks,
+            &self.kept_used,
             &self.votes,
             &self.fallbacks,
             &self.rebalances,
