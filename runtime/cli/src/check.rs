@@ -1,6 +1,6 @@
-//! `pelton check`: a configuration and its components, without a broker.
+//! `pelton check`: a configuration, its Kafka clients and its components, without a broker.
 
-use std::process::ExitCode;
+use std::{collections::BTreeSet, process::ExitCode};
 
 use pelton_config::{Config, Daemon, Handler};
 use pelton_engine::{Engine, EngineSettings};
@@ -12,11 +12,13 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     for warning in &config.warnings {
         println!("warning: {warning}");
     }
-    let wrong = run::on_runtime(async { components(&config).await })?;
-    if wrong > 0 {
+    let mut wrong = clients(&config);
+    wrong.extend(run::on_runtime(async { components(&config).await })?);
+    if !wrong.is_empty() {
         eprintln!(
-            "{}: {wrong} of {} handlers can't run",
+            "{}: {} of {} handlers can't run",
             config.file.display(),
+            wrong.len(),
             config.handlers.len()
         );
         return Ok(ExitCode::from(exit::CONFIGURATION));
@@ -25,13 +27,33 @@ pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Loads each component and gives it its trial; the number that failed.
-async fn components(config: &Config) -> anyhow::Result<usize> {
+/// The handlers whose Kafka clients can't be made.
+fn clients(config: &Config) -> BTreeSet<&str> {
+    let mut wrong = BTreeSet::new();
+    for handler in config.handlers.values() {
+        let Some(cluster) = config.clusters.get(&handler.cluster) else {
+            continue;
+        };
+        if let Err(why) = pelton_daemon::check_clients(handler, cluster) {
+            wrong.insert(handler.name.as_str());
+            eprintln!(
+                "handler {}: {}, on cluster {}: {why}",
+                handler.name,
+                config.file.display(),
+                handler.cluster
+            );
+        }
+    }
+    wrong
+}
+
+/// Loads each component and gives it its trial; the handlers whose failed.
+async fn components(config: &Config) -> anyhow::Result<BTreeSet<&str>> {
     let engine = Engine::new(&EngineSettings {
         slots: 1,
         ..pelton_daemon::engine_settings(config)
     })?;
-    let mut wrong = 0;
+    let mut wrong = BTreeSet::new();
     for handler in config.handlers.values() {
         match try_component(&engine, handler).await {
             Ok(revision) => println!(
@@ -39,7 +61,7 @@ async fn components(config: &Config) -> anyhow::Result<usize> {
                 handler.name
             ),
             Err(why) => {
-                wrong += 1;
+                wrong.insert(handler.name.as_str());
                 eprintln!(
                     "handler {}: {}: {why:#}",
                     handler.name,

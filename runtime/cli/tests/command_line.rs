@@ -149,6 +149,41 @@ fn check_names_the_handler_whose_component_is_bad() {
 }
 
 #[test]
+fn check_names_the_handler_whose_kafka_properties_are_bad() {
+    let folder = scratch("check-properties");
+    fs::write(folder.join("bad.wasm"), "hello").expect("written");
+    let handler = "component = \"bad.wasm\"\ntopics = [\"a\"]\n";
+    for (properties, expected) in [
+        (
+            "consumer-properties = { \"fetch.wait.max.mss\" = 5 }",
+            "fetch.wait.max.mss",
+        ),
+        (
+            "producer-properties = { \"linger.ms\" = \"soon\" }",
+            "linger.ms",
+        ),
+        (
+            "[clusters.default.properties]\n\"security.protocol\" = \"ssl\"\n\"ssl.ca.location\" = \"/none\"",
+            "ssl.ca.location",
+        ),
+    ] {
+        let config = format!(
+            "[clusters.default]\nbootstrap-servers = [\"127.0.0.1:1\"]\n[handlers.shout]\n{handler}{properties}\n"
+        );
+        fs::write(folder.join("pelton.toml"), config).expect("written");
+        let output = pelton(&folder, &["check"]);
+        assert_eq!(output.status.code(), Some(78), "{}", said(&output));
+        let told = said(&output);
+        let line = told.lines().find(|line| line.contains(expected));
+        assert!(
+            line.is_some_and(|line| line.starts_with("handler shout: pelton.toml")),
+            "{told}"
+        );
+        assert!(told.contains("1 of 1 handlers"), "{told}");
+    }
+}
+
+#[test]
 fn the_schema_is_json() {
     let output = pelton(&scratch("schema"), &["config", "schema"]);
     let schema: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");

@@ -52,7 +52,7 @@ struct Given {
 }
 
 /// What one handler may hold, its partitions' messages aside.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct HandlerShare {
     pub fetched: u64,
     pub handed_on: u64,

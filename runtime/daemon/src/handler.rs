@@ -5,6 +5,7 @@
 //!
 //! Invariant: a revocation is acknowledged only after the tasks of the revoked partitions have ended.
 
+mod check;
 mod members;
 mod shared;
 mod topics;
@@ -24,6 +25,7 @@ use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+pub use self::check::check_clients;
 use self::members::Members;
 pub(crate) use self::{
     shared::{Broken, Shared, Trouble},

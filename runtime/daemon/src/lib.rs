@@ -33,6 +33,7 @@ pub use component::{
 };
 pub use control::{Ask, Control, ControlError};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
+pub use handler::check_clients;
 pub use metrics::Metrics;
 pub use onlooker::{Onlooker, Seen, Step};
 pub use reload::Reload;

@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// Asks a cluster about its topics, and makes topics. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
-    config: ClientConfig,
+    pub(crate) config: ClientConfig,
     bootstrap: String,
 }
 

@@ -26,6 +26,7 @@ use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
 use self::commands::{Shared, WantedCommit};
+pub(crate) use self::thread::subscribe;
 pub use self::transit::Transit;
 use crate::{Error, TroubleClass, native::Client};
 

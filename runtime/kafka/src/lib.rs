@@ -12,6 +12,7 @@
 //! what is handed out is copied.
 
 mod admin;
+mod check;
 mod consumer;
 mod embedded;
 mod error;

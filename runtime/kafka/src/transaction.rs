@@ -15,7 +15,7 @@ use pelton_types::{Offset, TopicPartition};
 use tokio::sync::oneshot;
 
 use self::thread::Job;
-use crate::{Commit, Consumer, Error, Producer, ProducerSettings};
+use crate::{Commit, Consumer, Error, Producer, ProducerSettings, producer::Transactional};
 
 /// All that a member's transactions need to know.
 #[derive(Clone)]
@@ -27,6 +27,15 @@ pub struct TransactionSettings {
     /// How long the coordinator lets a transaction be open (`transaction.timeout.ms`), and how long one call may
     /// take.
     pub timeout: Duration,
+}
+
+impl From<&TransactionSettings> for Transactional {
+    fn from(settings: &TransactionSettings) -> Self {
+        Self {
+            id: settings.id.clone(),
+            timeout: settings.timeout,
+        }
+    }
 }
 
 /// What a call came to, if not to what was asked.

@@ -102,6 +102,48 @@ fn what_needs_a_restart_and_loops_of_the_whole_file_are_refused() -> Result<()> 
     Ok(())
 }
 
+#[test]
+fn properties_that_librdkafka_refuses_are_found_before_anybody_is_drained() -> Result<()> {
+    let mut scene = Scene::start("bad-property", "")?;
+    let table = "[clusters.default]";
+    let property = scene.altered(
+        r#"commit-interval = "200ms""#,
+        "commit-interval = \"300ms\"\nconsumer-properties = { \"fetch.wait.max.mss\" = 5 }",
+    )?;
+    let file = scene.altered(
+        table,
+        &format!(
+            "{table}\nproperties = {{ \"security.protocol\" = \"ssl\", \"ssl.ca.location\" = \"/none\" }}"
+        ),
+    )?;
+    let name = scene.handler().to_owned();
+    scene.under_load(|scene| {
+        for (n, (text, said)) in [(property, "fetch.wait.max.mss"), (file, "ssl.ca.location")]
+            .into_iter()
+            .enumerate()
+        {
+            scene.replace(&text)?;
+            let (code, _, words) = pelton(scene.folder(), &["reload"])?;
+            ensure!(
+                code == 78 && words.contains(said) && words.contains(&name),
+                "{said}: {code}: {words}"
+            );
+            let (counted, now) = refusals(&scene.daemon)?;
+            ensure!(counted > n as f64 && now == 1.0, "{counted}, {now}");
+        }
+        Ok(())
+    })?;
+    for done in [
+        "handler changed",
+        "configuration reloaded",
+        "stopped for good",
+    ] {
+        ensure!(scene.daemon.log_count(done) == 0, "{done}");
+    }
+    ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
+}
+
 /// Where a daemon of this configuration can be asked.
 fn admin(text: &str) -> Result<String> {
     let listen = text.lines().find_map(|line| line.strip_prefix("listen = "));

@@ -70,6 +70,11 @@ impl Scene {
         self.daemon.folder()
     }
 
+    /// The neighbour's name.
+    pub fn handler(&self) -> &str {
+        &self.neighbour.handler
+    }
+
     fn file(&self) -> PathBuf {
         self.folder().join("pelton.toml")
     }

@@ -7,14 +7,16 @@
 use std::{
     collections::BTreeSet,
     error::Error as _,
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use pelton_config::{Config, Error as Wrong};
-use tokio::task::AbortHandle;
+use pelton_config::{Config, Error as Wrong, Handler};
+use tokio::task::{AbortHandle, JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
 use super::{Daemon, Error};
+use crate::handler::check_clients;
 use crate::reload::{NeedsRestart, Plan, Reload, Reply, plan};
 
 /// Why a configuration is not taken in.
@@ -24,8 +26,22 @@ enum Refused {
     Wrong(#[from] Wrong),
     #[error(transparent)]
     NeedsRestart(#[from] NeedsRestart),
+    #[error("{}", lines(.0))]
+    Clients(Vec<BadClient>),
+    #[error("the Kafka clients of those who begin could not be checked; ask again")]
+    Checking(#[source] JoinError),
     #[error(transparent)]
     Start(#[from] Error),
+}
+
+/// A handler whose Kafka clients can't be made.
+#[derive(Debug, thiserror::Error)]
+#[error("{file}: handler `{handler}` on cluster `{cluster}`: {why}", file = .file.display())]
+struct BadClient {
+    file: PathBuf,
+    handler: String,
+    cluster: String,
+    why: pelton_kafka::Error,
 }
 
 impl Daemon {
@@ -60,6 +76,7 @@ impl Daemon {
         if quiet && config == self.config {
             return Ok(Reload::default());
         }
+        let config = clients(config, &plan).await?;
         self.make_room(&config, &plan)?;
         self.clusters.connect(&config).map_err(Error::Embedded)?;
         for warning in &config.warnings {
@@ -204,6 +221,40 @@ impl Daemon {
     }
 }
 
+/// Gives the configuration back if librdkafka takes what those who begin need.
+async fn clients(config: Config, plan: &Plan) -> Result<Config, Refused> {
+    let beginning: BTreeSet<String> = plan.beginning().map(str::to_owned).collect();
+    // Clients are destroyed there, which blocks.
+    let checked = spawn_blocking(move || (bad_clients(&config, &beginning), config)).await;
+    match checked {
+        Ok((bad, config)) if bad.is_empty() => Ok(config),
+        Ok((bad, _)) => Err(Refused::Clients(bad)),
+        Err(died) => Err(Refused::Checking(died)),
+    }
+}
+
+fn bad_clients(config: &Config, beginning: &BTreeSet<String>) -> Vec<BadClient> {
+    let handlers = beginning
+        .iter()
+        .filter_map(|name| config.handlers.get(name));
+    let bad = |handler: &Handler| {
+        let cluster = config.clusters.get(&handler.cluster)?;
+        let why = check_clients(handler, cluster).err()?;
+        Some(BadClient {
+            file: config.file.clone(),
+            handler: handler.name.clone(),
+            cluster: handler.cluster.clone(),
+            why,
+        })
+    };
+    handlers.filter_map(bad).collect()
+}
+
+fn lines(clients: &[BadClient]) -> String {
+    let lines: Vec<_> = clients.iter().map(BadClient::to_string).collect();
+    lines.join("\n")
+}
+
 fn announce(plan: &Plan) {
     for handler in &plan.removed {
         info!(%handler, "handler removed: it finishes what is under way, commits, and leaves its group");
@@ -238,6 +289,11 @@ fn log(refused: &Refused) {
                 let at = at.unwrap_or_else(|| report.file().to_owned());
                 let help = problem.help.as_deref().unwrap_or_default();
                 error!(%at, help, "{}", problem.message);
+            }
+        }
+        Refused::Clients(clients) => {
+            for client in clients {
+                error!("{client}");
             }
         }
         refused => error!("{}", whole(refused)),

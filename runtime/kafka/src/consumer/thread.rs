@@ -51,16 +51,7 @@ pub(super) fn start(
     };
     let way = Way::new(settings.memory.handed_on);
     let shared = Arc::new(Shared::new(queue()?, way.clone()));
-    let topics: &[String] = match &settings.topics {
-        Topics::List(topics) => topics,
-        Topics::Pattern(pattern) => std::slice::from_ref(pattern),
-    };
-    client
-        .subscribe(&List::of_topics(topics.iter().map(String::as_str)))
-        .map_err(|code| Error::Subscribe {
-            topics: topics.join(", "),
-            text: code.to_string(),
-        })?;
+    subscribe(&client, &settings.topics)?;
     let (sender, receiver) = mpsc::channel(EVENTS);
     let poll = Poll {
         queue: Arc::new(queue()?),
@@ -93,6 +84,20 @@ pub(super) fn start(
         })
         .map_err(Error::Thread)?;
     Ok((shared, receiver))
+}
+
+/// Joins the group for these topics, once there is a broker.
+pub(crate) fn subscribe(client: &Client, topics: &Topics) -> Result<(), Error> {
+    let topics: &[String] = match topics {
+        Topics::List(topics) => topics,
+        Topics::Pattern(pattern) => std::slice::from_ref(pattern),
+    };
+    client
+        .subscribe(&List::of_topics(topics.iter().map(String::as_str)))
+        .map_err(|code| Error::Subscribe {
+            topics: topics.join(", "),
+            text: code.to_string(),
+        })
 }
 
 /// Says that the consumer is over however its thread ends, so that nobody waits for it in vain.

@@ -148,10 +148,7 @@ impl Calls {
     }
 
     fn make(&self) -> Result<Transacting, TransactionError> {
-        let transactional = Transactional {
-            id: self.settings.id.clone(),
-            timeout: self.settings.timeout,
-        };
+        let transactional = Transactional::from(&self.settings);
         let refused = |text: String| error(TransactionFailure::Refused, &text);
         let native = Native::start(self.settings.producer.clone(), Some(&transactional))
             .map_err(|e| refused(e.to_string()))?;

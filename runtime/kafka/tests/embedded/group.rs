@@ -377,6 +377,35 @@ async fn a_property_that_the_delivery_rules_rest_on_is_refused() {
 }
 
 #[tokio::test]
+async fn what_a_consumer_would_be_refused_for_is_found_beforehand() {
+    let broker = broker(&[("t", 1)]);
+    let sound = settings(&broker, "t");
+    let with = |more: &[(&str, &str)]| {
+        let mut settings = sound.clone();
+        settings.properties.extend(map(more));
+        settings
+    };
+    let pattern = ConsumerSettings {
+        topics: Topics::Pattern("^orders(".into()),
+        ..sound.clone()
+    };
+    let checks = [
+        sound.clone(),
+        with(&[("fetch.wait.max.mss", "5")]),
+        with(&[("security.protocol", "ssl"), ("ssl.ca.location", "/none")]),
+        with(&[("enable.auto.commit", "true")]),
+        pattern,
+    ];
+    let found = tokio::task::spawn_blocking(move || checks.map(|settings| settings.check()));
+    let [fine, unknown, missing, owned, pattern] = found.await.expect("checked");
+    fine.expect("fine");
+    assert!(matches!(unknown, Err(Error::Property { name, .. }) if name == "fetch.wait.max.mss"));
+    assert!(matches!(missing, Err(Error::Client { text }) if text.contains("ssl.ca.location")));
+    assert!(matches!(owned, Err(Error::OwnedProperty { .. })));
+    assert!(matches!(pattern, Err(Error::Subscribe { .. })));
+}
+
+#[tokio::test]
 async fn no_more_is_handed_on_than_may_be_on_its_way() {
     let broker = broker(&[("t", 1)]);
     fill(&producer(&broker), "t", 0, numbers(0..600)).await;

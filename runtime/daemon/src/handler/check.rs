@@ -1,0 +1,33 @@
+//! Whether librdkafka takes what a handler's clients are configured with.
+
+use pelton_config::{Bootstrap, Cluster, Guarantee, Handler, Properties};
+use pelton_kafka::{Admin, Error};
+
+use super::{Connection, shared, transactions};
+use crate::budget::HandlerShare;
+
+/// Makes and destroys each client that the handler needs, apart from every broker. To be called from a thread that may
+/// be blocked.
+///
+/// # Errors
+/// Why librdkafka refuses one: a property that doesn't exist or has a wrong value, a file that isn't there.
+pub fn check_clients(handler: &Handler, cluster: &Cluster) -> Result<(), Error> {
+    let connection = Connection {
+        bootstrap: String::new(),
+        embedded: matches!(cluster.bootstrap, Bootstrap::Embedded),
+        properties: cluster.properties.clone(),
+    };
+    let connection = &connection;
+    // What share of the memory it gets is not known yet, and librdkafka takes any.
+    let share = HandlerShare::default();
+    Admin::new("", &connection.with(&Properties::default()))?.check()?;
+    shared::consumer_settings(handler, connection, share).check()?;
+    match handler.guarantee {
+        Guarantee::AtLeastOnce => {
+            shared::producer_settings(handler, connection, share, None).check()
+        }
+        Guarantee::ExactlyOnce => {
+            transactions::settings(handler, connection, share, None, "check").check()
+        }
+    }
+}
