@@ -9,10 +9,11 @@ mod signals;
 #[path = "reload/support.rs"]
 mod support;
 
-use std::time::Duration;
+use std::{process::Command, time::Duration};
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Copies, Draft, Stage, TestCluster, orders, wait};
+use pelton_harness::{Copies, Draft, Stage, TestCluster, orders, paths, wait};
+use serde_json::Value;
 
 use support::{LIMIT, Scene, committed, pass, pelton};
 
@@ -37,13 +38,14 @@ fn handlers_are_added_changed_and_removed_while_a_neighbour_works() -> Result<()
     scene.under_load(|scene| {
         scene.write(&part)?;
         scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
+        told_by_whoever_asks_then(scene, &other.handler)?;
         pass(&client, &other, &first)?;
         // Where it writes to is its own, and no part of its component.
         scene.write(&part.replace(&other.output, &elsewhere))?;
-        scene.reloaded(2, "added=0 removed=0 changed=1 unchanged=1")?;
+        scene.reloaded(3, "added=0 removed=0 changed=1 unchanged=1")?;
         pass(&client, &other, &second)?;
         scene.write("")?;
-        scene.reloaded(3, "added=0 removed=1 changed=0 unchanged=1")
+        scene.reloaded(4, "added=0 removed=1 changed=0 unchanged=1")
     })?;
     Copies::of(&first, &client.read_all(&other.output)?).exactly_once()?;
     Copies::of(&second, &client.read_all(&elsewhere)?).exactly_once()?;
@@ -59,10 +61,26 @@ fn handlers_are_added_changed_and_removed_while_a_neighbour_works() -> Result<()
         "it is still counted:\n{metrics}"
     );
     ensure!(
-        scene.daemon.metric("pelton_reloads_total", &["done"])? == 3.0,
-        "three reloads"
+        scene.daemon.metric("pelton_reloads_total", &["done"])? == 4.0,
+        "four reloads"
     );
     ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
+}
+
+/// The watcher was faster: that this handler was added stands in the answer all the same.
+fn told_by_whoever_asks_then(scene: &Scene, added: &str) -> Result<()> {
+    let output = Command::new(paths::pelton()?)
+        .arg("reload")
+        .current_dir(scene.folder())
+        .output()?;
+    let told = String::from_utf8_lossy(&output.stdout);
+    let last = told.lines().find(|line| line.starts_with("taken in "));
+    let wanted = format!(" s ago: added: {added}");
+    ensure!(
+        told.contains("unchanged: 2") && last.is_some_and(|line| line.ends_with(&wanted)),
+        "{told}"
+    );
     Ok(())
 }
 
@@ -171,6 +189,17 @@ fn a_drain_that_runs_into_its_bound_is_told_and_the_message_is_handled_again() -
         .daemon
         .wait_for_log("the drain ran into its deadline", LIMIT)?;
     assert_eq!(committed(&client, &stuck)?, [Some(1)], "it is not finished");
+    scene.reloaded(2, "added=0 removed=1 changed=0 unchanged=1 unfinished=1")?;
+    // Whether the watcher or whoever asked was first.
+    let change = match &report["last"] {
+        Value::Null => &report,
+        last => last,
+    };
+    assert_eq!(
+        (&change["removed"][0], &change["unfinished"]),
+        (&stuck.handler.as_str().into(), &1.into()),
+        "{report:#}"
+    );
     scene.write(&part)?;
     client.wait_for_all_committed(&stuck.group, &stuck.input, LIMIT)?;
     let outputs = client.read_all(&stuck.output)?;

@@ -36,20 +36,42 @@ fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
 
 /// What has changed, for people.
 fn show(report: &Value) {
-    let names = |kind: &str| {
-        let names = report[kind].as_array().into_iter().flatten();
-        names.filter_map(Value::as_str).collect::<Vec<_>>()
-    };
-    for kind in ["added", "removed", "changed"] {
-        for name in names(kind) {
-            println!("{kind}: {name}");
+    for line in handlers(report).iter().chain(&left_over(report)) {
+        println!("{line}");
+    }
+    println!("unchanged: {}", names(report, "unchanged").len());
+    let last = &report["last"];
+    if let Some(seconds) = last["seconds-ago"].as_u64() {
+        println!("taken in {seconds} s ago: {}", handlers(last).join(", "));
+        for line in left_over(last) {
+            println!("{line}");
         }
     }
-    println!("unchanged: {}", names("unchanged").len());
-    if let Some(messages) = report["unfinished"]
+}
+
+fn handlers(change: &Value) -> Vec<String> {
+    let of = |kind| {
+        let names = names(change, kind).into_iter();
+        names.map(move |name| format!("{kind}: {name}"))
+    };
+    ["added", "removed", "changed"]
+        .into_iter()
+        .flat_map(of)
+        .collect()
+}
+
+/// What those who ended could not finish.
+fn left_over(change: &Value) -> Vec<String> {
+    let messages = change["unfinished"]
         .as_u64()
-        .filter(|messages| *messages > 0)
-    {
-        println!("messages begun and not finished, which may be repeated: {messages}");
-    }
+        .filter(|messages| *messages > 0);
+    let told = messages.map(|messages| {
+        format!("messages begun and not finished, which may be repeated: {messages}")
+    });
+    told.into_iter().collect()
+}
+
+fn names<'r>(report: &'r Value, kind: &str) -> Vec<&'r str> {
+    let names = report[kind].as_array().into_iter().flatten();
+    names.filter_map(Value::as_str).collect()
 }

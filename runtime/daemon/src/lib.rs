@@ -36,5 +36,5 @@ pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
 pub use metrics::Metrics;
 pub use onlooker::{Onlooker, Seen, Step};
-pub use reload::Reload;
+pub use reload::{Change, Last, Reload};
 pub use status::{Standing, Status};

@@ -16,8 +16,10 @@ use tokio::task::{AbortHandle, JoinError, spawn_blocking};
 use tracing::{error, info, warn};
 
 use super::{Daemon, Error};
-use crate::handler::check_clients;
-use crate::reload::{NeedsRestart, Plan, Reload, Reply, plan};
+use crate::{
+    handler::check_clients,
+    reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
+};
 
 /// Why a configuration is not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +57,7 @@ impl Daemon {
             Ok(config) => self.change_to(config, quiet).await,
             Err(wrong) => Err(wrong.into()),
         };
-        let outcome = outcome.unwrap_or_else(|refused| {
+        let mut outcome = outcome.unwrap_or_else(|refused| {
             self.metrics.reload_refused();
             log(&refused);
             Reload {
@@ -63,6 +65,7 @@ impl Daemon {
                 ..Reload::default()
             }
         });
+        self.reloads.done(&mut outcome, Instant::now());
         for reply in replies {
             // Who doesn't wait for the answer any more doesn't need it.
             let _ = reply.send(outcome.clone());
@@ -97,15 +100,19 @@ impl Daemon {
             removed,
             changed,
             unchanged = plan.unchanged.len(),
+            unfinished = (unfinished > 0).then_some(unfinished),
             "configuration reloaded"
         );
-        Ok(Reload {
+        let change = Change {
             added: plan.added,
             removed: plan.removed,
             changed: plan.changed.into_iter().map(|(name, _)| name).collect(),
-            unchanged: plan.unchanged,
             unfinished,
-            problem: None,
+        };
+        Ok(Reload {
+            change,
+            unchanged: plan.unchanged,
+            ..Reload::default()
         })
     }
 
