@@ -247,6 +247,11 @@ impl TestDaemon {
         self.process.log_count(pattern)
     }
 
+    /// The lines of its log that contain `pattern`.
+    pub fn log_lines(&self, pattern: &str) -> Vec<String> {
+        self.process.log_lines(pattern)
+    }
+
     /// The end of its log.
     pub fn tail(&self, lines: usize) -> String {
         self.process.tail(lines)

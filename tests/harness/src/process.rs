@@ -163,8 +163,15 @@ impl Process {
 
     /// How many lines of either output contain `pattern`.
     pub fn log_count(&self, pattern: &str) -> usize {
-        let count = |text: String| text.lines().filter(|line| line.contains(pattern)).count();
-        count(self.stdout()) + count(self.stderr())
+        self.log_lines(pattern).len()
+    }
+
+    /// The lines of standard output, then those of standard error, that contain `pattern`.
+    pub fn log_lines(&self, pattern: &str) -> Vec<String> {
+        let both = [self.stdout(), self.stderr()];
+        let lines = both.iter().flat_map(|text| text.lines());
+        let with = lines.filter(|line| line.contains(pattern));
+        with.map(str::to_owned).collect()
     }
 
     /// Waits until `times` lines of either output contain `pattern`.

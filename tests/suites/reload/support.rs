@@ -100,11 +100,17 @@ impl Scene {
         component::replace(&self.file(), text.as_bytes())
     }
 
-    /// Waits until so many reloads are done, of which one came to this.
+    /// Waits until so many reloads are done, of which the last came to this.
     pub fn reloaded(&mut self, times: usize, what: &str) -> Result<()> {
-        self.daemon
-            .wait_for_log_times("configuration reloaded", times, LIMIT)?;
-        self.daemon.wait_for_log(what, LIMIT)
+        let done = "configuration reloaded";
+        self.daemon.wait_for_log_times(done, times, LIMIT)?;
+        let lines = self.daemon.log_lines(done);
+        let line = lines.get(times - 1).context("there are so many")?;
+        ensure!(
+            line.contains(what),
+            "reload {times} came to something else than {what}: {line}"
+        );
+        Ok(())
     }
 
     /// Lets the neighbour's messages flow while something happens. It must have no rebalance, and put each out once
@@ -132,6 +138,10 @@ impl Scene {
                 .map_err(|_| anyhow!("the load's thread panicked"))?;
             happened.and(sent)
         })?;
+        ensure!(
+            sent < drafts.len(),
+            "it took longer than there were messages for the neighbour"
+        );
         self.undisturbed(&drafts[..sent])
     }
 
