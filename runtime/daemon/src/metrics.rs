@@ -4,7 +4,12 @@ mod compilations;
 mod forget;
 mod reloads;
 
-use std::{fmt::Write, sync::atomic::AtomicU64, time::Duration};
+use std::{
+    collections::HashSet,
+    fmt::Write,
+    sync::{Mutex, atomic::AtomicU64},
+    time::Duration,
+};
 
 use pelton_engine::Engine;
 use pelton_types::{FailureKind, Message, Verdict};
@@ -79,6 +84,8 @@ pub struct Metrics {
     committed: Family<PartitionLabel, Gauge>,
     lag: Family<PartitionLabel, Gauge>,
     in_flight: Family<PartitionLabel, Gauge>,
+    /// Partitions of which there are figures. A task that is aborted or dies can't forget its own.
+    partitions: Mutex<HashSet<PartitionLabel>>,
     stalled: Family<StageLabel, Gauge>,
     reloads: reloads::Reloads,
 }
@@ -118,6 +125,7 @@ impl Default for Metrics {
             committed: Family::default(),
             lag: Family::default(),
             in_flight: Family::default(),
+            partitions: Mutex::default(),
             stalled: Family::default(),
             reloads: reloads::Reloads::default(),
             registry: Registry::default(),
@@ -397,6 +405,7 @@ impl HandlerMetrics {
 
     pub(crate) fn partition(&self, figures: &PartitionFigures<'_>) {
         let label = self.partition_label(figures.topic, figures.partition);
+        self.all.know(&label);
         self.all
             .committed
             .get_or_create(&label)
@@ -426,9 +435,7 @@ impl HandlerMetrics {
     /// Forgets a partition that isn't assigned any more: another daemon reports it now.
     pub(crate) fn forget(&self, topic: &str, partition: i32) {
         let label = self.partition_label(topic, partition);
-        self.all.committed.remove(&label);
-        self.all.lag.remove(&label);
-        self.all.in_flight.remove(&label);
+        self.all.forget_partitions(|known| *known == label);
     }
 
     fn partition_label(&self, topic: &str, partition: i32) -> PartitionLabel {

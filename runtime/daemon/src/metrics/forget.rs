@@ -2,7 +2,9 @@
 
 use pelton_types::{FailureKind, RevisionId};
 
-use super::{HandlerLabel, KindLabel, Metrics, OutcomeLabel, RevisionLabel, StageLabel};
+use super::{
+    HandlerLabel, KindLabel, Metrics, OutcomeLabel, PartitionLabel, RevisionLabel, StageLabel,
+};
 use crate::stall::Place;
 
 /// How a message ends otherwise than by success.
@@ -26,6 +28,28 @@ impl Metrics {
                 group: group.to_owned(),
                 stage,
             });
+        }
+        self.forget_partitions(|partition| partition.handler == handler());
+    }
+
+    /// Keeps in mind that there are figures of a partition.
+    pub(super) fn know(&self, partition: &PartitionLabel) {
+        if let Ok(mut known) = self.partitions.lock()
+            && !known.contains(partition)
+        {
+            known.insert(partition.clone());
+        }
+    }
+
+    /// Forgets the figures of these partitions.
+    pub(super) fn forget_partitions(&self, which: impl Fn(&PartitionLabel) -> bool) {
+        let Ok(mut known) = self.partitions.lock() else {
+            return;
+        };
+        for label in known.extract_if(which) {
+            for family in [&self.committed, &self.lag, &self.in_flight] {
+                family.remove(&label);
+            }
         }
     }
 
@@ -76,12 +100,12 @@ mod tests {
 
     use pelton_types::{Failure, Verdict};
 
-    use super::*;
+    use super::{super::PartitionFigures, *};
 
     #[test]
     fn nothing_is_left_of_a_handler_that_is_gone() {
         let metrics = Arc::new(Metrics::default());
-        let (gone, _stays) = (metrics.handler("gone", "g"), metrics.handler("stays", "g"));
+        let (gone, stays) = (metrics.handler("gone", "g"), metrics.handler("stays", "g"));
         for kind in FailureKind::ALL {
             let failed = Verdict::Failed(Failure::new(kind, "why"));
             gone.called(&[failed], Duration::ZERO);
@@ -89,6 +113,17 @@ mod tests {
         }
         ENDINGS.into_iter().for_each(|how| gone.ended(how));
         OUTCOMES.into_iter().for_each(|how| gone.transaction(how));
+        let figures = |partition| PartitionFigures {
+            topic: "t",
+            partition,
+            committed: 1,
+            lag: Some(1),
+            in_flight: 1,
+        };
+        for partition in [0, 1] {
+            gone.partition(&figures(partition));
+        }
+        stays.partition(&figures(0));
         gone.stalled(Place::ALL.map(|place| (place.as_str(), 1)));
         let revision = RevisionId([7; 32]);
         gone.swapped(None, revision.to_string());
@@ -98,6 +133,33 @@ mod tests {
         metrics.forget_handler("gone");
         let text = metrics.encode();
         assert!(!text.contains("gone"), "{text}");
-        assert!(text.contains("stays"), "{text}");
+        // Its one partition's three figures too.
+        let stay = text
+            .lines()
+            .filter(|line| line.contains("handler=\"stays\""));
+        assert_eq!(
+            stay.filter(|line| line.contains("partition=\"0\"")).count(),
+            3,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_leaves_the_others_figures() {
+        let metrics = Arc::new(Metrics::default());
+        let handler = metrics.handler("h", "g");
+        for partition in [0, 1] {
+            handler.partition(&PartitionFigures {
+                topic: "t",
+                partition,
+                committed: 1,
+                lag: Some(1),
+                in_flight: 1,
+            });
+        }
+        handler.forget("t", 0);
+        let text = metrics.encode();
+        let of = |partition: &str| text.matches(&format!("partition=\"{partition}\"")).count();
+        assert_eq!((of("0"), of("1")), (0, 3), "{text}");
     }
 }
