@@ -1,6 +1,9 @@
 //! `pelton reload`: the configuration of a running daemon, or the component of one of its handlers.
 
-use std::process::ExitCode;
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use serde_json::Value;
 
@@ -14,6 +17,7 @@ pub(crate) fn reload(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
 }
 
 fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
+    let asked = Instant::now();
     let answer = ask::ask(&args.daemon, "POST", "/v1/reload")?;
     let body = &answer.body;
     if let Some(error) = body["error"].as_str() {
@@ -31,7 +35,19 @@ fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
     if !args.json {
         show(body);
     }
-    Ok(ExitCode::SUCCESS)
+    if names(done_meanwhile(body, asked.elapsed()), "cut-short").is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(ExitCode::from(exit::FAILED))
+}
+
+/// What was done since somebody asked: the daemon may have noticed the file before that reached it.
+fn done_meanwhile(report: &Value, waited: Duration) -> &Value {
+    let last = &report["last"];
+    match last["seconds-ago"].as_u64() {
+        Some(seconds) if seconds <= waited.as_secs() => last,
+        _ => report,
+    }
 }
 
 /// What has changed, for people.
@@ -65,13 +81,37 @@ fn left_over(change: &Value) -> Vec<String> {
     let messages = change["unfinished"]
         .as_u64()
         .filter(|messages| *messages > 0);
-    let told = messages.map(|messages| {
+    let messages = messages.map(|messages| {
         format!("messages begun and not finished, which may be repeated: {messages}")
     });
-    told.into_iter().collect()
+    let cut_short = names(change, "cut-short").into_iter().map(|name| {
+        format!("not ended within the shutdown-timeout, what was in flight is repeated: {name}")
+    });
+    messages.into_iter().chain(cut_short).collect()
 }
 
 fn names<'r>(report: &'r Value, kind: &str) -> Vec<&'r str> {
     let names = report[kind].as_array().into_iter().flatten();
     names.filter_map(Value::as_str).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_was_cut_short_is_told_and_counts_for_who_waited_for_it() {
+        let change = json!({ "removed": ["slow"], "unfinished": 1, "cut-short": ["slow"] });
+        let told = left_over(&change);
+        assert!(told.len() == 2 && told[1].ends_with(": slow"), "{told:?}");
+        let mut report = json!({ "unchanged": ["other"], "last": change });
+        report["last"]["seconds-ago"] = 3.into();
+        let cut_short = |waited| {
+            let change = done_meanwhile(&report, Duration::from_secs(waited));
+            names(change, "cut-short").len()
+        };
+        assert_eq!((cut_short(2), cut_short(3)), (0, 1));
+    }
 }

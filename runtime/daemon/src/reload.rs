@@ -46,6 +46,8 @@ pub struct Change {
     pub changed: Vec<String>,
     /// Messages that handlers which ended had begun and not finished: they may be repeated.
     pub unfinished: u32,
+    /// Handlers that had not ended when the shutdown-timeout was over: what they had in flight is repeated.
+    pub cut_short: Vec<String>,
 }
 
 impl Change {

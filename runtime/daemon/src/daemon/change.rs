@@ -12,7 +12,7 @@ use std::{
 };
 
 use pelton_config::{Config, Error as Wrong, Handler};
-use tokio::task::{AbortHandle, JoinError, spawn_blocking};
+use tokio::task::{AbortHandle, JoinError, JoinSet, spawn_blocking};
 use tracing::{error, info, warn};
 
 use super::{Daemon, Error};
@@ -20,6 +20,15 @@ use crate::{
     handler::check_clients,
     reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
 };
+
+/// How those ended who leave.
+#[derive(Debug, Default)]
+struct Ended {
+    /// Messages that were begun and not finished.
+    unfinished: u32,
+    /// Who had not ended in time.
+    cut_short: Vec<String>,
+}
 
 /// Why a configuration is not taken in.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +99,7 @@ impl Daemon {
         // Who leaves drains as it was configured, whatever is configured now.
         let within = stop(&self.config).max(stop(&config));
         self.config = config;
-        let unfinished = self.leave(&plan, within).await;
+        let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
         self.begin(&beginning);
         self.metrics.reloaded();
@@ -100,14 +109,16 @@ impl Daemon {
             removed,
             changed,
             unchanged = plan.unchanged.len(),
-            unfinished = (unfinished > 0).then_some(unfinished),
+            unfinished = (ended.unfinished > 0).then_some(ended.unfinished),
+            cut_short = (!ended.cut_short.is_empty()).then_some(ended.cut_short.len()),
             "configuration reloaded"
         );
         let change = Change {
             added: plan.added,
             removed: plan.removed,
             changed: plan.changed.into_iter().map(|(name, _)| name).collect(),
-            unfinished,
+            unfinished: ended.unfinished,
+            cut_short: ended.cut_short,
         };
         Ok(Reload {
             change,
@@ -129,15 +140,15 @@ impl Daemon {
             .map_err(Error::Engine)
     }
 
-    /// Drains those who leave, as at a stop and within this time; the number of messages that were begun and
-    /// not finished. Nothing is left of them then.
-    async fn leave(&mut self, plan: &Plan, within: Duration) -> u32 {
+    /// Drains those who leave, as at a stop and within this time. Nothing is left of them then.
+    async fn leave(&mut self, plan: &Plan, within: Duration) -> Ended {
         let leaving: BTreeSet<&str> = plan.leaving().collect();
         for (_, begun) in self.of(&leaving) {
             begun.stop.cancel();
         }
-        let unfinished = self.end(&leaving, Instant::now() + within).await;
-        self.end_keepers(&leaving).await;
+        let deadline = Instant::now() + within;
+        let ended = self.end(&leaving, deadline).await;
+        self.end_keepers(&leaving, deadline).await;
         self.stopped
             .failed
             .retain(|(name, _)| !leaving.contains(name.as_str()));
@@ -148,7 +159,7 @@ impl Daemon {
             self.metrics.forget_handler(name);
             self.control.dismiss(name);
         }
-        unfinished
+        ended
     }
 
     fn of<'a>(
@@ -163,31 +174,30 @@ impl Daemon {
     }
 
     /// Waits until these handlers have ended.
-    async fn end(&mut self, leaving: &BTreeSet<&str>, deadline: Instant) -> u32 {
+    async fn end(&mut self, leaving: &BTreeSet<&str>, deadline: Instant) -> Ended {
         let running = self.of(leaving).filter(|(_, begun)| !begun.failed);
         let mut running: BTreeSet<String> = running.map(|(name, _)| name.to_owned()).collect();
-        let mut unfinished: u32 = 0;
-        let mut cut_short = false;
+        let mut all = Ended::default();
         while !running.is_empty() {
             let next = self.handlers.join_next_with_id();
-            let ended = match cut_short {
-                false => tokio::time::timeout_at(deadline.into(), next).await,
-                true => Ok(next.await),
+            let ended = match all.cut_short.is_empty() {
+                true => tokio::time::timeout_at(deadline.into(), next).await,
+                false => Ok(next.await),
             };
             let Ok(ended) = ended else {
-                cut_short = true;
                 self.cut_short(&running);
+                all.cut_short.extend(running.iter().cloned());
                 continue;
             };
             let Some(ended) = ended else { break };
             let (name, left) = self.left(ended);
             if running.remove(&name) {
-                unfinished = unfinished.saturating_add(left.unfinished);
+                all.unfinished = all.unfinished.saturating_add(left.unfinished);
             } else {
                 self.stopped.add((name, left));
             }
         }
-        unfinished
+        all
     }
 
     fn cut_short(&self, running: &BTreeSet<String>) {
@@ -200,16 +210,17 @@ impl Daemon {
         }
     }
 
-    /// Waits until nobody keeps these handlers' components current any more.
-    async fn end_keepers(&mut self, leaving: &BTreeSet<&str>) {
+    /// Waits until nobody keeps these handlers' components current any more; who still does so at the deadline is
+    /// ended.
+    async fn end_keepers(&mut self, leaving: &BTreeSet<&str>, deadline: Instant) {
         let keepers: Vec<AbortHandle> = self
             .of(leaving)
             .map(|(_, begun)| begun.keeper.clone())
             .collect();
-        while !keepers.iter().all(AbortHandle::is_finished) {
-            if self.components.join_next().await.is_none() {
-                break;
-            }
+        let all = ended(&mut self.components, &keepers);
+        if tokio::time::timeout_at(deadline.into(), all).await.is_err() {
+            keepers.iter().for_each(AbortHandle::abort);
+            ended(&mut self.components, &keepers).await;
         }
     }
 
@@ -260,6 +271,15 @@ fn bad_clients(config: &Config, beginning: &BTreeSet<String>) -> Vec<BadClient> 
 fn lines(clients: &[BadClient]) -> String {
     let lines: Vec<_> = clients.iter().map(BadClient::to_string).collect();
     lines.join("\n")
+}
+
+/// Waits until these have ended, or all have.
+async fn ended(tasks: &mut JoinSet<()>, these: &[AbortHandle]) {
+    while !these.iter().all(AbortHandle::is_finished) {
+        if tasks.join_next().await.is_none() {
+            break;
+        }
+    }
 }
 
 fn announce(plan: &Plan) {
