@@ -2,6 +2,7 @@
 
 mod begun;
 mod change;
+mod clients;
 mod clusters;
 mod engines;
 mod env;

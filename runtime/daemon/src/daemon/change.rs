@@ -7,19 +7,18 @@
 use std::{
     collections::BTreeSet,
     error::Error as _,
-    path::PathBuf,
     time::{Duration, Instant},
 };
 
-use pelton_config::{Config, Error as Wrong, Handler};
-use tokio::task::{AbortHandle, JoinError, JoinSet, spawn_blocking};
+use pelton_config::{Config, Error as Wrong};
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
-use super::{Daemon, Error};
-use crate::{
-    handler::check_clients,
-    reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
+use super::{
+    Daemon, Error,
+    clients::{BadClients, Unfit, clients},
 };
+use crate::reload::{Change, NeedsRestart, Plan, Reload, Reply, plan};
 
 /// How those ended who leave.
 #[derive(Debug, Default)]
@@ -37,22 +36,10 @@ enum Refused {
     Wrong(#[from] Wrong),
     #[error(transparent)]
     NeedsRestart(#[from] NeedsRestart),
-    #[error("{}", lines(.0))]
-    Clients(Vec<BadClient>),
-    #[error("the Kafka clients of those who begin could not be checked; ask again")]
-    Checking(#[source] JoinError),
+    #[error(transparent)]
+    Clients(#[from] Unfit),
     #[error(transparent)]
     Start(#[from] Error),
-}
-
-/// A handler whose Kafka clients can't be made.
-#[derive(Debug, thiserror::Error)]
-#[error("{file}: handler `{handler}` on cluster `{cluster}`: {why}", file = .file.display())]
-struct BadClient {
-    file: PathBuf,
-    handler: String,
-    cluster: String,
-    why: pelton_kafka::Error,
 }
 
 impl Daemon {
@@ -239,40 +226,6 @@ impl Daemon {
     }
 }
 
-/// Gives the configuration back if librdkafka takes what those who begin need.
-async fn clients(config: Config, plan: &Plan) -> Result<Config, Refused> {
-    let beginning: BTreeSet<String> = plan.beginning().map(str::to_owned).collect();
-    // Clients are destroyed there, which blocks.
-    let checked = spawn_blocking(move || (bad_clients(&config, &beginning), config)).await;
-    match checked {
-        Ok((bad, config)) if bad.is_empty() => Ok(config),
-        Ok((bad, _)) => Err(Refused::Clients(bad)),
-        Err(died) => Err(Refused::Checking(died)),
-    }
-}
-
-fn bad_clients(config: &Config, beginning: &BTreeSet<String>) -> Vec<BadClient> {
-    let handlers = beginning
-        .iter()
-        .filter_map(|name| config.handlers.get(name));
-    let bad = |handler: &Handler| {
-        let cluster = config.clusters.get(&handler.cluster)?;
-        let why = check_clients(handler, cluster).err()?;
-        Some(BadClient {
-            file: config.file.clone(),
-            handler: handler.name.clone(),
-            cluster: handler.cluster.clone(),
-            why,
-        })
-    };
-    handlers.filter_map(bad).collect()
-}
-
-fn lines(clients: &[BadClient]) -> String {
-    let lines: Vec<_> = clients.iter().map(BadClient::to_string).collect();
-    lines.join("\n")
-}
-
 /// Waits until these have ended, or all have.
 async fn ended(tasks: &mut JoinSet<()>, these: &[AbortHandle]) {
     while !these.iter().all(AbortHandle::is_finished) {
@@ -318,7 +271,7 @@ fn log(refused: &Refused) {
                 error!(%at, help, "{}", problem.message);
             }
         }
-        Refused::Clients(clients) => {
+        Refused::Clients(Unfit::Clients(BadClients(clients))) => {
             for client in clients {
                 error!("{client}");
             }
