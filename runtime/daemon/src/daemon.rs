@@ -108,7 +108,7 @@ impl Daemon {
         let changes = files.watch(&config.file);
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
-        let metrics = Metrics::default().with_compilations(engines.newest().clone());
+        let metrics = Metrics::default().with_compilations(engines.newest().compilation_counts());
         let mut daemon = Self {
             options: options.clone(),
             clock: Clock::start(),
