@@ -30,7 +30,6 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-pub(crate) use self::report::millis;
 pub use self::{
     debug::load_component,
     file::read_component,
@@ -43,6 +42,7 @@ use self::{
     requests::Waiting,
     store::Store,
 };
+pub(crate) use self::{report::millis, store::Process};
 use crate::{
     clock::{Clock, sleep_until},
     control::Request,
@@ -68,6 +68,8 @@ pub(crate) struct Component {
     pub current: watch::Sender<Option<InUse>>,
     /// Where the last good components are kept, if anywhere.
     pub state_folder: Option<PathBuf>,
+    /// Where they are kept otherwise, for as long as the daemon lives.
+    pub kept: Arc<Process>,
     /// What somebody asks.
     pub requests: mpsc::Receiver<Request>,
     pub onlooker: Option<Onlooker>,
@@ -87,7 +89,7 @@ struct Keeping {
     /// When the probation under way ends.
     timer: Option<Duration>,
     history: History,
-    /// This handler's part of the state folder, if that can be used.
+    /// Where things are kept, once that is known.
     store: Option<Arc<Store>>,
     /// What is to be written down there.
     unwritten: Option<Memory>,

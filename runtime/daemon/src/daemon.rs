@@ -20,7 +20,7 @@ pub use self::{engines::engine_settings, env::handler_env};
 use crate::{
     budget::{self, Budget},
     clock::Clock,
-    component::Component,
+    component::{Component, Process},
     control::Control,
     files::Files,
     folders,
@@ -89,6 +89,8 @@ pub struct Daemon {
     control: Control,
     budget: Arc<Budget>,
     state_folder: Option<PathBuf>,
+    /// What is kept for handlers that begin anew, by their names, and of which component.
+    kept: BTreeMap<String, (PathBuf, Arc<Process>)>,
     /// Names this life of the process among all others.
     process: Arc<str>,
 }
@@ -107,7 +109,7 @@ impl Daemon {
         let changes = files.watch(&config.file);
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
-        let metrics = Metrics::default().with_compilations(engines.newest().clone());
+        let metrics = Metrics::default().with_compilations(engines.newest().compilation_counts());
         let mut daemon = Self {
             options: options.clone(),
             clock: Clock::start(),
@@ -126,6 +128,7 @@ impl Daemon {
             control: Control::new(ask),
             budget: Budget::new(config.daemon.memory),
             state_folder: folders::state(&config.daemon),
+            kept: BTreeMap::new(),
             process: process::random_name(),
             config,
         };
@@ -142,6 +145,16 @@ impl Daemon {
                 self.begin_one(&handler, names.len() - n, all);
             }
         }
+    }
+
+    /// What an earlier life of the handler has kept in this process. That of another component says nothing of it.
+    fn kept_of(&mut self, handler: &pelton_config::Handler) -> Arc<Process> {
+        let path = &handler.component.path;
+        let kept = self.kept.entry(handler.name.clone()).or_default();
+        if kept.0 != *path {
+            *kept = (path.clone(), Arc::default());
+        }
+        kept.1.clone()
     }
 
     /// Begins a handler, one of so many that are still to begin, of so many in all.
@@ -176,6 +189,7 @@ impl Daemon {
             probation: handler.probation.map(env::probation),
             current,
             state_folder: self.state_folder.clone(),
+            kept: self.kept_of(handler),
             requests: self.control.admit(&handler.name),
             onlooker: self.options.onlooker.clone(),
         };

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use pelton_engine::Engine;
+use pelton_engine::CompilationCounts;
 use pelton_types::{FailureKind, Message, Verdict};
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
@@ -140,8 +140,8 @@ impl Default for Metrics {
 
 impl Metrics {
     /// The same, with what this engine has compiled.
-    pub(crate) fn with_compilations(mut self, engine: Engine) -> Self {
-        let compilations = compilations::Compilations(engine);
+    pub(crate) fn with_compilations(mut self, counts: CompilationCounts) -> Self {
+        let compilations = compilations::Compilations(counts);
         self.registry.register_collector(Box::new(compilations));
         self
     }

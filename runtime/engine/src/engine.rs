@@ -63,6 +63,10 @@ pub struct Engine {
     pub(crate) inner: Arc<Inner>,
 }
 
+/// Counts what the engines of a daemon compile, and keeps none of them.
+#[derive(Clone)]
+pub struct CompilationCounts(Arc<Workshop>);
+
 pub(crate) struct Inner {
     pub(crate) wasm: wasmtime::Engine,
     pub(crate) linker: Linker<State>,
@@ -195,12 +199,32 @@ impl Engine {
         self.inner.workshop.compilations()
     }
 
+    /// Tells the same, also of engines [`beside`](Self::beside) it and when it is gone.
+    pub fn compilation_counts(&self) -> CompilationCounts {
+        CompilationCounts(self.inner.workshop.clone())
+    }
+
     /// Says what a component is, also where it is no handler. As costly as [`load`](Self::load).
     ///
     /// # Errors
     /// The bytes are no component, and no core module that could be made one.
     pub fn inspect(&self, bytes: &[u8]) -> Result<Inspection, LoadError> {
         load::inspection(self, bytes)
+    }
+}
+
+impl CompilationCounts {
+    /// How often it was compiled until now, and how often it hadn't to be.
+    pub fn now(&self) -> Compilations {
+        self.0.compilations()
+    }
+}
+
+impl std::fmt::Debug for CompilationCounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CompilationCounts")
+            .field(&self.now())
+            .finish()
     }
 }
 

@@ -228,11 +228,14 @@ impl Revisions {
         self.term = None;
         self.running = Some(to);
         self.memory.good = Some(to.digest);
-        self.refused = Some(Refusal {
-            digest: from.digest,
-            why: format!("it was rolled back: {why}"),
-        });
-        self.memory.rolled_back.clone_from(&self.refused);
+        // Where the file holds something else already, it was put there since: it counts.
+        if self.file.is_none_or(|file| file == from.digest) {
+            self.refused = Some(Refusal {
+                digest: from.digest,
+                why: format!("it was rolled back: {why}"),
+            });
+            self.memory.rolled_back.clone_from(&self.refused);
+        }
         commands.push(Command::RollBack {
             from: from.revision,
             to: to.revision,

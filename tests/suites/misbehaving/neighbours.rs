@@ -134,8 +134,8 @@ fn median(mut rates: Vec<f64>) -> f64 {
 }
 
 #[test]
-fn one_that_loops_and_one_that_eats_memory_cost_a_third_neither_a_message_nor_its_pace()
--> Result<()> {
+fn beside_one_that_loops_and_one_that_eats_memory_a_handler_goes_on_and_loses_nothing() -> Result<()>
+{
     let mut three = Three::start()?;
     for stage in &three.bad {
         three.client.wait_for_shares(&stage.group, &[1], LIMIT)?;

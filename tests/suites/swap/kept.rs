@@ -90,3 +90,20 @@ fn a_state_folder_that_can_not_be_used_is_said_and_done_without() -> Result<()> 
     client.read_at_least(&stage.output, 1, LIMIT)?;
     Ok(())
 }
+
+#[test]
+fn a_handler_whose_configuration_changes_goes_on_with_its_last_good_component() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "changed", 1)?);
+    let mut daemon = stage.daemon("passthrough", "in-flight = 10")?.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    component::replace(&daemon.folder().join("passthrough.wasm"), b"#!/bin/sh\n")?;
+    daemon.wait_for_log("component refused", LIMIT)?;
+    let file = daemon.folder().join("pelton.toml");
+    let text = fs::read_to_string(&file)?.replace("in-flight = 10", "in-flight = 11");
+    component::replace(&file, text.as_bytes())?;
+    daemon.wait_for_log("the last good component is loaded", LIMIT)?;
+    client.produce(&stage.input, &[Draft::new("k", "v")])?;
+    client.read_at_least(&stage.output, 1, LIMIT)?;
+    Ok(())
+}

@@ -16,8 +16,8 @@ use pelton_harness::{
 
 use crate::{LIMIT, not_rebalanced_since, probation::TWO_ATTEMPTS};
 
-/// At most so many messages flow while the swaps go on, in steps of half a second.
-const MOST: usize = 600_000;
+/// Messages flow while the swaps go on, in steps of half a second; more than there is time for.
+const MOST: usize = 1_000_000;
 const STEP: usize = 1_000;
 /// Every so many messages there is one that the bad revision fails with.
 const HARD: usize = 50;
@@ -102,10 +102,10 @@ fn load(client: &Client, topic: &str, drafts: &[Draft], done: &AtomicBool) -> Re
         client.produce_over(topic, step, Duration::from_millis(500))?;
         sent += step.len();
         if done.load(Ordering::Relaxed) {
-            break;
+            return Ok(sent);
         }
     }
-    Ok(sent)
+    anyhow::bail!("there were still swaps when all messages were sent")
 }
 
 /// When each was written to its topic, in order.
@@ -121,9 +121,11 @@ fn longest_gaps(inputs: &[Message], outputs: &[Message], stretches: &[Range<i64>
     // After `n` outputs there is something to do from the input `n` on.
     let gap = |n: usize| outputs[n + 1] - outputs[n].max(inputs[n + 1]);
     let longest = |stretch: &Range<i64>| {
+        // With the gaps that reach into it.
         let from = outputs.partition_point(|at| *at < stretch.start);
         let to = outputs.partition_point(|at| *at < stretch.end);
-        (from..to.saturating_sub(1)).map(gap).max().unwrap_or(0)
+        let to = to.min(outputs.len().saturating_sub(1));
+        (from.saturating_sub(1)..to).map(gap).max().unwrap_or(0)
     };
     let mut gaps: Vec<i64> = stretches.iter().map(longest).collect();
     gaps.sort_unstable();
@@ -170,12 +172,7 @@ fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_reba
             .map_err(|_| anyhow!("the load's thread panicked"))?;
         anyhow::Ok((sent?, stretches?))
     })?;
-    // A second for each: a change is told by the file system, not found by a look now and then.
     let took = start.elapsed();
-    ensure!(
-        took < Duration::from_secs(u64::from(SWAPS)),
-        "{SWAPS} swaps took {took:?}"
-    );
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     let outputs = client.read_all(&stage.output)?;
     Copies::of(&drafts[..sent], &outputs).exactly_once()?;

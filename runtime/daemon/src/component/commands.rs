@@ -49,7 +49,7 @@ impl Keeping {
                 shared.metrics.rolled_back();
                 error!(%handler, revision = %from, to = %to, %why,
                     "revision rolled back; it is refused until its file changes{}",
-                    if self.store.is_some() { "" } else { " or the daemon starts anew" });
+                    if self.outlives_the_daemon() { "" } else { " or the daemon starts anew" });
                 self.runs(to, Some(from));
             }
             Command::Refuse(refusal) => self.refused(&refusal),
@@ -58,7 +58,7 @@ impl Keeping {
                 shared.metrics.used_kept();
                 let (file, component) = (self.component.path.display(), hex(&digest));
                 error!(%handler, %file, component = format!("{component:.12}"),
-                    "the file can't be used: the last good component is loaded from the state folder");
+                    "the file can't be used: the last good component is loaded, which was kept");
             }
             Command::Remember(memory) => self.unwritten = Some(memory),
             // Calls under way keep the revision alive until they end.
@@ -79,6 +79,11 @@ impl Keeping {
         shared.metrics.refused();
         let file = self.component.path.display();
         error!(handler = %shared.name, %file, %why, "component refused; {}", self.goes_on());
+    }
+
+    fn outlives_the_daemon(&self) -> bool {
+        let store = self.store.as_ref();
+        store.is_some_and(|store| store.outlives_the_daemon())
     }
 
     /// What becomes of the handler, where its file can't be used.

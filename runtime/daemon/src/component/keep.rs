@@ -1,4 +1,4 @@
-//! What is kept for the next life of the daemon, where there is a state folder.
+//! What is kept for the next life of the handler, in the state folder where there is one.
 //!
 //! Invariant: a state folder that can't be used is said, and the handler goes on without it.
 
@@ -8,7 +8,10 @@ use bytes::Bytes;
 use pelton_revisions::{Digest, Event};
 use tracing::{info, warn};
 
-use super::{Keeping, store::Store};
+use super::{
+    Keeping,
+    store::{Folder, Store},
+};
 
 /// Where content comes from that is to be loaded: the file, or what is kept.
 pub(super) struct Source {
@@ -25,12 +28,11 @@ impl Source {
         }
         let store = self.store.as_ref().ok_or("it is not kept")?;
         let kept = store.content(&self.digest, self.max_bytes);
-        kept.map(Bytes::from)
-            .map_err(|error| format!("what is kept can't be read: {error}"))
+        kept.map_err(|error| format!("what is kept can't be read: {error}"))
     }
 
     /// Keeps content that could be loaded.
-    pub(super) fn keep(&self, bytes: &[u8], handler: &str) {
+    pub(super) fn keep(&self, bytes: &Bytes, handler: &str) {
         if let Some(store) = &self.store
             && let Err(error) = store.put(&self.digest, bytes)
         {
@@ -43,19 +45,23 @@ impl Keeping {
     /// Takes up what an earlier life has left.
     pub(super) async fn recall(&mut self) {
         let Some(folder) = self.component.state_folder.clone() else {
-            return;
+            return self.recall_in_process();
         };
-        let name = self.component.shared.name.clone();
+        let (name, file) = (
+            self.component.shared.name.clone(),
+            self.component.path.clone(),
+        );
         let (handler, shown) = (name.clone(), folder.display().to_string());
         let opened = on_a_thread(move || {
-            let store = Store::open(&folder, &name)?;
+            let store = Store::Folder(Folder::open(&folder, &name, &file)?);
             Ok((store.memory(), store))
         });
         let (memory, store) = match opened.await {
             Ok(opened) => opened,
             Err(error) => {
-                return warn!(handler, folder = shown, %error,
+                warn!(handler, folder = shown, %error,
                     "the state folder can't be used: nothing is kept for the next start");
+                return self.recall_in_process();
             }
         };
         self.store = Some(Arc::new(store));
@@ -68,6 +74,12 @@ impl Keeping {
             Err(error) => warn!(handler, folder = shown, %error,
                 "what was kept can't be read; it is made anew"),
         }
+    }
+
+    fn recall_in_process(&mut self) {
+        let process = self.component.kept.clone();
+        self.apply(Event::Remembered(process.memory()));
+        self.store = Some(Arc::new(Store::Process(process)));
     }
 
     /// Writes down what there is to write down.

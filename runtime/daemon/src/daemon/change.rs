@@ -144,6 +144,7 @@ impl Daemon {
         }
         for name in &plan.removed {
             self.metrics.forget_handler(name);
+            self.kept.remove(name);
             self.control.dismiss(name);
         }
         ended

@@ -2,20 +2,20 @@
 
 use std::fmt;
 
-use pelton_engine::Engine;
+use pelton_engine::CompilationCounts;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
     metrics::counter::ConstCounter,
 };
 
-/// Tells what an engine has compiled.
+/// Tells what the engines have compiled.
 #[derive(Debug)]
-pub(super) struct Compilations(pub(super) Engine);
+pub(super) struct Compilations(pub(super) CompilationCounts);
 
 impl Collector for Compilations {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let counts = self.0.compilations();
+        let counts = self.0.now();
         for (name, help, count) in [
             ("compilations", "Components compiled", counts.compiled),
             (

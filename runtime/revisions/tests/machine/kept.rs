@@ -131,3 +131,14 @@ fn without_probation_nothing_stands_by() {
     bench.event(Event::Remembered(good(1)));
     assert_eq!(bench.swap(2), [swap(2, None), remember_good(2)]);
 }
+
+#[test]
+fn what_is_rolled_back_when_the_file_has_moved_on_may_come_back_to_it() {
+    let mut bench = Bench::new(Some(probation()));
+    bench.events([changed(1), loaded(1), passed(1)]);
+    bench.events([changed(2), loaded(2), passed(2), changed(3)]);
+    let commands = bench.event(Event::RollBack);
+    assert!(commands.contains(&remember_good(1)), "{commands:?}");
+    let mut bench = remembering(good(1));
+    assert_eq!(bench.event(changed(2)), [load(2)]);
+}

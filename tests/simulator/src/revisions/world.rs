@@ -117,7 +117,7 @@ impl<M: Machine> World<M> {
             Some(content) => self.event(Event::FileChanged {
                 digest: digest(content),
             }),
-            None if self.rng.random() => self.event(Event::FileMissing),
+            None if self.now.as_secs().is_multiple_of(2) => self.event(Event::FileMissing),
             None => self.event(Event::FileUnreadable),
         }
     }

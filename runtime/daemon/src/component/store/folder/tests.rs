@@ -1,8 +1,10 @@
 //! What is kept comes back, and nothing that is damaged does.
 
-use std::os::unix::fs::PermissionsExt;
-
 use super::*;
+
+fn opened(state_folder: &Path) -> io::Result<Folder> {
+    Folder::open(state_folder, "shout", Path::new("shout.wasm"))
+}
 
 const BYTES: &[u8] = b"a component";
 
@@ -23,13 +25,13 @@ fn memory(good: &[u8]) -> Memory {
 #[test]
 fn what_is_remembered_is_there_after_a_restart_and_the_rest_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), "shout").unwrap();
+    let store = opened(folder.path()).unwrap();
     assert_eq!(store.memory().unwrap(), Memory::default());
     for bytes in [BYTES, b"old", b"runs"] {
         store.put(&of(bytes), bytes).unwrap();
     }
     store.remember(&memory(BYTES), &[of(b"runs")]).unwrap();
-    let store = Store::open(folder.path(), "shout").unwrap();
+    let store = opened(folder.path()).unwrap();
     assert_eq!(store.memory().unwrap(), memory(BYTES));
     assert_eq!(store.content(&of(BYTES), 100).unwrap(), BYTES);
     assert!(store.content(&of(b"runs"), 100).is_ok());
@@ -39,7 +41,7 @@ fn what_is_remembered_is_there_after_a_restart_and_the_rest_is_dropped() {
 #[test]
 fn damaged_content_is_not_believed_and_is_written_again() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), "shout").unwrap();
+    let store = opened(folder.path()).unwrap();
     store.put(&of(BYTES), BYTES).unwrap();
     fs::write(store.content_path(&of(BYTES)), b"a componenT").unwrap();
     let error = store.content(&of(BYTES), 100).unwrap_err();
@@ -52,36 +54,61 @@ fn damaged_content_is_not_believed_and_is_written_again() {
 #[test]
 fn a_damaged_index_is_an_error_and_content_that_is_gone_is_not_good() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), "shout").unwrap();
+    let store = opened(folder.path()).unwrap();
     store.remember(&memory(BYTES), &[]).unwrap();
     assert_eq!(store.memory().unwrap().good, None);
     for wrong in ["{", r#"{"good":"abc"}"#, r#"{"good":"zz"}"#] {
-        fs::write(store.folder.join(INDEX), wrong).unwrap();
+        fs::write(store.path.join(INDEX), wrong).unwrap();
         assert!(store.memory().is_err(), "{wrong}");
     }
 }
 
 #[test]
-fn a_folder_that_others_can_write_to_is_not_used() {
+fn what_another_file_left_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(folder.path()).unwrap();
+    store.put(&of(BYTES), BYTES).unwrap();
+    store.remember(&memory(BYTES), &[]).unwrap();
+    assert_eq!(
+        opened(folder.path()).unwrap().memory().unwrap(),
+        memory(BYTES)
+    );
+    let other = Folder::open(folder.path(), "shout", Path::new("whisper.wasm")).unwrap();
+    assert_eq!(other.memory().unwrap(), Memory::default());
+}
+
+#[test]
+fn a_folder_is_taken_from_others_and_another_s_is_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let own = folder.path().join("shout");
-    Store::open(folder.path(), "shout").unwrap();
-    fs::set_permissions(&own, fs::Permissions::from_mode(0o770)).unwrap();
-    let error = Store::open(folder.path(), "shout").err().unwrap();
-    assert!(error.to_string().ends_with("`chmod go-w` it"), "{error}");
+    opened(folder.path()).unwrap();
+    fs::set_permissions(&own, Permissions::from_mode(0o770)).unwrap();
+    opened(folder.path()).unwrap();
+    assert_eq!(fs::metadata(&own).unwrap().mode() & 0o777, 0o700);
     fs::remove_dir(&own).unwrap();
     std::os::unix::fs::symlink(folder.path(), &own).unwrap();
-    let error = Store::open(folder.path(), "shout").err().unwrap();
+    let error = opened(folder.path()).err().unwrap();
     assert!(error.to_string().ends_with("remove it"), "{error}");
+}
+
+#[test]
+fn a_pipe_in_the_index_s_place_holds_up_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(folder.path()).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(store.path.join(INDEX))
+        .status();
+    assert!(made.unwrap().success());
+    assert!(store.memory().is_err());
 }
 
 #[test]
 fn only_the_owner_may_read_it() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(&folder.path().join("state"), "shout").unwrap();
+    let store = opened(&folder.path().join("state")).unwrap();
     store.put(&of(BYTES), BYTES).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&store.content_path(&of(BYTES))), 0o600);
     assert_eq!(mode(&folder.path().join("state")), 0o700);
-    assert_eq!(mode(&store.folder), 0o700);
+    assert_eq!(mode(&store.path), 0o700);
 }
