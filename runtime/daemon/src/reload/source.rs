@@ -1,6 +1,6 @@
 //! The configuration file of a running daemon: whether it has changed, and what it says now.
 //!
-//! Invariant: a state of the file that was read while it was being written is followed by another read.
+//! Invariant: a file that was written to while it was read is read again before anything rests on it.
 
 use std::{
     fs, io,
@@ -18,7 +18,7 @@ use crate::files::Changes;
 /// How long a file has been left alone before it is read. A part of a file can be valid, and would end the handlers
 /// that are still to be written.
 const SETTLED: Duration = Duration::from_millis(200);
-/// How often that is waited for: who writes for longer is not waited for any more.
+/// How often that is waited for, and the file read again: who writes for longer is told so.
 const PATIENCE: u32 = 25;
 
 /// Tells one state of the file from another without reading it. Links are followed, so a switched one is another.
@@ -82,24 +82,37 @@ impl Source {
     /// All that is wrong with it.
     pub(crate) async fn read(&mut self) -> Result<Config, Error> {
         for _ in 0..PATIENCE {
-            match age(self.stamp().await) {
-                Some(age) if age < SETTLED => sleep(SETTLED - age).await,
-                Some(_) | None => break,
+            let before = self.stamp().await;
+            if let Some(age) = age(before).filter(|age| *age < SETTLED) {
+                sleep(SETTLED - age).await;
+                continue;
+            }
+            // What is written from now on is a change.
+            self.read = Some(before);
+            let read = self.load().await;
+            if self.stamp().await == before {
+                return read;
             }
         }
-        // Before it is read: what is written from now on is a change.
-        self.read = Some(self.stamp().await);
+        let text = "it is being written without a pause; it is read once that ends";
+        Err(self.unread(io::Error::other(text)))
+    }
+
+    async fn load(&self) -> Result<Config, Error> {
         let path = self.path.clone();
-        let failed = |source| Error::Read {
-            path: self.path.clone(),
-            source,
-        };
         let read = spawn_blocking(move || load(&path)).await;
-        let mut config = read.map_err(|error| failed(io::Error::other(error)))??;
+        let mut config = read.map_err(|error| self.unread(io::Error::other(error)))??;
         if let Some(brokers) = &self.brokers {
             instead(&mut config, brokers);
         }
         Ok(config)
+    }
+
+    fn unread(&self, source: io::Error) -> Error {
+        Error::Read {
+            path: self.path.clone(),
+            source,
+        }
     }
 
     async fn stamp(&self) -> Stamp {
