@@ -12,10 +12,10 @@ mod support;
 use std::{process::Command, time::Duration};
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Copies, Draft, Stage, TestCluster, orders, paths, wait};
+use pelton_harness::{Copies, Draft, Stage, TestCluster, command::pelton, orders, paths, wait};
 use serde_json::Value;
 
-use support::{LIMIT, Scene, committed, pass, pelton};
+use support::{LIMIT, Scene, committed, pass};
 
 const EXACTLY_ONCE: &str = r#"guarantee = "exactly-once""#;
 
@@ -170,14 +170,7 @@ fn a_drain_that_runs_into_its_bound_is_told_and_the_message_is_handled_again() -
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
     let (before, slow) = (Draft::new("k", "before"), Draft::new("k", "slow:8000"));
     pass(&client, &stuck, std::slice::from_ref(&before))?;
-    client.produce(&stuck.input, std::slice::from_ref(&slow))?;
-    let label = format!("handler=\"{}\"", stuck.handler);
-    wait::until_true("the slow message to be in flight", LIMIT, || {
-        Ok(scene
-            .daemon
-            .metric("pelton_in_flight_messages", &[&label])?
-            >= 1.0)
-    })?;
+    stuck.begin(&client, &scene.daemon, &slow)?;
     scene.write("")?;
     let (code, report, words) = pelton(scene.folder(), &["reload", "--json"])?;
     assert_eq!(
@@ -219,14 +212,7 @@ fn changes_in_quick_succession_end_in_the_last_one() -> Result<()> {
     let mut scene = Scene::start("beside-quick", "")?;
     scene.write(&slow.handler_config("misbehave", ""))?;
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
-    client.produce(&slow.input, &[Draft::new("k", "slow:3000")])?;
-    let label = format!("handler=\"{}\"", slow.handler);
-    wait::until_true("the slow message to be in flight", LIMIT, || {
-        Ok(scene
-            .daemon
-            .metric("pelton_in_flight_messages", &[&label])?
-            >= 1.0)
-    })?;
+    slow.begin(&client, &scene.daemon, &Draft::new("k", "slow:3000"))?;
     scene.under_load(|scene| {
         // While the first of these waits for the slow message, the file changes twice and somebody asks.
         scene.write("")?;

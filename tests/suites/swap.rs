@@ -77,13 +77,8 @@ fn a_symlink_that_is_turned_as_in_a_config_map_swaps() -> Result<()> {
         options.folder().to_owned(),
         fs::read(paths::guest("passthrough")?)?,
     );
-    // passthrough.wasm -> ..data/passthrough.wasm, ..data -> ..1: a kubelet turns `..data` by a rename.
-    let revision = |name: &str, bytes: &[u8]| -> Result<()> {
-        fs::create_dir(folder.join(name))?;
-        fs::write(folder.join(name).join("passthrough.wasm"), bytes)?;
-        std::os::unix::fs::symlink(name, folder.join("..next"))?;
-        Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
-    };
+    let revision =
+        |name: &str, bytes: &[u8]| component::turn(&folder, name, "passthrough.wasm", bytes);
     fs::remove_file(folder.join("passthrough.wasm"))?;
     revision("..1", &bytes)?;
     std::os::unix::fs::symlink("..data/passthrough.wasm", folder.join("passthrough.wasm"))?;

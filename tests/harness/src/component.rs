@@ -1,6 +1,6 @@
 //! Components as files: how an operator, an editor or a build puts a new revision into place.
 
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::symlink, path::Path};
 
 use anyhow::{Context, Result};
 
@@ -21,6 +21,18 @@ pub fn replace(file: &Path, bytes: &[u8]) -> Result<()> {
     let beside = file.with_extension("next");
     fs::write(&beside, bytes).with_context(|| format!("can't write {}", beside.display()))?;
     fs::rename(&beside, file).with_context(|| format!("can't rename to {}", file.display()))
+}
+
+/// Puts a file into place as a kubelet does with a ConfigMap: it lies in a folder of its own, and the link `..data`, which
+/// the file's name leads through, is turned to that by a rename.
+///
+/// # Errors
+/// When the file system refuses.
+pub fn turn(folder: &Path, revision: &str, file: &str, bytes: &[u8]) -> Result<()> {
+    fs::create_dir(folder.join(revision))?;
+    fs::write(folder.join(revision).join(file), bytes)?;
+    symlink(revision, folder.join("..next"))?;
+    Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
 }
 
 /// A component of so many nested blocks. A hundred thousand keep a compiler busy for minutes.

@@ -13,6 +13,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod command;
 pub mod component;
 pub mod daemon;
 pub mod faulty;

@@ -1,10 +1,14 @@
 //! A load that flows while something happens to the daemon.
 
-use std::{thread, time::Duration};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Result, anyhow, bail};
 
-use crate::{Client, Copies, Stage, TestDaemon, orders, wait};
+use crate::{Client, Copies, Draft, Stage, TestDaemon, orders, wait};
 
 /// How many messages.
 pub const MESSAGES: usize = 20_000;
@@ -13,7 +17,52 @@ const LASTS: Duration = Duration::from_secs(6);
 /// How long anything of it may take.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// Produces so many of the drafts in each half second for as long as something happens; how many, and what came of it.
+///
+/// # Errors
+/// What `happens` says, or when the drafts run out before it is over.
+pub fn flows_while<T>(
+    client: &Client,
+    topic: &str,
+    (drafts, step): (&[Draft], usize),
+    happens: impl FnOnce() -> Result<T>,
+) -> Result<(usize, T)> {
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let load = scope.spawn(|| -> Result<usize> {
+            let mut sent = 0;
+            for step in drafts.chunks(step) {
+                client.produce_over(topic, step, Duration::from_millis(500))?;
+                sent += step.len();
+                if over.load(Ordering::Relaxed) {
+                    return Ok(sent);
+                }
+            }
+            bail!("it took longer than there were messages")
+        });
+        let happened = happens();
+        over.store(true, Ordering::Relaxed);
+        let sent = load
+            .join()
+            .map_err(|_| anyhow!("the load's thread panicked"))?;
+        let happened = happened?;
+        Ok((sent?, happened))
+    })
+}
+
 impl Stage {
+    /// Gives the handler this message and waits until it is at work on it.
+    ///
+    /// # Errors
+    /// When it isn't after 90 s.
+    pub fn begin(&self, client: &Client, daemon: &TestDaemon, draft: &Draft) -> Result<()> {
+        client.produce(&self.input, std::slice::from_ref(draft))?;
+        let label = format!("handler=\"{}\"", self.handler);
+        wait::until_true("the message to be in flight", LIMIT, || {
+            Ok(daemon.metric("pelton_in_flight_messages", &[&label])? >= 1.0)
+        })
+    }
+
     /// Waits until so many offsets of the output topic are taken, by messages and by the ends of transactions.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! What is refused changes nothing and is told, to whoever asks, in the log and as a metric.
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Stage, TestCluster, TestDaemon, orders};
+use pelton_harness::{Stage, TestCluster, TestDaemon, command::pelton, orders};
 
-use crate::support::{LIMIT, Scene, pass, pelton};
+use crate::support::{LIMIT, Scene, pass};
 
 fn refusals(daemon: &TestDaemon) -> Result<(f64, f64)> {
     let counted = daemon.metric("pelton_reloads_total", &["outcome=\"refused\""])?;

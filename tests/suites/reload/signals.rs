@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Draft, Signal, Stage, TestCluster, orders, wait};
+use pelton_harness::{Draft, Signal, Stage, TestCluster, component, orders};
 
 use crate::support::{LIMIT, Scene, committed, pass};
 
@@ -51,13 +51,13 @@ fn a_link_that_is_turned_as_in_a_config_map_is_a_change() -> Result<()> {
     let other = Stage::new(cluster, "linked-config", 1)?;
     let mut scene = Scene::start("beside-linked", "")?;
     let file = scene.folder().join("pelton.toml");
-    // pelton.toml -> ..data/pelton.toml, ..data -> ..1: a kubelet turns `..data` by a rename.
-    let turn = |scene: &Scene, name: &str, more: &str| -> Result<()> {
-        let folder = scene.folder();
-        fs::create_dir(folder.join(name))?;
-        fs::write(folder.join(name).join("pelton.toml"), scene.text(more))?;
-        std::os::unix::fs::symlink(name, folder.join("..next"))?;
-        Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
+    let turn = |scene: &Scene, name: &str, more: &str| {
+        component::turn(
+            scene.folder(),
+            name,
+            "pelton.toml",
+            scene.text(more).as_bytes(),
+        )
     };
     turn(&scene, "..1", "")?;
     std::os::unix::fs::symlink("..data/pelton.toml", scene.folder().join("linked"))?;
@@ -82,14 +82,7 @@ fn a_stop_during_a_reload_drains_who_leaves_and_who_stays() -> Result<()> {
     let mut scene = Scene::start("stays-amid", "")?;
     scene.write(&slow.handler_config("misbehave", ""))?;
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
-    client.produce(&slow.input, &[Draft::new("k", "slow:3000")])?;
-    let label = format!("handler=\"{}\"", slow.handler);
-    wait::until_true("the slow message to be in flight", LIMIT, || {
-        Ok(scene
-            .daemon
-            .metric("pelton_in_flight_messages", &[&label])?
-            >= 1.0)
-    })?;
+    slow.begin(&client, &scene.daemon, &Draft::new("k", "slow:3000"))?;
     let changed = slow.handler_config("misbehave", "in-flight = 7");
     scene.write(&changed)?;
     scene.daemon.wait_for_log("handler changed", LIMIT)?;

@@ -3,17 +3,14 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::Command,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
     time::Duration,
 };
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Client, Copies, DaemonOptions, Draft, Stage, TestCluster, TestDaemon, component, orders, paths,
+    Client, Copies, DaemonOptions, Draft, Stage, TestCluster, TestDaemon, component,
+    load::flows_while, orders,
 };
-use serde_json::Value;
 
 pub const LIMIT: Duration = Duration::from_secs(60);
 /// The neighbour's messages come in steps of half a second.
@@ -117,31 +114,8 @@ impl Scene {
     /// and in order.
     pub fn under_load(&mut self, happens: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         let drafts = orders(MOST);
-        let done = AtomicBool::new(false);
         let (client, input) = (self.client.clone(), self.neighbour.input.clone());
-        let sent = thread::scope(|scope| {
-            let load = scope.spawn(|| -> Result<usize> {
-                let mut sent = 0;
-                for step in drafts.chunks(STEP) {
-                    client.produce_over(&input, step, Duration::from_millis(500))?;
-                    sent += step.len();
-                    if done.load(Ordering::Relaxed) {
-                        break;
-                    }
-                }
-                Ok(sent)
-            });
-            let happened = happens(self);
-            done.store(true, Ordering::Relaxed);
-            let sent = load
-                .join()
-                .map_err(|_| anyhow!("the load's thread panicked"))?;
-            happened.and(sent)
-        })?;
-        ensure!(
-            sent < drafts.len(),
-            "it took longer than there were messages for the neighbour"
-        );
+        let (sent, ()) = flows_while(&client, &input, (&drafts, STEP), || happens(self))?;
         self.undisturbed(&drafts[..sent])
     }
 
@@ -175,16 +149,4 @@ pub fn pass(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<()> {
 /// The offsets that a handler has committed.
 pub fn committed(client: &Client, stage: &Stage) -> Result<Vec<Option<i64>>> {
     client.committed(&stage.group, &stage.input)
-}
-
-/// How `pelton` ends, what it answers as JSON, if it does, and its words on standard error.
-pub fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)> {
-    let output = Command::new(paths::pelton()?)
-        .args(arguments)
-        .current_dir(folder)
-        .output()?;
-    let code = output.status.code().context("it was ended by a signal")?;
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    Ok((code, answer, words))
 }

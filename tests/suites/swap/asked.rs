@@ -1,28 +1,12 @@
 //! What an operator asks of a running handler: `pelton revisions`, `rollback` and `reload`.
 
-use std::{fs, path::Path, process::Command};
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{Draft, Stage, TestCluster, component, paths};
+use pelton_harness::{Draft, Stage, TestCluster, command::pelton, component};
 use serde_json::Value;
 
 use crate::{LIMIT, probation::with_a_bad_revision};
-
-/// What `pelton` answers as JSON, if it does, and its exit code; its words on standard error otherwise.
-fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)> {
-    let output = Command::new(paths::pelton()?)
-        .args(arguments)
-        .arg("--json")
-        .current_dir(folder)
-        .output()?;
-    let code = output.status.code().context("it was ended by a signal")?;
-    let words = String::from_utf8_lossy(&output.stderr).into_owned();
-    Ok((
-        code,
-        serde_json::from_slice(&output.stdout).unwrap_or_default(),
-        words,
-    ))
-}
 
 #[test]
 fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
@@ -30,28 +14,28 @@ fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "asked", 1)?);
     let mut daemon = with_a_bad_revision(&stage, "passthrough", "")?;
     let (folder, name) = (daemon.folder().to_owned(), stage.handler.clone());
-    let (code, before, _) = pelton(&folder, &["revisions", &name])?;
+    let (code, before, _) = pelton(&folder, &["revisions", &name, "--json"])?;
     assert_eq!((code, &before["probation"]["votes"]), (0, &0.into()));
     let (good, bad) = (&before["previous"], &before["running"]);
     ensure!(good.is_object() && bad.is_object(), "{before:#}");
 
-    let (code, report, words) = pelton(&folder, &["rollback", &name])?;
+    let (code, report, words) = pelton(&folder, &["rollback", &name, "--json"])?;
     assert_eq!((code, &report["running"]), (0, good), "{words}");
     assert_eq!(report["refused"]["component"], bad["component"]);
     daemon.wait_for_log("revision rolled back", LIMIT)?;
     // The good one runs: what the bad one fails with passes.
     client.produce(&stage.input, &[Draft::new("k", "fail")])?;
     client.read_at_least(&stage.output, 1, LIMIT)?;
-    let (code, _, words) = pelton(&folder, &["rollback", &name])?;
+    let (code, _, words) = pelton(&folder, &["rollback", &name, "--json"])?;
     ensure!(
         code == 1 && words.contains("no revision before"),
         "{code}: {words}"
     );
 
-    let (code, report, words) = pelton(&folder, &["reload", &name])?;
+    let (code, report, words) = pelton(&folder, &["reload", &name, "--json"])?;
     assert_eq!((code, &report["running"]), (1, good));
     ensure!(words.contains("rolled back"), "{words}");
-    let (code, report, words) = pelton(&folder, &["reload", "--force", &name])?;
+    let (code, report, words) = pelton(&folder, &["reload", "--force", &name, "--json"])?;
     assert_eq!((code, &report["running"]), (0, bad), "{words}");
     let history = report["history"].as_array().context("a history")?.len();
     ensure!(history >= 6, "{report:#}");
@@ -60,7 +44,7 @@ fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
     assert_eq!(report["last-fault"], Value::Null);
     client.produce(&stage.input, &[Draft::new("k", "trap")])?;
     client.read_at_least(&stage.output, 2, LIMIT)?;
-    let (_, report, _) = pelton(&folder, &["revisions", &name])?;
+    let (_, report, _) = pelton(&folder, &["revisions", &name, "--json"])?;
     let fault = &report["last-fault"];
     assert_eq!(
         (&fault["kind"], &fault["offset"]),
@@ -80,25 +64,25 @@ fn a_reload_says_why_a_component_is_refused_and_an_unknown_handler_is_named() ->
     daemon.wait_for_log("revision runs", LIMIT)?;
     let (folder, name) = (daemon.folder().to_owned(), stage.handler.clone());
     let file = folder.join("passthrough.wasm");
-    let (code, report, words) = pelton(&folder, &["reload", &name])?;
+    let (code, report, words) = pelton(&folder, &["reload", &name, "--json"])?;
     assert_eq!((code, &report["refused"]), (0, &Value::Null), "{words}");
     component::replace(&file, b"#!/bin/sh\n")?;
-    let (code, report, words) = pelton(&folder, &["reload", &name])?;
+    let (code, report, words) = pelton(&folder, &["reload", &name, "--json"])?;
     ensure!(
         code == 1 && words.contains("component refused"),
         "{code}: {words}"
     );
     ensure!(report["running"].is_object(), "{report:#}");
     fs::remove_file(&file)?;
-    let (code, _, words) = pelton(&folder, &["reload", &name])?;
+    let (code, _, words) = pelton(&folder, &["reload", &name, "--json"])?;
     ensure!(
         code == 1 && words.contains("does not exist"),
         "{code}: {words}"
     );
-    let (code, _, words) = pelton(&folder, &["revisions", "nobody"])?;
+    let (code, _, words) = pelton(&folder, &["revisions", "nobody", "--json"])?;
     ensure!(code == 2 && words.contains(&name), "{code}: {words}");
     daemon.kill();
-    let (code, _, words) = pelton(&folder, &["revisions", &name])?;
+    let (code, _, words) = pelton(&folder, &["revisions", &name, "--json"])?;
     ensure!(
         code == 1 && words.contains("no daemon listens"),
         "{code}: {words}"

@@ -4,14 +4,13 @@ use std::{
     fs,
     ops::Range,
     path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-    thread,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Result, ensure};
 use pelton_harness::{
-    Client, Copies, Draft, Message, Stage, TestCluster, TestDaemon, component, orders, paths, wait,
+    Copies, Draft, Message, Stage, TestCluster, TestDaemon, component, load::flows_while, orders,
+    paths, wait,
 };
 
 use crate::{LIMIT, not_rebalanced_since, probation::TWO_ATTEMPTS};
@@ -95,19 +94,6 @@ fn swap_all(file: &Path, daemon: &TestDaemon) -> Result<Vec<Range<i64>>> {
     puts()?.enumerate().map(swap).collect()
 }
 
-/// Produces as long as there are swaps; how many of the drafts.
-fn load(client: &Client, topic: &str, drafts: &[Draft], done: &AtomicBool) -> Result<usize> {
-    let mut sent = 0;
-    for step in drafts.chunks(STEP) {
-        client.produce_over(topic, step, Duration::from_millis(500))?;
-        sent += step.len();
-        if done.load(Ordering::Relaxed) {
-            return Ok(sent);
-        }
-    }
-    anyhow::bail!("there were still swaps when all messages were sent")
-}
-
 /// When each was written to its topic, in order.
 fn written(messages: &[Message]) -> Vec<i64> {
     let mut written: Vec<i64> = messages.iter().filter_map(|m| m.timestamp).collect();
@@ -162,15 +148,9 @@ fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_reba
     let daemon = options.start()?;
     client.wait_for_shares(&stage.group, &[4], LIMIT)?;
     let generation = cluster.generation(&stage.group);
-    let (drafts, done, start) = (some_hard(MOST), AtomicBool::new(false), Instant::now());
-    let (sent, stretches) = thread::scope(|scope| {
-        let load = scope.spawn(|| load(&client, &stage.input, &drafts, &done));
-        let stretches = swap_all(&file, &daemon);
-        done.store(true, Ordering::Relaxed);
-        let sent = load
-            .join()
-            .map_err(|_| anyhow!("the load's thread panicked"))?;
-        anyhow::Ok((sent?, stretches?))
+    let (drafts, start) = (some_hard(MOST), Instant::now());
+    let (sent, stretches) = flows_while(&client, &stage.input, (&drafts, STEP), || {
+        swap_all(&file, &daemon)
     })?;
     let took = start.elapsed();
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;

@@ -51,59 +51,8 @@ fn handle(message: &Message, memory: &mut Memory) -> Result<Option<Output>, Fail
 mod host {
     #![allow(missing_docs, unsafe_code, reason = "generated from WASI's interfaces")]
     wit_bindgen::generate!({
-        inline: r"
-            package pelton:remembers;
-
-            world remembers {
-                import wasi:clocks/monotonic-clock@0.2.0;
-                import wasi:clocks/wall-clock@0.2.0;
-                import wasi:random/random@0.2.0;
-                import wasi:random/insecure@0.2.0;
-                import wasi:random/insecure-seed@0.2.0;
-            }
-
-            package wasi:io@0.2.0 {
-                interface poll {
-                    resource pollable {
-                        ready: func() -> bool;
-                        block: func();
-                    }
-                    poll: func(in: list<borrow<pollable>>) -> list<u32>;
-                }
-            }
-
-            package wasi:clocks@0.2.0 {
-                interface monotonic-clock {
-                    use wasi:io/poll@0.2.0.{pollable};
-                    type instant = u64;
-                    type duration = u64;
-                    now: func() -> instant;
-                    resolution: func() -> duration;
-                    subscribe-instant: func(when: instant) -> pollable;
-                    subscribe-duration: func(when: duration) -> pollable;
-                }
-                interface wall-clock {
-                    record datetime {
-                        seconds: u64,
-                        nanoseconds: u32,
-                    }
-                    now: func() -> datetime;
-                }
-            }
-
-            package wasi:random@0.2.0 {
-                interface random {
-                    get-random-bytes: func(len: u64) -> list<u8>;
-                }
-                interface insecure {
-                    get-insecure-random-u64: func() -> u64;
-                }
-                interface insecure-seed {
-                    insecure-seed: func() -> tuple<u64, u64>;
-                }
-            }
-        ",
-        world: "pelton:remembers/remembers",
+        path: "../wasi.wit",
+        world: "pelton:guests/remembers",
         generate_all,
     });
 

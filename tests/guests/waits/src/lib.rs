@@ -34,36 +34,8 @@ fn number(text: &str) -> Result<u64, Failure> {
 mod host {
     #![allow(missing_docs, unsafe_code, reason = "generated from WASI's interfaces")]
     wit_bindgen::generate!({
-        inline: r"
-            package pelton:waits;
-
-            world waits {
-                import wasi:clocks/monotonic-clock@0.2.0;
-            }
-
-            package wasi:io@0.2.0 {
-                interface poll {
-                    resource pollable {
-                        ready: func() -> bool;
-                        block: func();
-                    }
-                    poll: func(in: list<borrow<pollable>>) -> list<u32>;
-                }
-            }
-
-            package wasi:clocks@0.2.0 {
-                interface monotonic-clock {
-                    use wasi:io/poll@0.2.0.{pollable};
-                    type instant = u64;
-                    type duration = u64;
-                    now: func() -> instant;
-                    resolution: func() -> duration;
-                    subscribe-instant: func(when: instant) -> pollable;
-                    subscribe-duration: func(when: duration) -> pollable;
-                }
-            }
-        ",
-        world: "pelton:waits/waits",
+        path: "../wasi.wit",
+        world: "pelton:guests/waits",
         generate_all,
     });
 

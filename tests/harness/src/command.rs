@@ -1,0 +1,23 @@
+//! `pelton` as an operator calls it beside a running daemon.
+
+use std::{path::Path, process::Command};
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use crate::paths;
+
+/// How it ends, what it answers as JSON, if it does, and its words on standard error.
+///
+/// # Errors
+/// When it can't be started, or a signal ends it.
+pub fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)> {
+    let output = Command::new(paths::pelton()?)
+        .args(arguments)
+        .current_dir(folder)
+        .output()?;
+    let code = output.status.code().context("it was ended by a signal")?;
+    let words = String::from_utf8_lossy(&output.stderr).into_owned();
+    let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((code, answer, words))
+}
