@@ -1,5 +1,9 @@
 //! The configuration of a running daemon changes: handlers come, go and change, and their neighbours notice nothing.
 
+#[path = "reload/cut_short.rs"]
+mod cut_short;
+#[path = "reload/reconfigured.rs"]
+mod reconfigured;
 #[path = "reload/refused.rs"]
 mod refused;
 #[path = "reload/renamed.rs"]

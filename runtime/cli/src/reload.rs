@@ -70,7 +70,7 @@ fn handlers(change: &Value) -> Vec<String> {
         let names = names(change, kind).into_iter();
         names.map(move |name| format!("{kind}: {name}"))
     };
-    ["added", "removed", "changed"]
+    ["added", "removed", "changed", "reconfigured"]
         .into_iter()
         .flat_map(of)
         .collect()

@@ -7,6 +7,7 @@ mod commands;
 mod debug;
 mod file;
 mod keep;
+mod reconfigure;
 mod report;
 mod requests;
 mod store;
@@ -42,7 +43,11 @@ use self::{
     requests::Waiting,
     store::Store,
 };
-pub(crate) use self::{report::millis, store::Process};
+pub(crate) use self::{
+    reconfigure::Reconfiguration,
+    report::{digest_of, millis},
+    store::Process,
+};
 use crate::{
     clock::{Clock, sleep_until},
     control::Request,
@@ -55,16 +60,23 @@ use crate::{
 /// Messages that fell back and wait to be counted; further ones are not.
 const MOST_VOTES: usize = 1_000;
 
+/// What a component is loaded with and watched by: the part of a handler's configuration that makes revisions.
+pub(crate) struct Conditions {
+    pub env: HandlerEnv,
+    pub engine: Engine,
+    pub probation: Option<Probation>,
+}
+
 /// What a component is kept current with.
 pub(crate) struct Component {
     pub shared: Arc<Shared>,
     pub path: PathBuf,
-    pub env: HandlerEnv,
-    pub engine: Engine,
+    pub conditions: Conditions,
+    /// Others, while the handler stays in its group.
+    pub reconfigurations: mpsc::Receiver<Reconfiguration>,
     /// The threads that guests run on: trials run there too.
     pub guests: Handle,
     pub clock: Clock,
-    pub probation: Option<Probation>,
     pub current: watch::Sender<Option<InUse>>,
     /// Where the last good components are kept, if anywhere.
     pub state_folder: Option<PathBuf>,
@@ -119,10 +131,13 @@ enum Job {
 impl Component {
     /// Runs until stopped.
     pub(crate) async fn keep(self, mut changes: Changes, stop: CancellationToken) {
-        let file = ComponentFile::new(self.path.clone(), self.engine.max_component_bytes());
+        let conditions = &self.conditions;
+        let machine = Revisions::new(conditions.env.digest(), conditions.probation);
+        let max_bytes = conditions.engine.max_component_bytes();
+        let file = ComponentFile::new(self.path.clone(), max_bytes);
         let (votes, mut said) = mpsc::channel(MOST_VOTES);
         let mut keeping = Keeping {
-            machine: Revisions::new(self.probation),
+            machine,
             component: self,
             file,
             jobs: JoinSet::new(),
@@ -150,6 +165,7 @@ impl Component {
                 Some(job) = keeping.jobs.join_next() => keeping.worked(job),
                 Some(vote) = said.recv() => keeping.apply(vote),
                 Some(request) = keeping.component.requests.recv() => keeping.asked(request).await,
+                Some(other) = keeping.component.reconfigurations.recv() => keeping.reconfigure(other).await,
                 () = sleep_until(timer), if timer.is_some() => {
                     keeping.timer = None;
                     keeping.apply(Event::Timer);
@@ -161,7 +177,12 @@ impl Component {
 
 impl Keeping {
     async fn look(&mut self) {
-        match self.file.look().await {
+        let seen = self.file.look().await;
+        self.take_in(seen);
+    }
+
+    fn take_in(&mut self, seen: Seen) {
+        match seen {
             Seen::Same => {}
             Seen::Missing => self.apply(Event::FileMissing),
             Seen::Unreadable { why } => {
@@ -281,9 +302,10 @@ impl Keeping {
             digest,
             of_file: of_file.map(|(_, bytes)| bytes),
             store: self.store.clone(),
-            max_bytes: self.component.engine.max_component_bytes(),
+            max_bytes: self.component.conditions.engine.max_component_bytes(),
         };
-        let (engine, env) = (self.component.engine.clone(), self.component.env.clone());
+        let Conditions { engine, env, .. } = &self.component.conditions;
+        let (engine, env) = (engine.clone(), env.clone());
         info!(handler = %self.component.shared.name, "loading component");
         let begun = Instant::now();
         let (name, file) = (

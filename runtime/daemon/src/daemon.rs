@@ -7,11 +7,16 @@ mod clusters;
 mod engines;
 mod env;
 mod process;
+mod trials;
 
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
 
 use pelton_config::{Bootstrap, Config};
-use tokio::{runtime, sync::watch, task::JoinSet};
+use tokio::{
+    runtime,
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -20,7 +25,7 @@ pub use self::{engines::engine_settings, env::handler_env};
 use crate::{
     budget::{self, Budget},
     clock::Clock,
-    component::{Component, Process},
+    component::{Component, Conditions, Process},
     control::Control,
     files::Files,
     folders,
@@ -157,6 +162,15 @@ impl Daemon {
         kept.1.clone()
     }
 
+    /// What a handler's component is loaded with from now on.
+    fn conditions(&self, handler: &pelton_config::Handler) -> Conditions {
+        Conditions {
+            env: handler_env(handler),
+            engine: self.engines.newest().clone(),
+            probation: handler.probation.map(env::probation),
+        }
+    }
+
     /// Begins a handler, one of so many that are still to begin, of so many in all.
     fn begin_one(&mut self, handler: &pelton_config::Handler, beginning: usize, all: usize) {
         let guests = self.guests.as_ref().map(|guests| guests.handle().clone());
@@ -179,14 +193,14 @@ impl Daemon {
         ));
         let stop = self.stop.child_token();
         let (current, revision) = watch::channel(None);
+        let (reconfigure, reconfigurations) = mpsc::channel(1);
         let component = Component {
             shared: shared.clone(),
             path: handler.component.path.clone(),
-            env: handler_env(handler),
-            engine: self.engines.newest().clone(),
+            conditions: self.conditions(handler),
+            reconfigurations,
             guests: guests.clone(),
             clock: self.clock,
-            probation: handler.probation.map(env::probation),
             current,
             state_folder: self.state_folder.clone(),
             kept: self.kept_of(handler),
@@ -198,7 +212,7 @@ impl Daemon {
         let running = Handler {
             config: handler.clone(),
             connection,
-            shared,
+            shared: shared.clone(),
             revision: revision.clone(),
             status: self.status.clone(),
             process: self.process.clone(),
@@ -207,7 +221,9 @@ impl Daemon {
         };
         let begun = Begun {
             task: self.handlers.spawn(running.run()),
+            shared,
             keeper,
+            reconfigure,
             stop,
             group: handler.group.clone(),
             revision,

@@ -187,6 +187,7 @@ impl Handler {
             Ok(consumer) => consumer,
             Err(error) => return Ending::Failed(error.to_string()),
         };
+        self.shared.joins_as(&consumer);
         let trouble = Trouble::default();
         // Of what drives the transactions, where there are any.
         let mut tasks = JoinSet::new();

@@ -44,6 +44,8 @@ pub struct Change {
     pub removed: Vec<String>,
     /// Handlers that ended and began anew.
     pub changed: Vec<String>,
+    /// Handlers that got another revision and stayed in their group.
+    pub reconfigured: Vec<String>,
     /// Messages that handlers which ended had begun and not finished: they may be repeated.
     pub unfinished: u32,
     /// Handlers that had not ended when the shutdown-timeout was over: what they had in flight is repeated.
@@ -52,7 +54,13 @@ pub struct Change {
 
 impl Change {
     fn is_empty(&self) -> bool {
-        self.added.is_empty() && self.removed.is_empty() && self.changed.is_empty()
+        let handlers = [
+            &self.added,
+            &self.removed,
+            &self.changed,
+            &self.reconfigured,
+        ];
+        handlers.iter().all(|names| names.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use pelton_types::Origin;
+use sha2::{Digest as _, Sha256};
 
 /// What one instance of a handler, or one message in it, may take at most.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,4 +69,39 @@ pub struct HandlerEnv {
     pub isolation: Isolation,
     /// What it reads through `pelton:handler/settings`, sorted by key.
     pub settings: Vec<(String, String)>,
+}
+
+impl HandlerEnv {
+    /// The digest of everything in it that makes a component behave as it does. Lengths stand before texts, so that
+    /// different ones never have the same bytes.
+    pub fn digest(&self) -> [u8; 32] {
+        let limits = &self.limits;
+        let mut hash = Sha256::new();
+        for number in [
+            limits.memory_bytes as u128,
+            limits.table_elements as u128,
+            limits.time_per_message.as_nanos(),
+            u128::from(limits.output_messages),
+            limits.output_bytes as u128,
+            limits.host_call_bytes as u128,
+            u128::from(limits.http_requests),
+            limits.http_body_bytes as u128,
+            u128::from(limits.log_lines),
+            limits.log_line_bytes as u128,
+            u128::from(self.isolation == Isolation::Message),
+            self.grants.http.len() as u128,
+            self.grants.http_private.len() as u128,
+            self.settings.len() as u128,
+        ] {
+            hash.update(number.to_le_bytes());
+        }
+        let origins = self.grants.http.iter().chain(&self.grants.http_private);
+        let origins: Vec<String> = origins.map(ToString::to_string).collect();
+        let settings = self.settings.iter().flat_map(|(key, value)| [key, value]);
+        for text in origins.iter().chain(settings) {
+            hash.update((text.len() as u128).to_le_bytes());
+            hash.update(text);
+        }
+        hash.finalize().into()
+    }
 }

@@ -12,7 +12,7 @@ use crate::{
     bindings::exports::pelton::handler::{lifecycle, packed_handler, simple_handler},
     code, debug,
     engine::Engine,
-    env::{HandlerEnv, Isolation},
+    env::HandlerEnv,
     error::LoadError,
     file::{ComponentFile, Form},
     host::{self, Standing},
@@ -303,38 +303,12 @@ fn no_handler(engine: &Engine, component: &Component) -> LoadError {
     LoadError::NoHandler { exports }
 }
 
-/// The digest of everything that makes a revision behave as it does. Lengths stand before texts, so that
-/// different configurations never have the same bytes.
+/// Names what behaves alike.
 fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
-    let limits = &env.limits;
     let mut hash = Sha256::new();
-    hash.update(b"pelton revision 1\n");
+    hash.update(b"pelton revision 2\n");
     hash.update(digest);
-    for number in [
-        limits.memory_bytes as u128,
-        limits.table_elements as u128,
-        limits.time_per_message.as_nanos(),
-        u128::from(limits.output_messages),
-        limits.output_bytes as u128,
-        limits.host_call_bytes as u128,
-        u128::from(limits.http_requests),
-        limits.http_body_bytes as u128,
-        u128::from(limits.log_lines),
-        limits.log_line_bytes as u128,
-        u128::from(env.isolation == Isolation::Message),
-        env.grants.http.len() as u128,
-        env.grants.http_private.len() as u128,
-        env.settings.len() as u128,
-    ] {
-        hash.update(number.to_le_bytes());
-    }
-    let origins = env.grants.http.iter().chain(&env.grants.http_private);
-    let origins: Vec<String> = origins.map(ToString::to_string).collect();
-    let settings = env.settings.iter().flat_map(|(key, value)| [key, value]);
-    for text in origins.iter().chain(settings) {
-        hash.update((text.len() as u128).to_le_bytes());
-        hash.update(text);
-    }
+    hash.update(env.digest());
     RevisionId(hash.finalize().into())
 }
 

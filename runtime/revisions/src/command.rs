@@ -10,7 +10,7 @@ use crate::{Digest, Refusal};
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// Compile this content and check what it exports; answer [`Event::Loaded`](crate::Event::Loaded) or
+    /// Compile this content, as it is configured now, and check what it exports; answer [`Event::Loaded`](crate::Event::Loaded) or
     /// [`Event::Refused`](crate::Event::Refused).
     Load {
         /// Which content.

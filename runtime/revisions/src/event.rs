@@ -3,7 +3,7 @@
 use pelton_types::RevisionId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Memory};
+use crate::{Configuration, Digest, Memory, Probation};
 
 /// Something happened to a handler's component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,6 +14,13 @@ pub enum Event {
     FileChanged {
         /// What it holds.
         digest: Digest,
+    },
+    /// The handler's configuration is another one: what is loaded from here on is loaded with it.
+    Configured {
+        /// What it makes of content.
+        configuration: Configuration,
+        /// How new revisions are watched from here on.
+        probation: Option<Probation>,
     },
     /// Somebody asks for this content, which is the file's.
     Reload {

@@ -14,18 +14,21 @@ use self::{
     candidate::{Candidate, Purpose},
     term::Term,
 };
-use crate::{Command, Digest, Event, Memory, Probation, Refusal};
+use crate::{Command, Configuration, Digest, Event, Memory, Probation, Refusal};
 
 /// Content that is loaded and has passed its trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Loaded {
     digest: Digest,
+    configuration: Configuration,
     revision: RevisionId,
 }
 
 /// Decides which revision of one handler's component runs.
 #[derive(Clone, Debug)]
 pub struct Revisions {
+    /// What is loaded with from here on.
+    configuration: Configuration,
     /// `None`: what passed its trial is taken at its word.
     probation: Option<Probation>,
     now: Duration,
@@ -50,8 +53,9 @@ pub struct Revisions {
 
 impl Revisions {
     /// A machine that knows of nothing.
-    pub fn new(probation: Option<Probation>) -> Self {
+    pub fn new(configuration: Configuration, probation: Option<Probation>) -> Self {
         Self {
+            configuration,
             probation,
             now: Duration::ZERO,
             running: None,
@@ -76,6 +80,10 @@ impl Revisions {
                 self.refused = memory.rolled_back.clone();
                 self.memory = memory;
             }
+            Event::Configured {
+                configuration,
+                probation,
+            } => self.configured(configuration, probation, commands),
             Event::FileChanged { digest } => self.changed(digest, commands),
             Event::Reload { digest, force } => {
                 if force {
@@ -109,6 +117,11 @@ impl Revisions {
     /// The revision that runs.
     pub fn running(&self) -> Option<RevisionId> {
         self.running.map(|running| running.revision)
+    }
+
+    /// The content of what runs.
+    pub fn running_content(&self) -> Option<Digest> {
+        self.running.map(|running| running.digest)
     }
 
     /// The revision that ran before it and can be had again.
@@ -154,18 +167,49 @@ impl Revisions {
         if before.is_some_and(|before| before != digest) {
             self.refused = None;
         }
+        self.want(digest, commands);
+    }
+
+    /// What was wrong with content may have been the configuration.
+    fn configured(
+        &mut self,
+        configuration: Configuration,
+        probation: Option<Probation>,
+        commands: &mut Vec<Command>,
+    ) {
+        self.probation = probation;
+        if std::mem::replace(&mut self.configuration, configuration) == configuration {
+            return;
+        }
+        self.refused = None;
+        if self.running.is_none() {
+            self.kept_tried = false;
+        }
+        match self.file.or(self.running.map(|running| running.digest)) {
+            Some(digest) => self.want(digest, commands),
+            None => self.use_kept(commands),
+        }
+    }
+
+    /// This content is to run, with the configuration of now.
+    fn want(&mut self, digest: Digest, commands: &mut Vec<Command>) {
         match self.candidate {
-            Some(candidate) => self.waiting = (!candidate.will_run(digest)).then_some(digest),
+            Some(candidate) => {
+                let on_its_way = candidate.will_run(digest, self.configuration);
+                self.waiting = (!on_its_way).then_some(digest);
+            }
             None => self.consider(digest, commands),
         }
     }
 
-    /// The file's content, when nothing else is under way.
+    /// Content that is to run, when nothing else is under way.
     fn consider(&mut self, digest: Digest, commands: &mut Vec<Command>) {
-        if self.running.is_some_and(|running| running.digest == digest) {
+        let configuration = self.configuration;
+        let is_it = |one: &Loaded| one.digest == digest && one.configuration == configuration;
+        if self.running.as_ref().is_some_and(is_it) {
             return;
         }
-        if let Some(previous) = self.previous.filter(|p| p.digest == digest) {
+        if let Some(previous) = self.previous.filter(is_it) {
             self.put_back(previous, commands);
         } else if let Some(refused) = self.refused.clone().filter(|r| r.digest == digest) {
             if self.running.is_none() && !self.kept_tried {
@@ -173,12 +217,16 @@ impl Revisions {
                 self.use_kept(commands);
             }
         } else {
-            self.candidate = Some(Candidate::loading(digest, Purpose::Run));
-            commands.push(Command::Load { digest });
+            self.load(digest, Purpose::Run, commands);
         }
     }
 
-    /// The file is what ran before, which is still there: it needs no load and no trial.
+    fn load(&mut self, digest: Digest, purpose: Purpose, commands: &mut Vec<Command>) {
+        self.candidate = Some(Candidate::loading(digest, self.configuration, purpose));
+        commands.push(Command::Load { digest });
+    }
+
+    /// What is to run is what ran before, which is still there: it needs no load and no trial.
     fn put_back(&mut self, previous: Loaded, commands: &mut Vec<Command>) {
         let from = self.running.take();
         self.running = Some(previous);
@@ -228,13 +276,17 @@ impl Revisions {
         self.term = None;
         self.running = Some(to);
         self.memory.good = Some(to.digest);
-        // Where the file holds something else already, it was put there since: it counts.
-        if self.file.is_none_or(|file| file == from.digest) {
+        // Where the file holds something else already, or is configured otherwise, that came since: it counts.
+        let is_wanted = self.file.is_none_or(|file| file == from.digest)
+            && from.configuration == self.configuration;
+        if is_wanted {
             self.refused = Some(Refusal {
                 digest: from.digest,
                 why: format!("it was rolled back: {why}"),
             });
-            self.memory.rolled_back.clone_from(&self.refused);
+            // In another life, of whose configuration nothing is known, the same content counts as good.
+            let other = from.digest != to.digest;
+            self.memory.rolled_back = self.refused.clone().filter(|_| other);
         }
         commands.push(Command::RollBack {
             from: from.revision,

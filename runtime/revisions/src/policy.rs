@@ -2,8 +2,10 @@
 
 use std::{num::NonZeroU32, num::NonZeroU64, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 /// How long a new revision has one before it standing by, and what brings that back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probation {
     /// It has passed after this time.
     pub time: Duration,

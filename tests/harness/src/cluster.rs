@@ -187,6 +187,29 @@ impl TestCluster {
         }
     }
 
+    /// Lets the broker answer nothing until [`thaw`](Self::thaw).
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal(crate::Signal::Stop)
+    }
+
+    /// Lets a frozen broker go on.
+    ///
+    /// # Errors
+    /// It can't be signalled.
+    pub fn thaw(&self) -> Result<()> {
+        self.signal(crate::Signal::Cont)
+    }
+
+    fn signal(&self, signal: crate::Signal) -> Result<()> {
+        match &mut *self.broker() {
+            Some(broker) => broker.signal(signal),
+            None => Ok(()),
+        }
+    }
+
     /// Stops the broker in good order, as an upgrade would.
     ///
     /// # Errors

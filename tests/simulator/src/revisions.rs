@@ -1,4 +1,4 @@
-//! One handler's component over many lives of its daemon: files that change, loads and trials that fail, messages
+//! One handler's component over many lives of its daemon: files and configurations that change, loads and trials that fail, messages
 //! that a revision can't handle, and restarts, from a seed.
 //!
 //! The judge (`judge`) keeps its own account of what each content is and of who spoke against whom; it shares no
@@ -9,7 +9,7 @@ mod world;
 
 use std::time::Duration;
 
-use pelton_revisions::{Command, Event, Probation, Revisions};
+use pelton_revisions::{Command, Configuration, Event, Probation, Revisions};
 use pelton_types::RevisionId;
 
 pub use self::world::run_seed;
@@ -17,7 +17,7 @@ pub use self::world::run_seed;
 /// A machine of one handler's component.
 pub trait Machine {
     /// As [`Revisions::new`].
-    fn new(probation: Option<Probation>) -> Self;
+    fn new(configuration: Configuration, probation: Option<Probation>) -> Self;
     /// As [`Revisions::handle`].
     fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>);
     /// As [`Revisions::running`].
@@ -27,8 +27,8 @@ pub trait Machine {
 }
 
 impl Machine for Revisions {
-    fn new(probation: Option<Probation>) -> Self {
-        Self::new(probation)
+    fn new(configuration: Configuration, probation: Option<Probation>) -> Self {
+        Self::new(configuration, probation)
     }
 
     fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>) {

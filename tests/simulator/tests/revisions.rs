@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pelton_revisions::{Command, Event, Probation, Revisions};
+use pelton_revisions::{Command, Configuration, Event, Probation, Revisions};
 use pelton_simulator::{
     model::Violation,
     revisions::{Machine, run_seed},
@@ -32,8 +32,8 @@ trait Fault: Default {
 struct Broken<F>(Revisions, F);
 
 impl<F: Fault> Machine for Broken<F> {
-    fn new(probation: Option<Probation>) -> Self {
-        Self(Revisions::new(probation), F::default())
+    fn new(configuration: Configuration, probation: Option<Probation>) -> Self {
+        Self(Revisions::new(configuration, probation), F::default())
     }
 
     fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>) {
@@ -81,6 +81,7 @@ are_found_out! {
     one_that_keeps_what_is_on_probation_is_found_out: KeepsAnything, "while on probation";
     one_that_ignores_what_is_kept_is_found_out: IgnoresKept, "nothing runs, though";
     one_that_ignores_files_is_found_out: IgnoresFiles, "the file holds";
+    one_that_ignores_configurations_is_found_out: IgnoresConfigurations, "the file holds";
 }
 
 impl Fault for CountsPoison {
@@ -168,5 +169,12 @@ impl Fault for IgnoresFiles {
         let changed = matches!(event, Event::FileChanged { .. });
         let first = now < Duration::from_secs(60);
         (now, Some(event).filter(|_| !changed || first))
+    }
+}
+
+impl Fault for IgnoresConfigurations {
+    fn hears(&mut self, now: Duration, event: Event) -> (Duration, Option<Event>) {
+        let configured = matches!(event, Event::Configured { .. });
+        (now, Some(event).filter(|_| !configured))
     }
 }

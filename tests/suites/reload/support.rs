@@ -119,6 +119,14 @@ impl Scene {
         self.undisturbed(&drafts[..sent])
     }
 
+    /// The header `tag` of the neighbour's last output.
+    pub fn last_tag(&self) -> Result<Option<String>> {
+        let outputs = self.client.read_all(&self.neighbour.output)?;
+        let last = outputs.iter().max_by_key(|one| one.timestamp);
+        let header = last.and_then(|one| one.headers.iter().find(|(name, _)| name == "tag"));
+        Ok(header.and_then(|(_, value)| String::from_utf8(value.clone()?).ok()))
+    }
+
     fn undisturbed(&self, drafts: &[Draft]) -> Result<()> {
         let Stage {
             group,

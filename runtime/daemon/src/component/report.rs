@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 
 use super::Keeping;
 
@@ -117,7 +118,11 @@ impl Keeping {
             })
         };
         let machine = &self.machine;
-        let of = self.component.probation.map_or(0, |p| p.votes.get());
+        let of = self
+            .component
+            .conditions
+            .probation
+            .map_or(0, |p| p.votes.get());
         Report {
             handler: self.component.shared.name.clone(),
             running: machine.running().and_then(named),
@@ -136,6 +141,11 @@ impl Keeping {
             problem,
         }
     }
+}
+
+/// What a component with this content is named by.
+pub(crate) fn digest_of(content: &[u8]) -> String {
+    hex(&Sha256::digest(content))
 }
 
 /// Bytes in hexadecimal.

@@ -5,13 +5,13 @@
 use pelton_revisions::{Digest, Event};
 use tokio::sync::oneshot;
 
-use super::{Keeping, Report, file::Seen, report::hex};
+use super::{Keeping, Report, file::Seen};
 use crate::control::{Ask, Request};
 
 /// A reload that waits for the end of a load and a trial.
 pub(super) struct Waiting {
-    digest: Digest,
-    reply: oneshot::Sender<Report>,
+    pub digest: Digest,
+    pub reply: oneshot::Sender<Report>,
 }
 
 impl Keeping {
@@ -76,8 +76,6 @@ impl Keeping {
     }
 
     fn is_running(&self, digest: &Digest) -> bool {
-        let running = self.machine.running();
-        let running = running.and_then(|id| self.loaded.get(&id));
-        running.is_some_and(|revision| revision.digest() == hex(digest))
+        self.machine.running_content() == Some(*digest)
     }
 }

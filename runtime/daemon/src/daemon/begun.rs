@@ -1,7 +1,9 @@
 //! A handler from when it begins until it is gone, and how those end.
 
+use std::sync::Arc;
+
 use tokio::{
-    sync::watch,
+    sync::{mpsc, watch},
     task::{self, AbortHandle, JoinError},
 };
 use tokio_util::sync::CancellationToken;
@@ -10,7 +12,8 @@ use tracing::error;
 use super::{Daemon, engines::Place};
 use crate::{
     budget::HandlerClaim,
-    handler::Left,
+    component::Reconfiguration,
+    handler::{Left, Shared},
     in_use::InUse,
     status::{Aspect, Standing},
 };
@@ -18,8 +21,11 @@ use crate::{
 /// A handler that has begun.
 pub(super) struct Begun {
     pub task: AbortHandle,
+    pub shared: Arc<Shared>,
     /// Keeps its component current.
     pub keeper: AbortHandle,
+    /// Tells the keeper of another configuration.
+    pub reconfigure: mpsc::Sender<Reconfiguration>,
     /// Ends it, and nobody else.
     pub stop: CancellationToken,
     pub group: String,

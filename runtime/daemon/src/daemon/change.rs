@@ -11,14 +11,21 @@ use std::{
 };
 
 use pelton_config::{Config, Error as Wrong};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::{
+    sync::oneshot,
+    task::{AbortHandle, JoinSet},
+};
 use tracing::{error, info, warn};
 
 use super::{
     Daemon, Error,
     clients::{BadClients, Unfit, clients},
+    trials::Untried,
 };
-use crate::reload::{Change, NeedsRestart, Plan, Reload, Reply, plan};
+use crate::{
+    component::Reconfiguration,
+    reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
+};
 
 /// How those ended who leave.
 #[derive(Debug, Default)]
@@ -40,6 +47,8 @@ enum Refused {
     Clients(#[from] Unfit),
     #[error(transparent)]
     Start(#[from] Error),
+    #[error("{0}")]
+    Components(Untried),
 }
 
 impl Daemon {
@@ -77,6 +86,9 @@ impl Daemon {
         }
         let config = clients(config, &plan).await?;
         self.make_room(&config, &plan)?;
+        self.try_components(&config, &plan)
+            .await
+            .map_err(Refused::Components)?;
         self.clusters.connect(&config).map_err(Error::Embedded)?;
         for warning in &config.warnings {
             warn!("{warning}");
@@ -89,6 +101,7 @@ impl Daemon {
         let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
         self.begin(&beginning);
+        self.reconfigure(&plan).await;
         self.metrics.reloaded();
         let (added, removed, changed) = (plan.added.len(), plan.removed.len(), plan.changed.len());
         info!(
@@ -97,6 +110,7 @@ impl Daemon {
             changed,
             unchanged = plan.unchanged.len(),
             unfinished = (ended.unfinished > 0).then_some(ended.unfinished),
+            reconfigured = (!plan.reconfigured.is_empty()).then_some(plan.reconfigured.len()),
             cut_short = (!ended.cut_short.is_empty()).then_some(ended.cut_short.len()),
             "configuration reloaded"
         );
@@ -104,6 +118,11 @@ impl Daemon {
             added: plan.added,
             removed: plan.removed,
             changed: plan.changed.into_iter().map(|(name, _)| name).collect(),
+            reconfigured: plan
+                .reconfigured
+                .into_iter()
+                .map(|(name, _)| name)
+                .collect(),
             unfinished: ended.unfinished,
             cut_short: ended.cut_short,
         };
@@ -114,10 +133,10 @@ impl Daemon {
         })
     }
 
-    /// Sees to it that there is an engine for those who begin.
+    /// Sees to it that there is an engine for those whose component is loaded.
     fn make_room(&mut self, config: &Config, plan: &Plan) -> Result<(), Error> {
         let beginning: Vec<_> = plan
-            .beginning()
+            .loading()
             .filter_map(|name| config.handlers.get(name))
             .collect();
         let staying = plan.unchanged.iter();
@@ -125,6 +144,26 @@ impl Daemon {
         self.engines
             .make_room(config, &beginning, staying)
             .map_err(Error::Engine)
+    }
+
+    /// Gives those who stay in their group their other revision, and waits until it runs or is refused.
+    async fn reconfigure(&mut self, plan: &Plan) {
+        for (name, _) in &plan.reconfigured {
+            let Some(handler) = self.config.handlers.get(name) else {
+                continue;
+            };
+            let (conditions, place) = (self.conditions(handler), self.engines.place(handler));
+            let Some(begun) = self.begun.get_mut(name) else {
+                continue;
+            };
+            begun.place = place;
+            let (reply, answer) = oneshot::channel();
+            let other = Reconfiguration { conditions, reply };
+            // Its keeper ends only when the daemon stops.
+            if begun.reconfigure.send(other).await.is_ok() {
+                let _ = answer.await;
+            }
+        }
     }
 
     /// Drains those who leave, as at a stop and within this time. Nothing is left of them then.
@@ -135,6 +174,7 @@ impl Daemon {
         }
         let deadline = Instant::now() + within;
         let ended = self.end(&leaving, deadline).await;
+        self.members_gone(&ended.cut_short).await;
         self.end_keepers(&leaving, deadline).await;
         self.stopped
             .failed
@@ -186,6 +226,14 @@ impl Daemon {
             }
         }
         all
+    }
+
+    /// Waits until those who were cut short have left their groups too, which takes librdkafka a bounded time: who
+    /// begins in their place may bear their names.
+    async fn members_gone(&self, cut_short: &[String]) {
+        for begun in cut_short.iter().filter_map(|name| self.begun.get(name)) {
+            begun.shared.member_gone().await;
+        }
     }
 
     fn cut_short(&self, running: &BTreeSet<String>) {
@@ -242,6 +290,9 @@ fn announce(plan: &Plan) {
     }
     for (handler, why) in &plan.changed {
         info!(%handler, %why, "handler changed: it finishes what is under way, commits, and begins anew");
+    }
+    for (handler, why) in &plan.reconfigured {
+        info!(%handler, %why, "handler reconfigured: another revision is loaded, and swapped in as for another file");
     }
     for handler in &plan.added {
         info!(%handler, "handler added");

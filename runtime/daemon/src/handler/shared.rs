@@ -11,7 +11,9 @@ use std::{
 
 use pelton_config as config;
 use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
-use pelton_kafka::{ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
+use pelton_kafka::{
+    Consumer, ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics,
+};
 use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
 use tokio::sync::{Notify, Semaphore};
 use tracing::warn;
@@ -47,6 +49,8 @@ pub(crate) struct Shared {
     pub call_memory: Arc<CallMemory>,
     record_to: Option<PathBuf>,
     last_fault: Mutex<Option<Fault>>,
+    /// The member of the group that it is, or was last.
+    member: Mutex<Option<Consumer>>,
 }
 
 /// Recordings that were begun. Counted for the whole process: a handler may begin anew in it.
@@ -80,6 +84,22 @@ impl Shared {
             call_memory: Arc::new(CallMemory::new(share.calls)),
             record_to,
             last_fault: Mutex::default(),
+            member: Mutex::default(),
+        }
+    }
+
+    /// It is this member of its group now.
+    pub(crate) fn joins_as(&self, consumer: &Consumer) {
+        if let Ok(mut member) = self.member.lock() {
+            *member = Some(consumer.clone());
+        }
+    }
+
+    /// Waits until the last member that it was is gone, whatever became of who drove it.
+    pub(crate) async fn member_gone(&self) {
+        let member = self.member.lock().ok().and_then(|member| member.clone());
+        if let Some(consumer) = member {
+            consumer.close().await;
         }
     }
 

@@ -5,7 +5,10 @@
 
 use std::collections::BTreeSet;
 
-use pelton_config::{Bootstrap, Config, Daemon, Handler};
+use pelton_config::{Bootstrap, Config, Daemon, Handler, Limits};
+
+/// Keys of a handler that go into what its component is loaded with and watched by, and nowhere else.
+const MAKE_REVISIONS: [&str; 5] = ["isolation", "probation", "limits", "grants", "settings"];
 
 /// What has to be done with the handlers, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +17,8 @@ pub(crate) struct Plan {
     pub removed: Vec<String>,
     /// And why each begins anew.
     pub changed: Vec<(String, String)>,
+    /// And why each gets another revision, while it stays in its group.
+    pub reconfigured: Vec<(String, String)>,
     pub unchanged: Vec<String>,
 }
 
@@ -36,6 +41,12 @@ impl Plan {
     pub(crate) fn beginning(&self) -> impl Iterator<Item = &str> {
         let changed = self.changed.iter().map(|(name, _)| name.as_str());
         self.added.iter().map(String::as_str).chain(changed)
+    }
+
+    /// Handlers whose component is loaded, those that begin among them.
+    pub(crate) fn loading(&self) -> impl Iterator<Item = &str> {
+        let reconfigured = self.reconfigured.iter().map(|(name, _)| name.as_str());
+        self.beginning().chain(reconfigured)
     }
 }
 
@@ -64,12 +75,14 @@ pub(crate) fn plan(
         if old.cluster == handler.cluster && cluster(before) != cluster(after) {
             why.push("its cluster");
         }
-        match (why.is_empty(), failed.contains(name)) {
-            (false, _) => plan.changed.push((name.clone(), why.join(", "))),
-            (true, true) => plan
-                .changed
-                .push((name.clone(), "it had failed".to_owned())),
-            (true, false) => plan.unchanged.push(name.clone()),
+        let failed = failed.contains(name);
+        let in_place = !failed && why.iter().all(|key| MAKE_REVISIONS.contains(key));
+        let told = |why: &[&str]| (name.clone(), why.join(", "));
+        match (why.is_empty(), in_place) {
+            (true, true) => plan.unchanged.push(name.clone()),
+            (true, false) => plan.changed.push(told(&["it had failed"])),
+            (false, true) => plan.reconfigured.push(told(&why)),
+            (false, false) => plan.changed.push(told(&why)),
         }
     }
     let gone = |name: &&String| !after.handlers.contains_key(*name);
@@ -178,6 +191,11 @@ fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
         producer_properties,
         settings,
     } = after;
+    // How many there are is not the revision's to say.
+    let but_for_instances = Limits {
+        instances: limits.instances,
+        ..before.limits.clone()
+    };
     let keys = [
         ("cluster", *cluster != before.cluster),
         ("component", component.path != before.component.path),
@@ -192,7 +210,11 @@ fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
         ("retry", *retry != before.retry),
         ("dead-letter", *on_exhausted != before.on_exhausted),
         ("probation", *probation != before.probation),
-        ("limits", *limits != before.limits),
+        (
+            "limits.instances",
+            limits.instances != before.limits.instances,
+        ),
+        ("limits", *limits != but_for_instances),
         ("grants", *grants != before.grants),
         ("buffer", *buffer != before.buffer),
         ("batch", *batch != before.batch),

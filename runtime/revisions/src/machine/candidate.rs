@@ -3,12 +3,13 @@
 use pelton_types::RevisionId;
 
 use super::{Loaded, Revisions};
-use crate::{Command, Digest, Refusal};
+use crate::{Command, Configuration, Digest, Refusal};
 
 /// Content on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     digest: Digest,
+    configuration: Configuration,
     /// `None` while it is being loaded, then the revision that is being tried.
     trying: Option<RevisionId>,
     purpose: Purpose,
@@ -26,9 +27,10 @@ pub(super) enum Purpose {
 }
 
 impl Candidate {
-    pub fn loading(digest: Digest, purpose: Purpose) -> Self {
+    pub fn loading(digest: Digest, configuration: Configuration, purpose: Purpose) -> Self {
         Self {
             digest,
+            configuration,
             trying: None,
             purpose,
         }
@@ -38,9 +40,11 @@ impl Candidate {
         self.digest
     }
 
-    /// Whether this content is on its way to run.
-    pub fn will_run(self, digest: Digest) -> bool {
-        self.purpose != Purpose::StandBy && self.digest == digest
+    /// Whether this content is on its way to run with this configuration.
+    pub fn will_run(self, digest: Digest, configuration: Configuration) -> bool {
+        self.purpose != Purpose::StandBy
+            && self.digest == digest
+            && self.configuration == configuration
     }
 }
 
@@ -70,13 +74,22 @@ impl Revisions {
 
     pub(super) fn passed(&mut self, revision: RevisionId, commands: &mut Vec<Command>) {
         let Some(Candidate {
-            digest, purpose, ..
+            digest,
+            configuration,
+            purpose,
+            ..
         }) = self.tried(revision)
         else {
             return;
         };
-        let new = Loaded { digest, revision };
-        let back = self.waiting.is_some() && self.waiting == self.running.map(|r| r.digest);
+        let new = Loaded {
+            digest,
+            configuration,
+            revision,
+        };
+        let is_wanted =
+            |r: Loaded| self.waiting == Some(r.digest) && r.configuration == self.configuration;
+        let back = self.running.is_some_and(is_wanted);
         match purpose {
             // The file is again what runs: a swap would only be undone.
             Purpose::Run if back => commands.push(Command::Retire { revision }),
@@ -115,12 +128,26 @@ impl Revisions {
     fn refuse(&mut self, candidate: Candidate, why: String, commands: &mut Vec<Command>) {
         let digest = candidate.digest;
         let refusal = Refusal { digest, why };
-        // Where the file has changed since, it is that content which counts.
-        if self.file == Some(digest) {
+        // Where the file or the configuration has changed since, it is that which counts.
+        if self.file == Some(digest) && candidate.configuration == self.configuration {
             self.refused = Some(refusal.clone());
         }
         commands.push(Command::Refuse(refusal));
         self.next(commands);
+        self.keep_up(digest, commands);
+    }
+
+    /// Where the file's content is refused, what runs gets the configuration that was meant for both.
+    fn keep_up(&mut self, refused: Digest, commands: &mut Vec<Command>) {
+        let rolled_back = self.refused.as_ref().map(|refusal| refusal.digest);
+        let outdated = self.running.filter(|r| {
+            r.configuration != self.configuration
+                && r.digest != refused
+                && Some(r.digest) != rolled_back
+        });
+        if let Some(running) = outdated.filter(|_| self.candidate.is_none()) {
+            self.load(running.digest, Purpose::Run, commands);
+        }
     }
 
     fn next(&mut self, commands: &mut Vec<Command>) {
@@ -142,6 +169,10 @@ impl Revisions {
         let Some(digest) = self.memory.good else {
             return;
         };
+        // The configuration is in its way, or whatever else has changed around it.
+        if self.refused.as_ref().is_some_and(|r| r.digest == digest) {
+            return;
+        }
         let purpose = match self.running {
             None => Purpose::RunKept,
             Some(running) if running.digest != digest && self.probation.is_some() => {
@@ -153,8 +184,7 @@ impl Revisions {
         if purpose == Purpose::RunKept {
             commands.push(Command::UseKept { digest });
         }
-        self.candidate = Some(Candidate::loading(digest, purpose));
-        commands.push(Command::Load { digest });
+        self.load(digest, purpose, commands);
     }
 
     /// Whether what was kept is on its way to stand by.

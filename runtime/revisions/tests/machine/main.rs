@@ -5,6 +5,7 @@
     reason = "a test program: its helpers fail as loudly as its tests"
 )]
 
+mod configured;
 mod files;
 mod kept;
 mod naive;

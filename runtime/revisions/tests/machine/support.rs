@@ -5,7 +5,9 @@ use std::{
     time::Duration,
 };
 
-use pelton_revisions::{Command, Digest, Event, Memory, Probation, Refusal, Revisions};
+use pelton_revisions::{
+    Command, Configuration, Digest, Event, Memory, Probation, Refusal, Revisions,
+};
 use pelton_types::RevisionId;
 
 pub fn digest(n: u8) -> Digest {
@@ -14,6 +16,10 @@ pub fn digest(n: u8) -> Digest {
 
 pub fn revision(n: u8) -> RevisionId {
     RevisionId([n; 32])
+}
+
+pub fn configuration(n: u8) -> Configuration {
+    [n; 32]
 }
 
 pub fn seconds(n: u64) -> Duration {
@@ -37,7 +43,7 @@ pub struct Bench {
 impl Bench {
     pub fn new(probation: Option<Probation>) -> Self {
         Self {
-            machine: Revisions::new(probation),
+            machine: Revisions::new(configuration(0), probation),
             now: Duration::ZERO,
         }
     }
@@ -86,6 +92,22 @@ impl Bench {
 
 pub fn changed(n: u8) -> Event {
     Event::FileChanged { digest: digest(n) }
+}
+
+/// The configuration is another one from here on.
+pub fn configured(n: u8) -> Event {
+    Event::Configured {
+        configuration: configuration(n),
+        probation: Some(probation()),
+    }
+}
+
+/// Content is loaded, and with this configuration it is that revision.
+pub fn loaded_as(content: u8, n: u8) -> Event {
+    Event::Loaded {
+        digest: digest(content),
+        revision: revision(n),
+    }
 }
 
 pub fn loaded(n: u8) -> Event {

@@ -4,19 +4,21 @@ use std::{collections::BTreeSet, time::Duration};
 
 use pelton_revisions::{Command, Event, Memory};
 
-use super::world::{Content, LASTS, MESSAGES, VOTES};
+use super::world::{Content, LASTS, MESSAGES, Name, VOTES, content};
 use crate::model::{Violation, ensure};
 
 /// The account of one handler.
 #[derive(Default)]
 pub(super) struct Judge {
     /// What passed its trial in this life.
-    passed: BTreeSet<Content>,
-    running: Option<Content>,
+    passed: BTreeSet<Name>,
+    running: Option<Name>,
     /// The probation under way.
     term: Option<Term>,
     /// What was rolled back, as long as the file holds it.
-    rolled_back: Option<Content>,
+    rolled_back: Option<Name>,
+    /// It was rolled back to other content, so that the next life must know.
+    to_be_known: bool,
     /// Somebody asks for the one before in this step.
     asked: bool,
     /// What is written down.
@@ -25,8 +27,8 @@ pub(super) struct Judge {
 
 struct Term {
     began: Duration,
-    against: Content,
-    stands_by: Content,
+    against: Name,
+    stands_by: Name,
     votes: u32,
     handled: u64,
 }
@@ -52,20 +54,32 @@ impl Judge {
         }
     }
 
-    pub fn trial_passed(&mut self, content: Content) {
+    pub fn trial_passed(&mut self, content: Name) {
         self.passed.insert(content);
     }
 
-    /// The file holds other content than before, or somebody insists on what it holds.
+    /// The file holds other content than before, or is configured otherwise, or somebody insists on what it holds.
     pub fn forgive(&mut self) {
         self.rolled_back = None;
+    }
+
+    /// The file is seen for the first time, and holds this.
+    pub fn forgive_all_but(&mut self, held: Content) {
+        self.rolled_back = self.rolled_back.filter(|name| content(*name) == held);
     }
 
     /// The daemon begins anew.
     pub fn restarts(&mut self) {
         self.passed.clear();
+        // What is written down tells of content alone.
+        self.rolled_back = self.to_be_written();
         self.running = None;
         self.term = None;
+    }
+
+    /// What was rolled back, unless to the same content with another configuration.
+    fn to_be_written(&self) -> Option<Name> {
+        self.rolled_back.filter(|_| self.to_be_known)
     }
 
     /// Judges one command.
@@ -73,7 +87,7 @@ impl Judge {
         &mut self,
         now: Duration,
         command: &Command,
-        file: Option<Content>,
+        file: Option<Name>,
     ) -> Result<(), Violation> {
         match command {
             Command::Swap { to, .. } => {
@@ -109,7 +123,9 @@ impl Judge {
                     from.0[0]
                 );
                 self.runs(to.0[0])?;
-                self.rolled_back = Some(from.0[0]).filter(|from| file == Some(*from));
+                self.rolled_back =
+                    Some(from.0[0]).filter(|from| file.is_none_or(|file| file == *from));
+                self.to_be_known = content(from.0[0]) != content(to.0[0]);
             }
             Command::Confirm { revision } => {
                 let term = self.term.take();
@@ -126,7 +142,7 @@ impl Judge {
         Ok(())
     }
 
-    fn runs(&mut self, content: Content) -> Result<(), Violation> {
+    fn runs(&mut self, content: Name) -> Result<(), Violation> {
         ensure!(
             self.passed.contains(&content),
             "{content} runs without a trial"
@@ -136,7 +152,7 @@ impl Judge {
     }
 
     /// Judges how things stand after a step.
-    pub fn settle(&self, now: Duration, running: Option<Content>) -> Result<(), Violation> {
+    pub fn settle(&self, now: Duration, running: Option<Name>) -> Result<(), Violation> {
         ensure!(
             running == self.running,
             "{running:?} is said to run, but {:?} does",
@@ -157,25 +173,33 @@ impl Judge {
         }
         let good = self.memory.good.map(|digest| digest[0]);
         let unproved = self.term.as_ref().map(|term| term.against);
+        // The same content may have proved good with another configuration.
+        let new = self
+            .term
+            .as_ref()
+            .filter(|t| content(t.against) != content(t.stands_by));
         ensure!(
-            good.is_none() || good != unproved,
+            good.is_none() || good != new.map(|term| content(term.against)),
             "{good:?} is kept as good while on probation"
         );
         let proved = running.filter(|running| unproved != Some(*running));
         let lost = proved.is_some() && good.is_none();
         ensure!(!lost, "{proved:?} has proved good, and nothing is kept");
         let told = self.memory.rolled_back.as_ref().map(|r| r.digest[0]);
+        let rolled_back = self.to_be_written().map(content);
         ensure!(
-            self.rolled_back.is_none() || told == self.rolled_back,
-            "{:?} was rolled back, and {told:?} is written down",
-            self.rolled_back
+            rolled_back.is_none() || told == rolled_back,
+            "{rolled_back:?} was rolled back, and {told:?} is written down"
         );
         Ok(())
     }
 
-    /// Nothing is under way any more: what can run does.
-    pub fn at_rest(&self, file: Option<Content>, is_good: bool) -> Result<(), Violation> {
-        let usable = file.filter(|file| is_good && self.rolled_back != Some(*file));
+    /// Nothing is under way any more: what can run does. `file` is what it holds if that can run.
+    pub fn at_rest(&self, file: Option<Name>, can_anything_run: bool) -> Result<(), Violation> {
+        if !can_anything_run {
+            return Ok(());
+        }
+        let usable = file.filter(|file| self.rolled_back != Some(*file));
         ensure!(
             usable.is_none() || self.running == usable,
             "the file holds {usable:?}, and {:?} runs",

@@ -5,18 +5,22 @@ use std::{
     time::Duration,
 };
 
-use pelton_revisions::{Command, Digest, Event, Probation};
+use pelton_revisions::{Command, Configuration, Digest, Event, Probation};
 use pelton_types::RevisionId;
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use super::{Machine, judge::Judge};
 use crate::model::Violation;
 
-/// Content and its revision have the same number: 0 and 1 don't load, 2 and 3 fail their trial, 4 and 5 fail with
-/// some messages, the others with poison alone.
+/// 0 and 1 don't load, 2 and 3 fail their trial, 4 and 5 fail with some messages, the others with poison alone.
 pub(super) type Content = u8;
+/// Content and the number of a configuration, which tell a revision: the first byte of its id.
+pub(super) type Name = u8;
 
 const CONTENTS: Content = 10;
+const CONFIGURATIONS: u8 = 4;
+/// With this one every trial fails.
+const BAD: u8 = 3;
 pub(super) const LASTS: Duration = Duration::from_secs(60);
 pub(super) const MESSAGES: u64 = 500;
 pub(super) const VOTES: u32 = 3;
@@ -28,8 +32,9 @@ struct World<M> {
     machine: M,
     judge: Judge,
     file: Option<Content>,
-    /// What it holds, or held before it went away.
+    /// What the machine was last told that it holds, in this life.
     held: Option<Content>,
+    configuration: u8,
     /// The answer of the job under way.
     job: Option<Event>,
 }
@@ -42,10 +47,11 @@ pub fn run_seed<M: Machine>(seed: u64) -> Result<(), Violation> {
     let mut world = World::<M> {
         rng: SmallRng::seed_from_u64(seed),
         now: Duration::ZERO,
-        machine: M::new(probation()),
+        machine: M::new(configuration(0), probation()),
         judge: Judge::default(),
         file: None,
         held: None,
+        configuration: 0,
         job: None,
     };
     let named = |step| move |Violation(why)| Violation(format!("seed {seed}, step {step}: {why}"));
@@ -67,8 +73,20 @@ fn digest(content: Content) -> Digest {
     [content; 32]
 }
 
-fn revision(content: Content) -> RevisionId {
-    RevisionId([content; 32])
+fn configuration(number: u8) -> Configuration {
+    [number; 32]
+}
+
+fn name(content: Content, configuration: u8) -> Name {
+    content + CONTENTS * configuration
+}
+
+pub(super) fn content(name: Name) -> Content {
+    name % CONTENTS
+}
+
+fn revision(name: Name) -> RevisionId {
+    RevisionId([name; 32])
 }
 
 impl<M: Machine> World<M> {
@@ -79,7 +97,8 @@ impl<M: Machine> World<M> {
                 self.file = None;
                 self.see_file()
             }
-            10..45 => self.job_ends(),
+            10..12 => self.configure(),
+            12..45 => self.job_ends(),
             45..50 => {
                 self.now += Duration::from_secs(self.rng.random_range(0..30));
                 self.event(Event::Timer)
@@ -105,14 +124,30 @@ impl<M: Machine> World<M> {
     fn change_file(&mut self) -> Result<(), Violation> {
         let content = self.rng.random_range(0..CONTENTS);
         // A file that was away and is back with what it held has not changed.
-        if self.held.replace(content) != Some(content) {
-            self.judge.forgive();
+        match self.held {
+            Some(held) if held == content => {}
+            Some(_) => self.judge.forgive(),
+            None => self.judge.forgive_all_but(content),
         }
         self.file = Some(content);
         self.see_file()
     }
 
+    /// Now and then it is the one that there is.
+    fn configure(&mut self) -> Result<(), Violation> {
+        let number = self.rng.random_range(0..CONFIGURATIONS);
+        if std::mem::replace(&mut self.configuration, number) != number {
+            self.judge.forgive();
+        }
+        self.event(Event::Configured {
+            configuration: configuration(number),
+            probation: probation(),
+        })?;
+        self.see_file()
+    }
+
     fn see_file(&mut self) -> Result<(), Violation> {
+        self.held = self.file.or(self.held);
         match self.file {
             Some(content) => self.event(Event::FileChanged {
                 digest: digest(content),
@@ -138,7 +173,7 @@ impl<M: Machine> World<M> {
             return Ok(());
         };
         let hard = self.rng.random_bool(0.4);
-        let fails = hard && (4..6).contains(&runs.0[0]);
+        let fails = hard && (4..6).contains(&content(runs.0[0]));
         let poison = self.rng.random_bool(0.1);
         if !poison && !fails {
             let messages = self.rng.random_range(0..100);
@@ -150,7 +185,7 @@ impl<M: Machine> World<M> {
         let Some(to) = self.machine.fallback() else {
             return Ok(());
         };
-        let succeeded = !poison && !(4..6).contains(&to.0[0]);
+        let succeeded = !poison && !(4..6).contains(&content(to.0[0]));
         self.event(Event::FellBack {
             from: runs,
             to,
@@ -160,8 +195,8 @@ impl<M: Machine> World<M> {
 
     /// The process ends somehow and begins anew with what is written down.
     fn restart(&mut self) -> Result<(), Violation> {
-        self.machine = M::new(probation());
-        self.job = None;
+        self.machine = M::new(configuration(self.configuration), probation());
+        (self.job, self.held) = (None, None);
         self.judge.restarts();
         self.event(Event::Remembered(self.judge.memory.clone()))?;
         self.see_file()
@@ -171,8 +206,9 @@ impl<M: Machine> World<M> {
         while self.job.is_some() {
             self.job_ends()?;
         }
-        let is_good = self.file.is_some_and(|file| file >= 4);
-        self.judge.at_rest(self.file, is_good)
+        let file = self.file.filter(|file| *file >= 4);
+        let file = file.map(|file| name(file, self.configuration));
+        self.judge.at_rest(file, self.configuration != BAD)
     }
 
     fn event(&mut self, event: Event) -> Result<(), Violation> {
@@ -180,8 +216,9 @@ impl<M: Machine> World<M> {
         let mut commands = Vec::new();
         self.machine.handle(self.now, event, &mut commands);
         for command in commands {
-            self.judge.observe(self.now, &command, self.held)?;
-            self.job = answer(&command).or(self.job.take());
+            let held = self.held.map(|held| name(held, self.configuration));
+            self.judge.observe(self.now, &command, held)?;
+            self.job = answer(&command, self.configuration).or(self.job.take());
         }
         let running = self.machine.running().map(|revision| revision.0[0]);
         self.judge.settle(self.now, running)
@@ -189,7 +226,7 @@ impl<M: Machine> World<M> {
 }
 
 /// What comes of a job.
-fn answer(command: &Command) -> Option<Event> {
+fn answer(command: &Command, configuration: u8) -> Option<Event> {
     let why = "as it does".to_owned();
     Some(match command {
         Command::Load { digest } if digest[0] < 2 => Event::Refused {
@@ -198,9 +235,9 @@ fn answer(command: &Command) -> Option<Event> {
         },
         Command::Load { digest } => Event::Loaded {
             digest: *digest,
-            revision: revision(digest[0]),
+            revision: revision(name(digest[0], configuration)),
         },
-        Command::Trial { revision } if revision.0[0] < 4 => Event::TrialFailed {
+        Command::Trial { revision } if fails_its_trial(revision.0[0]) => Event::TrialFailed {
             revision: *revision,
             why,
         },
@@ -209,4 +246,8 @@ fn answer(command: &Command) -> Option<Event> {
         },
         _ => return None,
     })
+}
+
+fn fails_its_trial(revision: Name) -> bool {
+    content(revision) < 4 || revision / CONTENTS == BAD
 }

@@ -75,8 +75,17 @@ fn handlers_come_and_go_and_the_others_notice_nothing() {
     assert_eq!(plan.beginning().collect::<Vec<_>>(), ["new"]);
 }
 
-/// Every key of a handler's table, with another value than it has without it.
-const KEYS: [(&str, &str); 26] = [
+/// The keys that make another revision, with another value than each has without it.
+const IN_PLACE: [(&str, &str); 5] = [
+    ("isolation", "\"message\""),
+    ("probation", "{ enabled = false }"),
+    ("limits", "{ memory = \"65 MiB\" }"),
+    ("grants", "{ http = [\"https://api.example.com\"] }"),
+    ("settings", "{ greeting = \"hi\" }"),
+];
+
+/// Every other key of a handler's table.
+const KEYS: [(&str, &str); 21] = [
     ("cluster", "\"other\""),
     ("group", "\"another\""),
     ("start", "\"latest\""),
@@ -84,12 +93,8 @@ const KEYS: [(&str, &str); 26] = [
     ("order", "\"key\""),
     ("in-flight", "7"),
     ("outputs", "[\"c-out\"]"),
-    ("isolation", "\"message\""),
     ("retry", "{ attempts = 2 }"),
     ("dead-letter", "{ topic = \"dead\" }"),
-    ("probation", "{ enabled = false }"),
-    ("limits", "{ instances = 2 }"),
-    ("grants", "{ http = [\"https://api.example.com\"] }"),
     ("buffer", "{ messages = 5000 }"),
     ("batch", "{ messages = 7 }"),
     ("commit-interval", "\"2s\""),
@@ -101,7 +106,6 @@ const KEYS: [(&str, &str); 26] = [
     ("create-topics", "{ partitions = 3 }"),
     ("consumer-properties", "{ \"client.rack\" = \"r1\" }"),
     ("producer-properties", "{ \"linger.ms\" = 7 }"),
-    ("settings", "{ greeting = \"hi\" }"),
     ("component", "\"other.wasm\""),
 ];
 
@@ -127,6 +131,24 @@ fn each_key_of_a_handler_begins_it_anew_and_nobody_else() {
 }
 
 #[test]
+fn what_makes_another_revision_leaves_the_handler_in_its_group() {
+    let table = "[handlers.c]\ncomponent = \"c.wasm\"\n";
+    for (key, value) in IN_PLACE {
+        let plan = planned(&with(table, &format!("{table}{key} = {value}\n")));
+        assert_eq!(plan.reconfigured, [("c".to_owned(), key.to_owned())]);
+        assert_eq!(plan.unchanged, ["a", "b"], "{key}");
+        assert_eq!(plan.leaving().count() + plan.beginning().count(), 0);
+        assert_eq!(plan.loading().collect::<Vec<_>>(), ["c"]);
+        // Together with another key, and where it has failed, it begins anew.
+        let both = with(table, &format!("{table}{key} = {value}\nin-flight = 7\n"));
+        assert_eq!(planned(&both).leaving().collect::<Vec<_>>(), ["c"], "{key}");
+    }
+    let instances = with(table, &format!("{table}limits = {{ instances = 2 }}\n"));
+    let why = "limits.instances".to_owned();
+    assert_eq!(changed(&instances), [("c".to_owned(), why)]);
+}
+
+#[test]
 fn no_key_of_a_handler_is_forgotten_here() {
     let schema = pelton_config::json_schema();
     let keys = schema["$defs"]["Handler"]["properties"]
@@ -134,7 +156,8 @@ fn no_key_of_a_handler_is_forgotten_here() {
         .unwrap();
     let ignored = ["allow-loops", "source", "test"];
     for key in keys.keys().filter(|key| !ignored.contains(&key.as_str())) {
-        let tried = KEYS.iter().any(|(tried, _)| tried == key) || key == "topics";
+        let mut all = KEYS.iter().chain(&IN_PLACE);
+        let tried = all.any(|(tried, _)| tried == key) || key == "topics";
         assert!(tried, "`{key}` is not tried");
     }
 }
