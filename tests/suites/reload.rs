@@ -174,7 +174,7 @@ fn a_drain_that_runs_into_its_bound_is_told_and_the_message_is_handled_again() -
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
     let (before, slow) = (Draft::new("k", "before"), Draft::new("k", "slow:8000"));
     pass(&client, &stuck, std::slice::from_ref(&before))?;
-    stuck.begin(&client, &scene.daemon, &slow)?;
+    stuck.begin(&client, &scene.daemon, std::slice::from_ref(&slow))?;
     scene.write("")?;
     let (code, report, words) = pelton(scene.folder(), &["reload", "--json"])?;
     assert_eq!(
@@ -216,7 +216,7 @@ fn changes_in_quick_succession_end_in_the_last_one() -> Result<()> {
     let mut scene = Scene::start("beside-quick", "")?;
     scene.write(&slow.handler_config("misbehave", ""))?;
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
-    slow.begin(&client, &scene.daemon, &Draft::new("k", "slow:3000"))?;
+    slow.begin(&client, &scene.daemon, &[Draft::new("k", "slow:3000")])?;
     scene.under_load(|scene| {
         // While the first of these waits for the slow message, the file changes twice and somebody asks.
         scene.write("")?;

@@ -2,6 +2,8 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
+#[path = "swap/boundary.rs"]
+mod boundary;
 #[path = "swap/kept.rs"]
 mod kept;
 #[path = "swap/many.rs"]

@@ -28,7 +28,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
 use tracing::warn;
 
 use self::{
-    calls::{Calls, Returned},
+    calls::{Calls, News, Returned},
     held::Held,
     outbox::{Outbox, Settled},
 };
@@ -187,7 +187,11 @@ impl Running {
                 None => return false,
             },
             settled = self.outbox.settled() => self.settled(settled),
-            returned = self.calls.next(), if !self.calls.is_idle() => if let Some(returned) = returned { self.called(returned) },
+            news = self.calls.next(), if !self.calls.is_idle() => match news {
+                Some(News::Returned(returned)) => self.called(returned),
+                Some(News::Outdated) => self.apply(Event::Swapped),
+                None => {}
+            },
             () = room, if blocked => self.outbox.send_waiting(),
             () = sleep_until(timer), if timer.is_some() => {
                 self.timer = None;

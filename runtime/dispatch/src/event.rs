@@ -64,6 +64,8 @@ pub enum Event {
         /// How many.
         bytes: u32,
     },
+    /// Another revision is used from here on: calls under way are to stop at their next message boundary.
+    Swapped,
     /// The partition is being revoked, or the daemon stops: finish what is under way, begin nothing new.
     Drain {
         /// When to give up on what is still under way.

@@ -155,6 +155,7 @@ impl Partition {
             Event::TransactionEnded(outcome) => self.transaction_ended(outcome, commands),
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = bytes.min(self.policy.buffer_bytes),
+            Event::Swapped => self.curtail(commands),
             Event::Drain { deadline } => self.begin_drain(deadline, commands),
             Event::Lost => self.lose(commands),
         }

@@ -51,12 +51,12 @@ pub fn flows_while<T>(
 }
 
 impl Stage {
-    /// Gives the handler this message and waits until it is at work on it.
+    /// Gives the handler these messages and waits until it is at work on them.
     ///
     /// # Errors
     /// When it isn't after 90 s.
-    pub fn begin(&self, client: &Client, daemon: &TestDaemon, draft: &Draft) -> Result<()> {
-        client.produce(&self.input, std::slice::from_ref(draft))?;
+    pub fn begin(&self, client: &Client, daemon: &TestDaemon, drafts: &[Draft]) -> Result<()> {
+        client.produce(&self.input, drafts)?;
         let label = format!("handler=\"{}\"", self.handler);
         wait::until_true("the message to be in flight", LIMIT, || {
             Ok(daemon.metric("pelton_in_flight_messages", &[&label])? >= 1.0)

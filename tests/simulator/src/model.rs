@@ -124,6 +124,8 @@ struct Called {
     call: CallId,
     offsets: Vec<Offset>,
     fresh: bool,
+    /// Another revision is used since it began.
+    outdated: bool,
     curtailed: bool,
 }
 

@@ -46,12 +46,21 @@ struct UnderWay {
     cancel: CancellationToken,
 }
 
+/// What happens to calls under way.
+pub(super) enum News {
+    Returned(Returned),
+    /// Another revision is used than they began with.
+    Outdated,
+}
+
 /// A message that was to be called is not held any more: a verdict would go to another than it is for.
 #[derive(Debug)]
 pub(super) struct NotHeld;
 
 pub(super) struct Calls {
     revision: watch::Receiver<Option<InUse>>,
+    /// What calls under way began with at the latest.
+    begun_with: Option<RevisionId>,
     clock: Clock,
     /// One for each instance that the handler may have at work.
     instances: Arc<Semaphore>,
@@ -70,6 +79,7 @@ impl Calls {
     ) -> Self {
         Self {
             revision,
+            begun_with: None,
             clock,
             instances,
             memory,
@@ -121,6 +131,10 @@ impl Calls {
             curtailed: curtailed.clone(),
             cancel: cancel.clone(),
         };
+        if self.running.is_empty() {
+            let in_use = self.revision.borrow_and_update();
+            self.begun_with = in_use.as_ref().map(|in_use| in_use.revision.id());
+        }
         self.under_way.insert(call, under_way);
         let (mut revision, clock) = (self.revision.clone(), self.clock);
         let (instances, memory) = (self.instances.clone(), self.memory.clone());
@@ -182,15 +196,39 @@ impl Calls {
         }
     }
 
-    /// Waits for a call to end; `None` when there is none, or it was cancelled. Cancel-safe.
-    pub(super) async fn next(&mut self) -> Option<Returned> {
-        let returned = self.running.next().await??;
-        self.under_way.remove(&returned.call);
-        Some(returned)
+    /// Waits for news of the calls under way; `None` when there is none, or a call was cancelled. Cancel-safe.
+    pub(super) async fn next(&mut self) -> Option<News> {
+        tokio::select! {
+            biased;
+            returned = self.running.next() => {
+                let returned = returned??;
+                self.under_way.remove(&returned.call);
+                Some(News::Returned(returned))
+            }
+            revision = another(&mut self.revision, self.begun_with) => {
+                self.begun_with = revision;
+                Some(News::Outdated)
+            }
+        }
     }
 
     /// Whether no call is under way.
     pub(super) fn is_idle(&self) -> bool {
         self.running.is_empty()
+    }
+}
+
+/// Waits until another revision is used than this.
+async fn another(
+    revision: &mut watch::Receiver<Option<InUse>>,
+    before: Option<RevisionId>,
+) -> Option<RevisionId> {
+    let id = |in_use: &Option<InUse>| in_use.as_ref().map(|in_use| in_use.revision.id());
+    let found = revision.wait_for(|in_use| id(in_use) != before).await;
+    let found = found.map(|in_use| id(&in_use));
+    match found {
+        Ok(revision) => revision,
+        // Nobody swaps any more.
+        Err(_) => std::future::pending().await,
     }
 }

@@ -15,4 +15,5 @@ mod offsets;
 mod probation;
 mod progress;
 mod support;
+mod swaps;
 mod transactions;

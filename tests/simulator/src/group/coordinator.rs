@@ -21,6 +21,9 @@ use crate::{
     model::{Model, Violation},
 };
 
+/// How likely a partition's handler gets another revision soon after the partition is assigned.
+const SWAPPED: f64 = 0.3;
+
 /// What the coordinator knows.
 #[derive(Debug)]
 pub(super) struct Group {
@@ -244,6 +247,11 @@ impl<M: Machine> World<M> {
             let after = Duration::from_millis(self.rng.random_range(0..3_000));
             self.queue
                 .push(self.now + after, Item::Buffer { assignment: id });
+        }
+        if self.chance(SWAPPED) {
+            let after = Duration::from_millis(self.rng.random_range(0..3_000));
+            self.queue
+                .push(self.now + after, Item::Swap { assignment: id });
         }
         Ok(id)
     }

@@ -145,5 +145,6 @@ define_coverage! {
     Untold => "finished messages for which a later commit had no room",
     ForeignMetadata => "metadata of another program",
     DamagedMetadata => "metadata that was damaged",
+    Swapped => "swaps",
     BufferChanged => "changes of the buffer's limit",
 }

@@ -171,6 +171,15 @@ impl<M: Machine> World<M> {
             .map_or(Ok(()), |ledger| ledger.failed(offset, id, attempt, unclean))
     }
 
+    /// Calls under way are to make room for another revision.
+    pub fn swap(&mut self, id: AssignmentId) -> Result<(), Violation> {
+        if self.working(id).is_none() {
+            return Ok(());
+        }
+        self.saw(Seen::Swapped);
+        self.feed(id, Event::Swapped)
+    }
+
     /// There is more or less memory for a partition from now on.
     pub fn change_buffer(&mut self, id: AssignmentId) -> Result<(), Violation> {
         let bytes = self.rng.random_range(0..=self.plan.policy.buffer_bytes * 2);

@@ -53,6 +53,8 @@ pub(super) enum Item {
         assignment: AssignmentId,
         token: u64,
     },
+    /// A partition's handler gets another revision.
+    Swap { assignment: AssignmentId },
     /// There is more or less memory for a partition from now on.
     Buffer { assignment: AssignmentId },
     /// A partition that nobody owns is given to its target.

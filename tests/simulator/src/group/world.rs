@@ -213,6 +213,7 @@ impl<M: Machine> World<M> {
                 succeeded,
             } => self.commit_answered(assignment, next, succeeded),
             Item::Timer { assignment, token } => self.timer(assignment, token),
+            Item::Swap { assignment } => self.swap(assignment),
             Item::Buffer { assignment } => self.change_buffer(assignment),
             Item::Assign { partition } => self.assign(partition),
             Item::SessionExpired { member } => self.session_expired(member),

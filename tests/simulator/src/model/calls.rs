@@ -57,6 +57,7 @@ impl Model {
             call,
             offsets: messages.iter().map(|attempt| attempt.offset).collect(),
             fresh,
+            outdated: false,
             curtailed: false,
         });
         Ok(())
@@ -167,7 +168,7 @@ impl Model {
     pub(super) fn observe_curtail(&mut self, call: CallId) -> Result<(), Violation> {
         let stopping = self.drain.is_some() || self.halted;
         let called = self.calls.iter_mut().find(|c| c.call == call);
-        let Some(called) = called.filter(|c| !c.curtailed && stopping) else {
+        let Some(called) = called.filter(|c| !c.curtailed && (stopping || c.outdated)) else {
             return Err(Violation(format!("call {} curtailed without need", call.0)));
         };
         called.curtailed = true;

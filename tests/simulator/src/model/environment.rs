@@ -42,7 +42,11 @@ impl Model {
                 );
                 Ok(())
             }
-            Event::Timer | Event::Buffer { .. } | Event::Drain { .. } | Event::Lost => Ok(()),
+            Event::Timer
+            | Event::Buffer { .. }
+            | Event::Swapped
+            | Event::Drain { .. }
+            | Event::Lost => Ok(()),
             Event::Seal => self.allows_seal(),
             Event::TransactionEnded(outcome) => self.allows_end(*outcome),
         }
@@ -145,6 +149,7 @@ impl Model {
             }
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = self.policy.buffer_bytes.min(*bytes),
+            Event::Swapped => self.calls.iter_mut().for_each(|call| call.outdated = true),
             Event::Drain { deadline } => {
                 self.drain = Some(
                     self.drain

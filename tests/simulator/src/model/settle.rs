@@ -101,6 +101,14 @@ impl Model {
     /// With a call free, no message may be left whose lane is free, whose time has come, and for which there
     /// is room.
     fn called_in_time(&self) -> Result<(), Violation> {
+        let forgotten = self
+            .calls
+            .iter()
+            .find(|call| call.outdated && !call.curtailed);
+        ensure!(
+            forgotten.is_none(),
+            "a call under way was not curtailed by the swap"
+        );
         if self.halted {
             let halt = self.halts_at();
             let behind = |call: &&Called| call.offsets.iter().any(|offset| *offset >= halt);

@@ -80,6 +80,7 @@ are_found_out! {
     begins_too_much: BeginsTooMuch, by model;
     calls_too_much: CallsTooMuch, by model;
     calls_too_little: CallsTooLittle, by model;
+    ignores_swaps: IgnoresSwaps, by model;
     ignores_the_buffer: IgnoresTheBuffer, by model;
     // A lost partition's work is harmless at the broker, which fences it; only the model minds.
     ignores_loss: IgnoresLoss, by model;

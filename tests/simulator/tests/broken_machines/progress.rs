@@ -175,6 +175,18 @@ impl Fault for WritesTooMuch {
     }
 }
 
+/// Lets calls under way run to their end on the revision before.
+#[derive(Default)]
+pub struct IgnoresSwaps;
+impl Fault for IgnoresSwaps {
+    fn hears(&mut self, event: Event) -> Vec<Event> {
+        match event {
+            Event::Swapped => vec![Event::Timer],
+            other => vec![other],
+        }
+    }
+}
+
 /// Holds as many bytes as ever, although there is less room.
 #[derive(Default)]
 pub struct IgnoresTheBuffer;

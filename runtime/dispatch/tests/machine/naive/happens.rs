@@ -16,6 +16,7 @@ impl Script {
                 let took = Duration::from_micros(micros);
                 self.answer(pick, &verdicts, (took, took * percent / 100), probation);
             }
+            Op::Swap => self.event(Event::Swapped),
             Op::Buffer(bytes) => self.event(Event::Buffer { bytes }),
             Op::Deliver(_) | Op::Refuse(_) if self.delivering.is_empty() => {}
             Op::Deliver(pick) => {
