@@ -4,6 +4,8 @@
 mod asked;
 #[path = "swap/boundary.rs"]
 mod boundary;
+#[path = "swap/fixtures.rs"]
+mod fixtures;
 #[path = "swap/kept.rs"]
 mod kept;
 #[path = "swap/many.rs"]

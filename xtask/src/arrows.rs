@@ -11,7 +11,7 @@ use crate::shell;
 
 /// For each crate of the workspace the crates of the workspace it may name.
 /// types <- config, dispatch, revisions, engine, kafka <- daemon <- admin <- cli, and
-/// types, config, engine <- fixtures <- cli.
+/// types, config, engine <- fixtures <- daemon, cli.
 const ROOMS: &[(&str, &[&str])] = &[
     ("pelton-types", &[]),
     ("pelton-codec", &[]),
@@ -30,6 +30,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pelton-revisions",
             "pelton-engine",
             "pelton-kafka",
+            "pelton-fixtures",
         ],
     ),
     ("pelton-admin", &["pelton-daemon"]),

@@ -11,6 +11,7 @@ mod reconfigure;
 mod report;
 mod requests;
 mod store;
+mod trial;
 
 use std::{
     collections::HashMap,
@@ -20,6 +21,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use pelton_config::Handler;
 use pelton_engine::{Engine, HandlerEnv, Revision};
 use pelton_revisions::{Digest, Event, Memory, Probation, Revisions};
 use pelton_types::RevisionId;
@@ -42,11 +44,13 @@ use self::{
     report::History,
     requests::Waiting,
     store::Store,
+    trial::Proof,
 };
 pub(crate) use self::{
     reconfigure::Reconfiguration,
     report::{digest_of, millis},
     store::Process,
+    trial::{Candidate, try_out},
 };
 use crate::{
     clock::{Clock, sleep_until},
@@ -61,10 +65,13 @@ use crate::{
 const MOST_VOTES: usize = 1_000;
 
 /// What a component is loaded with and watched by: the part of a handler's configuration that makes revisions.
+#[derive(Clone)]
 pub(crate) struct Conditions {
     pub env: HandlerEnv,
     pub engine: Engine,
     pub probation: Option<Probation>,
+    /// The handler, where its fixtures are given to each revision before that is used.
+    pub fixtures: Option<Arc<Handler>>,
 }
 
 /// What a component is kept current with.
@@ -94,6 +101,8 @@ struct Keeping {
     jobs: JoinSet<Job>,
     /// What the job under way is about: there is one at a time.
     at: Option<At>,
+    /// What the next trial gives the fixtures to.
+    proof: Option<Proof>,
     seen: Option<(Digest, Bytes)>,
     loaded: HashMap<RevisionId, Revision>,
     /// Where partitions say what became of messages that fell back.
@@ -120,7 +129,7 @@ enum At {
 enum Job {
     Loaded {
         digest: Digest,
-        result: Result<Revision, String>,
+        result: Result<Candidate, String>,
     },
     Tried {
         revision: RevisionId,
@@ -142,6 +151,7 @@ impl Component {
             file,
             jobs: JoinSet::new(),
             at: None,
+            proof: None,
             seen: None,
             loaded: HashMap::new(),
             votes,
@@ -201,8 +211,10 @@ impl Keeping {
         match job {
             Ok(Job::Loaded {
                 digest,
-                result: Ok(revision),
+                result: Ok(candidate),
             }) => {
+                let (revision, proof) = candidate.split();
+                self.proof = proof;
                 let id = revision.id();
                 self.loaded.insert(id, revision);
                 self.apply(Event::Loaded {
@@ -304,8 +316,7 @@ impl Keeping {
             store: self.store.clone(),
             max_bytes: self.component.conditions.engine.max_component_bytes(),
         };
-        let Conditions { engine, env, .. } = &self.component.conditions;
-        let (engine, env) = (engine.clone(), env.clone());
+        let conditions = self.component.conditions.clone();
         info!(handler = %self.component.shared.name, "loading component");
         let begun = Instant::now();
         let (name, file) = (
@@ -315,11 +326,10 @@ impl Keeping {
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = source.bytes().and_then(|bytes| {
-                let revision = load_component(&engine, &file, &bytes, &env);
-                let revision = revision.map_err(|error| error.to_string())?;
+                let candidate = Candidate::load(&conditions, &file, &bytes)?;
                 source.keep(&bytes, &name);
                 info!(handler = %name, bytes = bytes.len(), took = ?begun.elapsed(), "component loaded");
-                Ok(revision)
+                Ok(candidate)
             });
             Job::Loaded { digest, result }
         });
@@ -330,10 +340,11 @@ impl Keeping {
             return;
         };
         self.at = Some(At::Trial(id));
+        let proof = self.proof.take();
         let trial = async move {
             Job::Tried {
                 revision: id,
-                result: revision.trial().await.map_err(|error| error.to_string()),
+                result: try_out(revision, proof).await,
             }
         };
         self.jobs.spawn_on(trial, &self.component.guests);

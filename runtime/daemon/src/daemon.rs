@@ -168,6 +168,7 @@ impl Daemon {
             env: handler_env(handler),
             engine: self.engines.newest().clone(),
             probation: handler.probation.map(env::probation),
+            fixtures: handler.test.at_load.then(|| Arc::new(handler.clone())),
         }
     }
 

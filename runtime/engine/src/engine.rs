@@ -124,6 +124,19 @@ impl Engine {
         Self::start(settings, true, Network::system(), workshop(settings))
     }
 
+    /// The same for one instance at a time, compiling in the same place as this one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn frozen_beside(&self) -> Result<Self, Error> {
+        let settings = EngineSettings {
+            slots: 1,
+            ..self.inner.settings.clone()
+        };
+        let (network, workshop) = (self.inner.network.clone(), self.inner.workshop.clone());
+        Self::start(&settings, true, network, workshop)
+    }
+
     fn start(
         settings: &EngineSettings,
         frozen: bool,

@@ -77,11 +77,13 @@ pub struct Handler {
     pub test: Test,
 }
 
-/// `[handlers.NAME.test]`: how `pelton test` tests a handler.
+/// `[handlers.NAME.test]`: how `pelton test` tests a handler, and a daemon each new revision of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Test {
     /// The folder of its fixtures.
     pub fixtures: PathBuf,
+    /// Whether a revision is tried by them before it is used.
+    pub at_load: bool,
     /// Whether each message is delivered again, and must give the same outputs.
     pub deliver_twice: bool,
 }

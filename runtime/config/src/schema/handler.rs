@@ -400,7 +400,7 @@ pub(crate) struct CreateTopics {
     pub replication: Option<NonZeroU16>,
 }
 
-/// How `pelton test` tests the handler; `pelton run` ignores it.
+/// How `pelton test` tests the handler, and a daemon each new revision of it.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Test {
@@ -408,6 +408,10 @@ pub(crate) struct Test {
     /// the component where there is no `source`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fixtures: Option<String>,
+    /// Whether a daemon gives the fixtures, where there are any, to each new revision before it is used, and refuses one
+    /// that does something else than is expected. Not set: only without a `source`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at_load: Option<bool>,
     /// Delivers each message again, in the same instance and in a fresh one, with the clock and random numbers the same.
     /// Outputs that differ fail the fixture: a message that is repeated after a crash would give them.
     pub deliver_twice: bool,
@@ -417,6 +421,7 @@ impl Default for Test {
     fn default() -> Self {
         Self {
             fixtures: None,
+            at_load: None,
             deliver_twice: true,
         }
     }

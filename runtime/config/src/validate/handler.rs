@@ -52,6 +52,7 @@ pub(super) fn validate(
         cluster: raw.cluster,
         test: Test {
             fixtures: component::fixtures(fixtures, file, source.as_deref(), &component),
+            at_load: raw.test.at_load.unwrap_or(source.is_none()),
             deliver_twice: raw.test.deliver_twice,
         },
         component,

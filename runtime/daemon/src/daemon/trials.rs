@@ -11,9 +11,9 @@ use pelton_engine::Engine;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
-use super::{Daemon, handler_env};
+use super::Daemon;
 use crate::{
-    component::{digest_of, load_component, read_component},
+    component::{Candidate, digest_of, read_component, try_out},
     reload::Plan,
 };
 
@@ -63,26 +63,21 @@ impl Daemon {
         let Some(guests) = self.guests.as_ref().map(|guests| guests.handle().clone()) else {
             return Ok(());
         };
-        let (engine, path) = (
-            self.engines.newest().clone(),
-            handler.component.path.clone(),
-        );
-        let Some(bytes) = read(&engine, path.clone()).await else {
+        let (conditions, path) = (self.conditions(handler), handler.component.path.clone());
+        let Some(bytes) = read(&conditions.engine, path.clone()).await else {
             return Ok(());
         };
         if !self.runs_as_it_is(handler, &bytes) {
             return Ok(());
         }
         info!(handler = %handler.name, "trying the component as it is configured now");
-        let env = handler_env(handler);
-        let load = move || load_component(&engine, &path, &bytes, &env);
+        let load = move || Candidate::load(&conditions, &path, &bytes);
         let loaded = spawn_blocking(load)
             .await
             .map_err(|died| died.to_string())?;
-        let revision = loaded.map_err(|error| error.to_string())?;
-        let trial = guests.spawn(async move { revision.trial().await });
-        let tried = trial.await.map_err(|died| died.to_string())?;
-        tried.map_err(|error| error.to_string())
+        let (revision, proof) = loaded?.split();
+        let trial = guests.spawn(try_out(revision, proof));
+        trial.await.map_err(|died| died.to_string())?
     }
 
     /// Whether these bytes run now, or are a handler's that is new.

@@ -8,7 +8,14 @@ use std::collections::BTreeSet;
 use pelton_config::{Bootstrap, Config, Daemon, Handler, Limits};
 
 /// Keys of a handler that go into what its component is loaded with and watched by, and nowhere else.
-const MAKE_REVISIONS: [&str; 5] = ["isolation", "probation", "limits", "grants", "settings"];
+const MAKE_REVISIONS: [&str; 6] = [
+    "isolation",
+    "probation",
+    "limits",
+    "grants",
+    "settings",
+    "test",
+];
 
 /// What has to be done with the handlers, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -160,7 +167,7 @@ fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
     let Handler {
         name: _,
         source: _,
-        test: _,
+        test,
         cluster,
         component,
         topics,
@@ -237,6 +244,7 @@ fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
             *producer_properties != before.producer_properties,
         ),
         ("settings", *settings != before.settings),
+        ("test", test.at_load && *test != before.test),
     ];
     differ(&keys).collect()
 }

@@ -76,12 +76,13 @@ fn handlers_come_and_go_and_the_others_notice_nothing() {
 }
 
 /// The keys that make another revision, with another value than each has without it.
-const IN_PLACE: [(&str, &str); 5] = [
+const IN_PLACE: [(&str, &str); 6] = [
     ("isolation", "\"message\""),
     ("probation", "{ enabled = false }"),
     ("limits", "{ memory = \"65 MiB\" }"),
     ("grants", "{ http = [\"https://api.example.com\"] }"),
     ("settings", "{ greeting = \"hi\" }"),
+    ("test", "{ fixtures = \"here\" }"),
 ];
 
 /// Every other key of a handler's table.
@@ -154,7 +155,7 @@ fn no_key_of_a_handler_is_forgotten_here() {
     let keys = schema["$defs"]["Handler"]["properties"]
         .as_object()
         .unwrap();
-    let ignored = ["allow-loops", "source", "test"];
+    let ignored = ["allow-loops", "source"];
     for key in keys.keys().filter(|key| !ignored.contains(&key.as_str())) {
         let mut all = KEYS.iter().chain(&IN_PLACE);
         let tried = all.any(|(tried, _)| tried == key) || key == "topics";
@@ -167,7 +168,7 @@ fn what_a_running_daemon_ignores_changes_nothing() {
     for line in [
         "allow-loops = true",
         "source = \"src\"",
-        "test = { deliver-twice = false }",
+        "test = { at-load = false }",
     ] {
         let after = with(
             "topics = [\"c-in\"]",
