@@ -1,8 +1,9 @@
 //! How long a message has taken: running and host waits, not waiting for a CPU.
 //!
 //! A guest runs in slices: from where its future is polled to where it yields, every [`SLICE`] ticks.
-//! Only slices count, and a slice counts for [`LONGEST`] at the most: one that took longer was taken off its
-//! CPU by the system. The time between a yield and the next poll, when other tasks have the thread, doesn't
+//! Only slices count. One that took longer than [`LONGEST`] was taken off its CPU by the system, or the guest was in an
+//! instruction that is not interrupted (a `memory.fill` of a large memory): it counts for what the thread's own clock
+//! says, which the system charges for. The time between a yield and the next poll, when other tasks have the thread, doesn't
 //! count. A future that is pending without having yielded waits for the host, and this counts in full.
 //!
 //! Within a batch a message begins where `batch.next` says so, as of the last tick of the clock. So a message
@@ -26,7 +27,7 @@ use crate::ticker::{TICK, Ticker};
 /// Ticks between two yields. The first of them may be nearly over when a slice begins, so a slice takes
 /// between one and two milliseconds.
 pub(crate) const SLICE: u64 = 2;
-/// What a slice counts for at the most.
+/// A slice that takes longer is looked at more closely.
 const LONGEST: u64 = 8 * TICK.as_nanos() as u64;
 
 /// The time account of one instance. Only one thread uses it at a time; it is atomic because the guest's
@@ -39,6 +40,8 @@ pub(crate) struct Meter {
     /// How long the guest waited for the host since this was last asked.
     waited: AtomicU64,
     slice_began: AtomicU64,
+    /// The same by the thread's own clock, as of the last poll or epoch.
+    cpu_at_begin: AtomicU64,
     yielded: AtomicBool,
     over: AtomicBool,
 }
@@ -60,6 +63,7 @@ impl Meter {
             used: AtomicU64::new(0),
             waited: AtomicU64::new(0),
             slice_began: AtomicU64::new(0),
+            cpu_at_begin: AtomicU64::new(0),
             yielded: AtomicBool::new(false),
             over: AtomicBool::new(false),
         }
@@ -120,7 +124,7 @@ impl Meter {
                 self.used.fetch_add(waited, Ordering::Relaxed);
                 self.waited.fetch_add(waited, Ordering::Relaxed);
             }
-            self.slice_began.store(now, Ordering::Relaxed);
+            self.begin_slice(now);
             let polled = guest.as_mut().poll(context);
             self.count();
             if let Poll::Ready(result) = polled {
@@ -149,7 +153,12 @@ impl Meter {
     /// Adds the slice up to now to the account and begins another one.
     fn count(&self) {
         self.used.fetch_add(self.slice(), Ordering::Relaxed);
-        self.slice_began.store(self.ticker.now(), Ordering::Relaxed);
+        self.begin_slice(self.ticker.now());
+    }
+
+    fn begin_slice(&self, now: u64) {
+        self.slice_began.store(now, Ordering::Relaxed);
+        self.cpu_at_begin.store(cpu(), Ordering::Relaxed);
     }
 
     /// What the account has left, the slice under way not counted.
@@ -160,6 +169,38 @@ impl Meter {
     /// The slice up to now.
     fn slice(&self) -> u64 {
         let began = self.slice_began.load(Ordering::Relaxed);
-        self.ticker.now().saturating_sub(began).min(LONGEST)
+        let took = self.ticker.now().saturating_sub(began);
+        if took <= LONGEST {
+            return took;
+        }
+        let worked = cpu().saturating_sub(self.cpu_at_begin.load(Ordering::Relaxed));
+        took.min(worked.max(LONGEST))
+    }
+}
+
+/// The CPU time of this thread.
+fn cpu() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    u64::try_from(now.tv_sec * 1_000_000_000 + now.tv_nsec).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a guest in one long instruction does, which no epoch ends.
+    #[test]
+    fn a_slice_that_keeps_its_cpu_counts_for_all_that_it_takes() {
+        let wasm = wasmtime::Engine::default();
+        let ticker = Arc::new(Ticker::start(wasm).unwrap());
+        let meter = Meter::new(ticker.clone(), Duration::from_secs(1));
+        meter.begin_slice(ticker.now());
+        let until = cpu() + 4 * LONGEST;
+        while cpu() < until {
+            std::hint::black_box(());
+        }
+        assert!(meter.slice() >= 3 * LONGEST, "{}", meter.slice());
+        meter.begin_slice(ticker.now());
+        assert!(meter.slice() <= LONGEST);
     }
 }
