@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod arrows;
+mod bench;
 mod chaos;
 mod demo;
 mod guests;
@@ -39,6 +40,9 @@ enum Task {
     /// Kills, stops, freezes and swaps daemons on a real Kafka, and accounts for every message.
     #[command(disable_help_flag = true)]
     Chaos(chaos::Options),
+    /// Measures what a million messages cost, beside a hand-written loop and what others would use.
+    #[command(disable_help_flag = true)]
+    Bench(bench::Options),
     /// Compiles the whole workspace and its tests without running anything.
     Check,
     /// Runs all that CI runs, after `setup`.
@@ -67,6 +71,7 @@ fn run(task: Task) -> Result<()> {
         Task::Setup => setup::everything(),
         Task::Demo(options) => demo::run(&options),
         Task::Chaos(options) => chaos::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
         Task::Guests => guests::build_all(),

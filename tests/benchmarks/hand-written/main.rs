@@ -1,0 +1,32 @@
+//! The hand-written loop: what a competent engineer writes with rdkafka for the benchmark's works, at-least-once.
+//!
+//! Invariant: it is kept at its best. librdkafka has the settings that Pelton gives it, and the guarantee is the same:
+//! an offset is committed only after every output up to it is acknowledged by all in-sync replicas.
+#![forbid(unsafe_code)]
+
+mod acknowledged;
+mod consume;
+mod settings;
+mod shared;
+
+use std::{env, thread};
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::settings::Settings;
+
+fn main() -> Result<()> {
+    let settings = Settings::from_environment()?;
+    let loops: usize = match env::var("BENCH_LOOPS") {
+        Ok(loops) => loops.parse().context("BENCH_LOOPS is no number")?,
+        Err(_) => 1,
+    };
+    thread::scope(|scope| {
+        let spawn = |_| scope.spawn(|| consume::run(&settings));
+        let running: Vec<_> = (0..loops).map(spawn).collect();
+        let ended = running.into_iter().map(|one| one.join());
+        ended
+            .map(|one| one.map_err(|_| anyhow!("a loop panicked"))?)
+            .collect()
+    })
+}
