@@ -35,7 +35,8 @@ fn main() -> ExitCode {
 }
 
 fn judge(options: &Options) -> Result<()> {
-    let plan = options.plan()?;
+    let mut plan = options.plan()?;
+    plan.install()?;
     let cells = run::everything(&plan)?;
     report::write(&plan, &cells)
 }

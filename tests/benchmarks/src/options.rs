@@ -61,6 +61,27 @@ pub struct Plan {
     pub rounds: usize,
     pub messages: usize,
     pub partitions: i32,
+    /// Whether the programs were named, and none of them may be missing.
+    named: bool,
+}
+
+impl Plan {
+    /// Installs what isn't of this repository. What can't be had here is told and left out, unless it was named.
+    ///
+    /// # Errors
+    /// When a program that was named can't be had.
+    pub fn install(&mut self) -> Result<()> {
+        let mut there = Vec::new();
+        for &program in &self.programs {
+            match program.install() {
+                Ok(()) => there.push(program),
+                Err(error) if self.named => return Err(error),
+                Err(error) => println!("left out: {error:#}"),
+            }
+        }
+        self.programs = there;
+        Ok(())
+    }
 }
 
 impl Options {
@@ -73,7 +94,7 @@ impl Options {
             ensure!(
                 PROGRAMS.iter().any(|program| program.name == name),
                 "no program {name}; there are {}",
-                PROGRAMS.map(|program| program.name).join(", ")
+                PROGRAMS.each_ref().map(|program| program.name).join(", ")
             );
         }
         let chosen = |program: &&Program| {
@@ -96,6 +117,7 @@ impl Options {
                 .messages
                 .unwrap_or(if self.quick { 200_000 } else { 1_000_000 }),
             partitions: self.partitions,
+            named: !self.only.is_empty(),
         };
         ensure!(plan.rounds > 0, "--rounds must be at least 1");
         ensure!(plan.messages > 0, "--messages must be at least 1");

@@ -15,11 +15,13 @@ use crate::{
     options::{Plan, Work},
     place::{self, Place},
     produce,
-    program::{PROGRAMS, Program},
+    program::Program,
     table, verify,
 };
 
 const LIMIT: Duration = Duration::from_secs(300);
+/// How long the last commit may take after the last output.
+const COMMITTED: Duration = Duration::from_secs(40);
 /// How often it is looked how far a program is.
 const STEP: Duration = Duration::from_millis(20);
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
@@ -63,7 +65,7 @@ impl Bench<'_> {
         let mut cell = Cell::new(work, self.size, &self.plan.programs);
         // A broker that hasn't been busy yet costs everybody several times as much.
         for turn in 0..2 {
-            self.once(&PROGRAMS[0], work, &format!("warm-up-{turn}"))?;
+            self.once(Program::measure(), work, &format!("warm-up-{turn}"))?;
         }
         for round in 1..=self.plan.rounds {
             for (series, program) in cell.programs.iter_mut().zip(&self.plan.programs) {
@@ -153,7 +155,7 @@ impl Bench<'_> {
     fn wait_committed(&self, place: &Place<'_>) -> Result<()> {
         let probe = place.cluster.client()?.probe(&place.name)?;
         let expected = i64::try_from(self.plan.messages)?;
-        wait::until_true("all offsets to be committed", LIMIT, || {
+        wait::until_true("all offsets to be committed", COMMITTED, || {
             let committed = probe.committed(self.input, place.partitions, LIMIT)?;
             Ok(committed.iter().filter_map(|one| one.next).sum::<i64>() == expected)
         })
