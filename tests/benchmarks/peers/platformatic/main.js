@@ -3,7 +3,7 @@
 'use strict';
 
 const { once } = require('node:events');
-const { Consumer, Producer } = require('@platformatic/kafka');
+const { compatibilityPartitioner, Consumer, Producer } = require('@platformatic/kafka');
 
 const { BENCH_BOOTSTRAP, BENCH_GROUP, BENCH_INPUT, BENCH_OUTPUT, BENCH_WORK } = process.env;
 const BATCH = 5000;
@@ -27,7 +27,9 @@ const works = {
 async function main() {
   const work = works[BENCH_WORK];
   const common = { clientId: 'bench-platformatic', bootstrapBrokers: [BENCH_BOOTSTRAP] };
-  const producer = new Producer({ ...common, idempotent: true, acks: -1, autocreateTopics: false });
+  // Keys where Java's clients put them, as all the others do.
+  const partitioner = compatibilityPartitioner;
+  const producer = new Producer({ ...common, partitioner, idempotent: true, acks: -1, autocreateTopics: false });
   const consumer = new Consumer({ ...common, groupId: BENCH_GROUP });
   const stream = await consumer.consume({
     topics: [BENCH_INPUT],
