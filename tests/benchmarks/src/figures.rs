@@ -39,14 +39,7 @@ impl Series {
 
     /// The spread of one of the figures.
     pub fn spread(&self, figure: impl Fn(&Figures) -> f64) -> Spread {
-        let mut values: Vec<f64> = self.rounds.iter().map(figure).collect();
-        values.sort_by(f64::total_cmp);
-        let at = |position: usize| values.get(position).copied().unwrap_or(f64::NAN);
-        Spread {
-            minimum: at(0),
-            median: at(values.len() / 2),
-            maximum: at(values.len().saturating_sub(1)),
-        }
+        Spread::of(self.rounds.iter().map(figure))
     }
 }
 
@@ -84,6 +77,20 @@ pub struct Spread {
     pub minimum: f64,
     pub median: f64,
     pub maximum: f64,
+}
+
+impl Spread {
+    /// Of these values.
+    pub fn of(values: impl Iterator<Item = f64>) -> Self {
+        let mut values: Vec<f64> = values.collect();
+        values.sort_by(f64::total_cmp);
+        let at = |position: usize| values.get(position).copied().unwrap_or(f64::NAN);
+        Self {
+            minimum: at(0),
+            median: at(values.len() / 2),
+            maximum: at(values.len().saturating_sub(1)),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 mod ends;
 mod figures;
 mod input;
+mod latency;
 mod options;
 mod place;
 mod produce;
@@ -37,6 +38,6 @@ fn main() -> ExitCode {
 fn judge(options: &Options) -> Result<()> {
     let mut plan = options.plan()?;
     plan.install()?;
-    let cells = run::everything(&plan)?;
-    report::write(&plan, &cells)
+    let results = run::everything(&plan)?;
+    report::write(&plan, &results)
 }

@@ -16,7 +16,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Refusals end the process: a bench on half of its input shows nothing.
-struct Acknowledged;
+pub struct Acknowledged;
 
 impl ClientContext for Acknowledged {}
 
@@ -36,15 +36,7 @@ impl ProducerContext for Acknowledged {
 /// # Errors
 /// When they aren't acknowledged in time.
 pub fn fill(bootstrap: &str, topic: &str, count: usize, size: usize) -> Result<()> {
-    let producer: BaseProducer<Acknowledged> = ClientConfig::new()
-        .set("bootstrap.servers", bootstrap)
-        .set("client.id", "pelton-bench-writer")
-        .set("acks", "all")
-        .set("enable.idempotence", "true")
-        .set("partitioner", "murmur2_random")
-        .set("linger.ms", "5")
-        .set("message.max.bytes", "2000000")
-        .create_with_context(Acknowledged)?;
+    let producer = producer(bootstrap)?;
     let mut message = Message::default();
     for number in 0..count {
         message.become_number(number, size);
@@ -58,7 +50,27 @@ pub fn fill(bootstrap: &str, topic: &str, count: usize, size: usize) -> Result<(
         .context("the input is not acknowledged")
 }
 
-fn send(producer: &BaseProducer<Acknowledged>, topic: &str, message: &Message) -> Result<()> {
+/// The client of those who write to the input.
+///
+/// # Errors
+/// When librdkafka can't make one.
+pub fn producer(bootstrap: &str) -> Result<BaseProducer<Acknowledged>> {
+    Ok(ClientConfig::new()
+        .set("bootstrap.servers", bootstrap)
+        .set("client.id", "pelton-bench-writer")
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("partitioner", "murmur2_random")
+        .set("linger.ms", "5")
+        .set("message.max.bytes", "2000000")
+        .create_with_context(Acknowledged)?)
+}
+
+/// Hands over one message, waiting while the queue is full.
+///
+/// # Errors
+/// When it isn't taken.
+pub fn send(producer: &BaseProducer<Acknowledged>, topic: &str, message: &Message) -> Result<()> {
     let headers = input::headers(message).into_iter().fold(
         OwnedHeaders::new_with_capacity(2),
         |headers, (key, value)| {

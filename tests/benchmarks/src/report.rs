@@ -6,23 +6,25 @@ use anyhow::{Context, Result};
 use pelton_harness::paths;
 use serde_json::json;
 
-use crate::{figures::Cell, options::Plan};
+use crate::{options::Plan, run::Results};
 
-/// Writes `target/benchmarks/results.json`.
+/// Writes `target/benchmarks/results.json`, or `latency.json`.
 ///
 /// # Errors
 /// When the file can't be written.
-pub fn write(plan: &Plan, cells: &[Cell]) -> Result<()> {
+pub fn write(plan: &Plan, results: &Results) -> Result<()> {
     let report = json!({
         "commit": commit(),
         "cpus": thread::available_parallelism().map_or(0, usize::from),
         "messages": plan.messages,
         "partitions": plan.partitions,
-        "cells": cells,
+        "cells": results.cells,
+        "latencies": results.latencies,
     });
     let folder = paths::target().join("benchmarks");
     fs::create_dir_all(&folder)?;
-    let file = folder.join("results.json");
+    let name = if plan.latency { "latency" } else { "results" };
+    let file = folder.join(format!("{name}.json"));
     fs::write(&file, serde_json::to_vec_pretty(&report)?)
         .with_context(|| format!("can't write {}", file.display()))?;
     println!("all figures of all rounds: {}", file.display());

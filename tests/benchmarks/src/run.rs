@@ -10,8 +10,9 @@ use pelton_harness::{TestCluster, TestDaemon, Version, usage, wait};
 
 use crate::{
     ends::Ends,
-    figures::{Cell, Figures},
+    figures::{Cell, Figures, Spread},
     input,
+    latency::{self, Latency},
     options::{Plan, Work},
     place::{self, Place},
     produce,
@@ -26,10 +27,17 @@ const COMMITTED: Duration = Duration::from_secs(40);
 const STEP: Duration = Duration::from_millis(20);
 const MEBIBYTE: f64 = 1024.0 * 1024.0;
 
-/// All cells of the plan. A table is printed after each.
-pub fn everything(plan: &Plan) -> Result<Vec<Cell>> {
+/// Everything that was measured.
+#[derive(Debug, Default)]
+pub struct Results {
+    pub cells: Vec<Cell>,
+    pub latencies: Vec<Latency>,
+}
+
+/// All that the plan asks for. Tables are printed on the way.
+pub fn everything(plan: &Plan) -> Result<Results> {
     let cluster = TestCluster::start_for_load(Version::V4)?;
-    let mut cells = Vec::new();
+    let mut results = Results::default();
     for &size in &plan.sizes {
         let input = format!("input-{size}");
         place::create(&cluster, &input, plan.partitions)?;
@@ -42,24 +50,43 @@ pub fn everything(plan: &Plan) -> Result<Vec<Cell>> {
             size,
         };
         for &work in &plan.works {
+            if plan.latency {
+                results.latencies.extend(latency::everything(&bench, work)?);
+                continue;
+            }
             let cell = bench.cell(work)?;
             table::print(plan, &cell);
-            cells.push(cell);
+            results.cells.push(cell);
         }
         cluster.client()?.delete_topic(&input)?;
     }
-    Ok(cells)
+    Ok(results)
 }
 
 /// What the runs at one size share.
-struct Bench<'a> {
-    plan: &'a Plan,
-    cluster: &'a TestCluster,
+#[derive(Debug)]
+pub struct Bench<'a> {
+    pub plan: &'a Plan,
+    pub cluster: &'a TestCluster,
     input: &'a str,
-    size: usize,
+    pub size: usize,
 }
 
 impl Bench<'_> {
+    /// What the hand-written loop reaches, in messages a second.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn maximum(&self, work: Work) -> Result<f64> {
+        let mut rates = Vec::new();
+        for turn in 0..5 {
+            let figures = self.once(Program::measure(), work, &format!("maximum-{turn}"))?;
+            rates.push(figures.messages_per_second);
+        }
+        // The broker has to get warm first.
+        Ok(Spread::of(rates.into_iter().skip(2)).median)
+    }
+
     /// One work, round-robin, so that whatever else the machine does strikes all programs alike.
     fn cell(&self, work: Work) -> Result<Cell> {
         let mut cell = Cell::new(work, self.size, &self.plan.programs);

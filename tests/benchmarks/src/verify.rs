@@ -51,7 +51,11 @@ pub fn outputs(place: &Place<'_>, count: usize, size: usize) -> Result<()> {
     Ok(())
 }
 
-fn reader(place: &Place<'_>) -> Result<BaseConsumer> {
+/// Reads the output topic from its beginning.
+///
+/// # Errors
+/// When librdkafka can't make a client.
+pub fn reader(place: &Place<'_>) -> Result<BaseConsumer> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", place.cluster.bootstrap())
         .set("client.id", "pelton-bench-reader")
@@ -124,7 +128,8 @@ impl Check {
     }
 }
 
-fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m [u8]> {
+/// The value of the first header of this name.
+pub fn header<'m>(message: &'m BorrowedMessage<'_>, name: &str) -> Option<&'m [u8]> {
     let headers = message.headers()?;
     headers.iter().find(|header| header.key == name)?.value
 }
