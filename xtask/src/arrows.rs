@@ -62,6 +62,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     // So are the bench's writer, reader and hand-written loop.
     ("pelton-bench-work", &[]),
     (
+        "pelton-bench-counted",
+        &["pelton-types", "pelton-codec", "pelton-dispatch"],
+    ),
+    (
         "pelton-benchmarks",
         &["pelton-harness", "pelton-bench-work"],
     ),

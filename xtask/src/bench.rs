@@ -29,11 +29,13 @@ pub fn run(options: &Options) -> Result<()> {
     }
     println!("release build: daemon and bench (15 minutes and more the first time)");
     let folder = paths::target().join("bench");
-    let build = "build --release --locked --package pelton --package pelton-benchmarks";
-    let words: Vec<&str> = build.split(' ').collect();
-    let mut command = shell::command("cargo", &words);
-    command.env("CARGO_TARGET_DIR", &folder);
-    shell::run("the build", command, None)?;
+    // One after the other, so that the daemon has the features that it has for its users.
+    for package in ["pelton", "pelton-benchmarks"] {
+        let arguments = ["build", "--release", "--locked", "--package", package];
+        let mut command = shell::command("cargo", &arguments);
+        command.env("CARGO_TARGET_DIR", &folder);
+        shell::run("the build", command, None)?;
+    }
     let program = folder.join("release/pelton-bench");
     // In this process's place: so its exit code is this one's, and Ctrl-C reaches it alone.
     let error = Command::new(&program)
