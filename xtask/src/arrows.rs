@@ -61,6 +61,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("pelton-chaos", &["pelton-harness"]),
     // So are the bench's writer, reader and hand-written loop.
     ("pelton-bench-work", &[]),
+    // Knows its rooms only in its benches.
+    ("pelton-bench-rooms", &[]),
     (
         "pelton-bench-counted",
         &["pelton-types", "pelton-codec", "pelton-dispatch"],

@@ -1,12 +1,9 @@
-//! Fixed work for the pure rooms. `cargo xtask test --only instructions` has valgrind count what a message takes.
-//!
-//! Invariant: nothing in it depends on time, chance or the machine.
+//! `cargo xtask test --only instructions` has valgrind count what a message takes in this.
 #![forbid(unsafe_code)]
 
-mod codec;
-mod dispatch;
-
 use std::process::ExitCode;
+
+use pelton_bench_counted::{codec, dispatch};
 
 /// The parts by name. Each does its work for so many messages, and says something that depends on all of it.
 const PARTS: [(&str, fn(u32) -> u64); 3] = [
