@@ -62,10 +62,10 @@ pub fn run(settings: &Settings) -> Result<()> {
             committed = Instant::now();
             worker.epochs.close(shared.positions()?);
         }
-        if let Some(positions) = worker.epochs.acknowledged(outstanding) {
-            if positions.count() > 0 {
-                consumer.commit(&positions, CommitMode::Async)?;
-            }
+        if let Some(positions) = worker.epochs.acknowledged(outstanding)
+            && positions.count() > 0
+        {
+            consumer.commit(&positions, CommitMode::Async)?;
         }
     }
 }

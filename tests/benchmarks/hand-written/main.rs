@@ -9,9 +9,9 @@ mod consume;
 mod settings;
 mod shared;
 
-use std::{env, thread};
+use std::{env, process, thread};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 
 use crate::settings::Settings;
 
@@ -22,11 +22,15 @@ fn main() -> Result<()> {
         Err(_) => 1,
     };
     thread::scope(|scope| {
-        let spawn = |_| scope.spawn(|| consume::run(&settings));
-        let running: Vec<_> = (0..loops).map(spawn).collect();
-        let ended = running.into_iter().map(|one| one.join());
-        ended
-            .map(|one| one.map_err(|_| anyhow!("a loop panicked"))?)
-            .collect()
-    })
+        for _ in 0..loops {
+            scope.spawn(|| {
+                // One that is over takes the others along: what it leaves behind would be nobody's.
+                if let Err(error) = consume::run(&settings) {
+                    eprintln!("error: {error:#}");
+                    process::exit(1);
+                }
+            });
+        }
+    });
+    Ok(())
 }

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use pelton_bench_counted::{codec, dispatch};
 
-/// The parts by name. Each does its work for so many messages, and says something that depends on all of it.
-const PARTS: [(&str, fn(u32) -> u64); 3] = [
+/// Does its work for so many messages, and says something that depends on all of it.
+type Part = fn(u32) -> u64;
+
+const PARTS: [(&str, Part); 3] = [
     ("dispatch", dispatch::partition),
     ("codec-batch", codec::batch),
     ("codec-answer", codec::answer),
