@@ -10,9 +10,9 @@ use crate::{
 /// One run of a program.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Figures {
-    /// CPU seconds of the process for a million input messages, from its first output on.
+    /// CPU seconds of the process for a million input messages, from when it had its partitions.
     pub cpu_seconds_per_million: f64,
-    /// Input messages in a second, from its first output on.
+    /// Input messages in a second, over the same time.
     pub messages_per_second: f64,
     /// The most memory that the process ever held.
     pub peak_rss_mib: f64,

@@ -136,18 +136,26 @@ impl Bench<'_> {
         run().with_context(|| format!("{name}, {}, {size} B", work.name()))
     }
 
-    /// From the first output to the last. What a program does before, its start, is nobody's measure here.
+    /// From when its group has shared out the partitions, or an output was seen before that, to the last output. A
+    /// program's start is nobody's measure here; what it fetches ahead of its first output is.
     fn watch(&self, daemon: &mut TestDaemon, place: &Place<'_>) -> Result<Figures> {
         let ends = Ends::new(place.cluster.bootstrap(), &place.name, place.partitions)?;
+        let client = place.cluster.client()?;
         let count = self.plan.messages;
         let kept = (0..count)
             .filter(|number| input::is_kept(place.work, *number))
             .count();
-        let mut reach = |least: usize| -> Result<(usize, f64, Instant)> {
+        let mut reach = |least: usize, or_assigned: bool| -> Result<(usize, f64, Instant)> {
             let start = Instant::now();
             loop {
                 let done = ends.sum()?;
-                if done >= least {
+                let assigned = || -> Result<bool> {
+                    let group = client.group(&place.name)?;
+                    Ok(group.is_some_and(|group| {
+                        group.shares().iter().sum::<usize>() == place.partitions as usize
+                    }))
+                };
+                if done >= least || or_assigned && assigned()? {
                     return Ok((done, usage::cpu_seconds(daemon.id())?, Instant::now()));
                 }
                 ensure!(
@@ -161,8 +169,8 @@ impl Bench<'_> {
                 thread::sleep(STEP);
             }
         };
-        let (first, cpu, began) = reach(1)?;
-        let (last, cpu_at_end, ended) = reach(kept)?;
+        let (first, cpu, began) = reach(1, true)?;
+        let (last, cpu_at_end, ended) = reach(kept, false)?;
         ensure!(
             last > first,
             "all outputs came at once: too few messages to measure by"
