@@ -2,13 +2,13 @@
 //! backlog of a multiple of the bound, and components that are slow.
 
 use std::{
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use pelton_harness::{
-    Client, DaemonOptions, Draft, TestCluster, TestDaemon, cluster::unique, wait,
+    Client, DaemonOptions, Draft, TestCluster, TestDaemon, cluster::unique, usage, wait,
 };
 
 const LIMIT: Duration = Duration::from_secs(240);
@@ -100,35 +100,24 @@ dead-letter = {{ on-exhausted = "stop" }}
     }
 }
 
-/// A figure of the process's `/proc/PID/status`, in bytes.
-fn memory(daemon: &TestDaemon, name: &str) -> Result<u64> {
-    let status = fs::read_to_string(format!("/proc/{}/status", daemon.id()))?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    let kib: u64 = kib.with_context(|| format!("no {name}"))?.parse()?;
-    Ok(kib * 1024)
-}
-
 #[test]
 fn eight_slow_handlers_with_a_backlog_of_large_messages_stay_within_the_bound() -> Result<()> {
     let bound = 256 * MIB;
     let crowd = Crowd::start("memory", HANDLERS, "256 MiB")?;
     thread::sleep(Duration::from_secs(3));
-    let idle = memory(&crowd.daemon, "VmRSS")?;
+    let idle = usage::memory(crowd.daemon.id(), "VmRSS")?;
     // Produced while the daemon works, and faster than it does: what it can't hold is its backlog.
     crowd.produce(50, "slow:100")?;
     let watched = Instant::now();
     let mut highest = 0;
     let mut samples = Vec::new();
     while watched.elapsed() < WATCHED {
-        let now = memory(&crowd.daemon, "VmRSS")?;
+        let now = usage::memory(crowd.daemon.id(), "VmRSS")?;
         highest = highest.max(now);
         samples.push(now / MIB);
         thread::sleep(Duration::from_millis(500));
     }
-    let peak = memory(&crowd.daemon, "VmHWM")?;
+    let peak = usage::memory(crowd.daemon.id(), "VmHWM")?;
     crowd.wait_until_all_moved(1)?;
     let left = crowd.daemon.metric("pelton_lag_messages", &[])?;
     println!(
@@ -160,7 +149,7 @@ fn a_bound_too_small_for_one_message_of_each_partition_lets_all_of_them_move() -
     crowd.wait_until_all_moved(3)?;
     println!(
         "bound 16 MiB: peak {} MiB",
-        memory(&crowd.daemon, "VmHWM")? / MIB
+        usage::memory(crowd.daemon.id(), "VmHWM")? / MIB
     );
     Ok(())
 }

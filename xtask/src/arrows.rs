@@ -60,6 +60,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
     // Its writer, its reader and the careless consumer are plain librdkafka too.
     ("pelton-chaos", &["pelton-harness"]),
+    // So are the bench's writer, reader and hand-written loop.
+    ("pelton-bench-work", &[]),
+    // Knows its rooms only in its benches.
+    ("pelton-bench-rooms", &[]),
+    (
+        "pelton-bench-counted",
+        &["pelton-types", "pelton-codec", "pelton-dispatch"],
+    ),
+    (
+        "pelton-benchmarks",
+        &["pelton-harness", "pelton-bench-work"],
+    ),
     // The demo checks what came out with a client of its own too.
     ("pelton-demo", &["pelton-toolchain"]),
     ("xtask", &["pelton-toolchain"]),
@@ -73,6 +85,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "pelton-kafka",
             "pelton-harness",
             "pelton-chaos",
+            "pelton-benchmarks",
             "pelton-demo",
         ],
     ),

@@ -4,9 +4,11 @@
 #![forbid(unsafe_code)]
 
 mod arrows;
+mod bench;
 mod chaos;
 mod demo;
 mod guests;
+mod instructions;
 mod mutants;
 mod paths;
 mod rules;
@@ -31,7 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat.
+    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat, valgrind.
     Setup,
     /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
     #[command(disable_help_flag = true)]
@@ -39,6 +41,9 @@ enum Task {
     /// Kills, stops, freezes and swaps daemons on a real Kafka, and accounts for every message.
     #[command(disable_help_flag = true)]
     Chaos(chaos::Options),
+    /// Measures what a million messages cost, beside a hand-written loop and what others would use.
+    #[command(disable_help_flag = true)]
+    Bench(bench::Options),
     /// Compiles the whole workspace and its tests without running anything.
     Check,
     /// Runs all that CI runs, after `setup`.
@@ -67,6 +72,7 @@ fn run(task: Task) -> Result<()> {
         Task::Setup => setup::everything(),
         Task::Demo(options) => demo::run(&options),
         Task::Chaos(options) => chaos::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
         Task::Guests => guests::build_all(),

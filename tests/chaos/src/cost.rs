@@ -4,12 +4,12 @@
 //! Invariant: it prints and judges nothing: machines are shared, and what holds of these figures is their ratio.
 
 use std::{
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
-use pelton_harness::{DaemonOptions, TestCluster, TestDaemon, Version, wait};
+use anyhow::{Result, ensure};
+use pelton_harness::{DaemonOptions, TestCluster, TestDaemon, Version, usage, wait};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -162,7 +162,7 @@ fn work(cluster: &TestCluster, options: &Options, guarantee: &str, round: usize)
         loop {
             let done = committed()?;
             if done >= least {
-                return Ok((done, cpu_seconds(daemon.id())?, Instant::now()));
+                return Ok((done, usage::cpu_seconds(daemon.id())?, Instant::now()));
             }
             ensure!(start.elapsed() < LIMIT, "{done} of {least} are committed");
             thread::sleep(POLL);
@@ -186,15 +186,6 @@ fn work(cluster: &TestCluster, options: &Options, guarantee: &str, round: usize)
 fn end(mut daemon: TestDaemon, name: &str) -> Result<()> {
     ensure!(daemon.stop(LIMIT)? == 0, "{name} did not end with 0");
     daemon.finish()
-}
-
-/// User and system time of a process; a tick is a hundredth of a second.
-fn cpu_seconds(process: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let (_, fields) = stat.rsplit_once(')').context("a name in parentheses")?;
-    let ticks = fields.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.filter_map(|field| field.parse::<u64>().ok()).sum();
-    Ok(ticks as f64 / 100.0)
 }
 
 /// The median, the 99th percentile and the longest time from when a message was to be sent until it was read.

@@ -61,6 +61,17 @@ impl Version {
     }
 }
 
+/// A JVM that is quick to start and small, as tests need it.
+const QUICK: &[&str] = &[
+    "-Xms64m",
+    "-Xmx512m",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:+UseSerialGC",
+    "-Xshare:auto",
+];
+/// One that is quick once it is warm, as a broker of a cluster is.
+const LASTING: &[&str] = &["-Xms1g", "-Xmx1g", "-XX:+UseG1GC", "-Xshare:auto"];
+
 /// One broker, which is its own controller. Ends when dropped, or with the test process.
 #[derive(Debug)]
 pub struct TestCluster {
@@ -69,6 +80,7 @@ pub struct TestCluster {
     folder: PathBuf,
     data: PathBuf,
     bootstrap: String,
+    machine: &'static [&'static str],
     broker: Mutex<Option<Process>>,
 }
 
@@ -79,7 +91,17 @@ impl TestCluster {
     /// When the jars are missing, or the broker doesn't come up within 90 s.
     pub fn start(version: Version) -> Result<Self> {
         let [port, controller] = ports()?;
-        Self::launch(version, [port, controller], None)
+        Self::launch(version, [port, controller], None, QUICK)
+    }
+
+    /// As [`TestCluster::start`], for measurements: the broker takes more memory and time to get warm, and a fraction of
+    /// the CPU from then on.
+    ///
+    /// # Errors
+    /// As [`TestCluster::start`].
+    pub fn start_for_load(version: Version) -> Result<Self> {
+        let [port, controller] = ports()?;
+        Self::launch(version, [port, controller], None, LASTING)
     }
 
     /// As [`TestCluster::start`], with a proxy before it. Who comes by [`Proxy::bootstrap`] stays on the way
@@ -94,11 +116,16 @@ impl TestCluster {
             behind,
             advertised: proxy.port(),
         };
-        let cluster = Self::launch(version, [port, controller], Some(proxied))?;
+        let cluster = Self::launch(version, [port, controller], Some(proxied), QUICK)?;
         Ok((cluster, proxy))
     }
 
-    fn launch(version: Version, ports: [u16; 2], proxied: Option<Proxied>) -> Result<Self> {
+    fn launch(
+        version: Version,
+        ports: [u16; 2],
+        proxied: Option<Proxied>,
+        machine: &'static [&'static str],
+    ) -> Result<Self> {
         let libs = paths::target()
             .join("kafka")
             .join(version.folder())
@@ -116,6 +143,7 @@ impl TestCluster {
             classpath: libs.join("*").display().to_string(),
             data,
             bootstrap: format!("127.0.0.1:{}", ports[0]),
+            machine,
             broker: Mutex::new(None),
             folder,
         };
@@ -228,7 +256,7 @@ impl TestCluster {
     /// When it doesn't come up within 90 s.
     pub fn restart(&self) -> Result<()> {
         self.kill();
-        let mut command = self.java();
+        let mut command = self.java(self.machine);
         command
             .arg("kafka.Kafka")
             .arg(self.folder.join("server.properties"));
@@ -284,7 +312,7 @@ impl TestCluster {
 
     /// Runs Kafka's tool for access rules.
     fn acl(&self, arguments: &[&str]) -> Result<()> {
-        let mut command = self.java();
+        let mut command = self.java(QUICK);
         command
             .args([
                 self.version.acl_tool(),
@@ -318,18 +346,12 @@ impl TestCluster {
         after.split(' ').next()?.parse().ok()
     }
 
-    /// A JVM with Kafka on its class path, quick to start and small.
-    fn java(&self) -> Command {
+    /// A JVM with Kafka on its class path.
+    fn java(&self, machine: &[&str]) -> Command {
         let mut command = Command::new("java");
         let log4j = |file: &str| self.folder.join(file).display().to_string();
         command
-            .args([
-                "-Xms64m",
-                "-Xmx512m",
-                "-XX:TieredStopAtLevel=1",
-                "-XX:+UseSerialGC",
-                "-Xshare:auto",
-            ])
+            .args(machine)
             .arg(format!(
                 "-Dlog4j2.configurationFile={}",
                 log4j("log4j2.properties")
@@ -352,7 +374,7 @@ impl TestCluster {
             Version::V3_9 => "kafka.tools.ConsoleConsumer",
         };
         let output = self
-            .java()
+            .java(QUICK)
             .arg(class)
             .args(["--bootstrap-server", &self.bootstrap, "--topic", topic])
             .args(["--isolation-level", "read_committed"])
@@ -368,7 +390,7 @@ impl TestCluster {
 
     /// Writes the cluster's id into the data folder.
     fn format(&self) -> Result<()> {
-        let mut command = self.java();
+        let mut command = self.java(QUICK);
         command
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(self.folder.join("server.properties"));

@@ -25,6 +25,7 @@ pub mod process;
 pub mod proxy;
 pub mod service;
 pub mod stage;
+pub mod usage;
 pub mod wait;
 
 pub use client::{Client, Draft, Message};
