@@ -1,4 +1,5 @@
-//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/reload` and `/v1/handlers/…`.
+//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/reload` and
+//! `/v1/handlers/…`.
 //!
 //! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in plain words what is missing.
 #![forbid(unsafe_code)]
@@ -13,10 +14,10 @@ use axum::{
     Router,
     extract::State,
     http::{StatusCode, header::CONTENT_TYPE},
-    response::IntoResponse,
+    response::{IntoResponse, Response},
     routing::get,
 };
-use pelton_daemon::{Control, Metrics, Status};
+use pelton_daemon::{Daemon, Lives, Metrics, Status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -53,25 +54,28 @@ pub struct Admin {
 #[derive(Clone)]
 struct Shown {
     status: Status,
+    lives: Lives,
     metrics: Arc<Metrics>,
 }
 
 impl Admin {
     /// Binds the address; port 0 takes a free one.
-    pub async fn bind(
-        address: SocketAddr,
-        status: Status,
-        metrics: Arc<Metrics>,
-        control: Control,
-    ) -> Result<Self, Error> {
+    pub async fn bind(address: SocketAddr, daemon: &Daemon) -> Result<Self, Error> {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
+        let shown = Shown {
+            status: daemon.status(),
+            lives: daemon.lives(),
+            metrics: daemon.metrics(),
+        };
+        let control = daemon.control();
         let routes = Router::new()
             .route("/livez", get(livez))
             .route("/readyz", get(readyz))
             .route("/metrics", get(metrics_text))
-            .with_state(Shown { status, metrics })
+            .route("/v1/status", get(overview))
+            .with_state(shown)
             .merge(handlers::routes(control.clone()))
             .merge(reload::routes(control));
         Ok(Self { listener, routes })
@@ -105,6 +109,10 @@ async fn readyz(State(shown): State<Shown>) -> impl IntoResponse {
         true => (StatusCode::OK, "ready\n".to_owned()),
         false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
     }
+}
+
+async fn overview(State(shown): State<Shown>) -> Response {
+    here::json(StatusCode::OK, &shown.lives.overview())
 }
 
 async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {

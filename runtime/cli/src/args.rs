@@ -1,9 +1,13 @@
 //! The command line.
 
+mod operate;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use pelton_types::Origin;
+
+pub(crate) use self::operate::{DaemonArgs, HandlerArgs, HealthArgs, ReloadArgs, StatusArgs};
 
 /// Runs event handlers, written as WebAssembly components, on Apache Kafka.
 ///
@@ -63,6 +67,15 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
+    /// Show how a running daemon's handlers stand: state, revision, partitions, lag, what the oldest message waits for.
+    ///
+    /// Exits with 0 when the daemon answers, however its handlers stand, 1 when it doesn't, 2 when there is no such
+    /// handler. `pelton health` is for scripts that want a yes or no.
+    Status(StatusArgs),
+    /// Say whether a running daemon is ready, and in plain words why not: for health checks of containers.
+    ///
+    /// Exits with 0 when it is, 1 when it is not or doesn't answer in time.
+    Health(HealthArgs),
     /// Have a running daemon read its configuration anew; or load a handler's component from its file now.
     ///
     /// Without HANDLER: handlers are added, removed and changed as the file says, the others notice nothing, and a
@@ -189,42 +202,6 @@ pub(crate) struct TestArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which daemon is asked.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DaemonArgs {
-    /// The daemon's configuration file, which names its admin address.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
-    /// The daemon's admin address, instead of the configured one.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub admin: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct HandlerArgs {
-    /// The handler.
-    pub handler: String,
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ReloadArgs {
-    /// The handler whose component is loaded; left out, the configuration is read.
-    pub handler: Option<String>,
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Also if this component was refused or rolled back.
-    #[arg(long, requires = "handler")]
-    pub force: bool,
 }
 
 #[derive(Debug, clap::Args)]

@@ -14,6 +14,8 @@ use crate::{args::DaemonArgs, exit, run};
 
 /// A component may have to be compiled before the daemon answers.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long anything else may take.
+const AT_ONCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const LARGEST: u64 = 16 << 20;
 
@@ -25,15 +27,53 @@ pub(crate) struct Answer {
 
 /// Makes a request and waits for its answer.
 pub(crate) fn ask(daemon: &DaemonArgs, method: &str, path: &str) -> anyhow::Result<Answer> {
+    ask_within(PATIENCE, daemon, method, path)
+}
+
+/// The same, for what a daemon that is well answers at once.
+pub(crate) fn look(daemon: &DaemonArgs, path: &str) -> anyhow::Result<Answer> {
+    ask_within(AT_ONCE, daemon, "GET", path)
+}
+
+fn ask_within(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<Answer> {
+    let (address, (status, body)) = exchange(patience, daemon, method, path)?;
+    let body = serde_json::from_str(&body);
+    let body =
+        body.with_context(|| format!("{address} answers, but not as a Pelton daemon does"))?;
+    Ok(Answer { status, body })
+}
+
+/// Asks for a path that is answered in plain text: the status of HTTP, and the text.
+pub(crate) fn text(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    path: &str,
+) -> anyhow::Result<(u16, String)> {
+    exchange(patience, daemon, "GET", path).map(|(_, answer)| answer)
+}
+
+/// Who answered, and what.
+fn exchange(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<(String, (u16, String))> {
     let address = match &daemon.admin {
         Some(address) => address.clone(),
         None => configured(&daemon.config)?,
     };
-    run::on_runtime(async {
-        let text = timeout(PATIENCE, exchange(&address, method, path)).await;
+    let answer = run::on_runtime(async {
+        let text = timeout(patience, request(&address, method, path)).await;
         let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
         read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
-    })
+    })?;
+    Ok((address, answer))
 }
 
 fn configured(file: &Path) -> anyhow::Result<String> {
@@ -53,7 +93,7 @@ fn configured(file: &Path) -> anyhow::Result<String> {
 }
 
 /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
-async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<String> {
+async fn request(address: &str, method: &str, path: &str) -> anyhow::Result<String> {
     let stream = TcpStream::connect(address).await;
     let mut stream = stream.with_context(|| {
         format!("no daemon listens at {address}; is it running, and is that its [admin] listen?")
@@ -68,13 +108,10 @@ async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<Str
     Ok(text)
 }
 
-fn read(text: &str) -> anyhow::Result<Answer> {
+fn read(text: &str) -> anyhow::Result<(u16, String)> {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         bail!("the answer has no head");
     };
     let status = head.split(' ').nth(1).context("the answer has no status")?;
-    Ok(Answer {
-        status: status.parse()?,
-        body: serde_json::from_str(body)?,
-    })
+    Ok((status.parse()?, body.to_owned()))
 }

@@ -8,6 +8,7 @@ mod check;
 mod compile;
 mod dev;
 mod exit;
+mod health;
 mod inspect;
 mod invoke;
 mod logging;
@@ -15,6 +16,9 @@ mod new;
 mod reload;
 mod revisions;
 mod run;
+mod status;
+mod style;
+mod table;
 mod test;
 
 use std::process::ExitCode;
@@ -34,6 +38,8 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Health(args) => health::health(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Rollback(args) => revisions::roll_back(&args),
         Command::Revisions(args) => revisions::revisions(&args),

@@ -64,8 +64,7 @@ pub(crate) async fn serve(
         Ok(())
     });
     if config.admin.enabled {
-        let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
-        let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;
+        let admin = Admin::bind(config.admin.listen, &daemon).await?;
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }

@@ -27,6 +27,7 @@ use crate::{
     handler::{Handler, Left, Shared},
     metrics::Metrics,
     onlooker::Onlooker,
+    overview::{Life, Lives},
     reload::{Reloads, Source, instead},
     status::Status,
 };
@@ -85,6 +86,7 @@ pub struct Daemon {
     files: Files,
     reloads: Reloads,
     status: Status,
+    lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
     budget: Arc<Budget>,
@@ -110,9 +112,10 @@ impl Daemon {
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
         let metrics = Metrics::default().with_compilations(engines.newest().compilation_counts());
+        let (clock, status) = (Clock::start(), Status::default());
         let mut daemon = Self {
             options: options.clone(),
-            clock: Clock::start(),
+            clock,
             stop: CancellationToken::new(),
             stopped: Stopped::default(),
             handlers: JoinSet::new(),
@@ -123,7 +126,8 @@ impl Daemon {
             clusters,
             files,
             reloads,
-            status: Status::default(),
+            lives: Lives::new(clock, &config.file, status.clone()),
+            status,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
             budget: Budget::new(config.daemon.memory),
@@ -179,6 +183,8 @@ impl Daemon {
         ));
         let stop = self.stop.child_token();
         let (current, revision) = watch::channel(None);
+        self.lives
+            .begin(Life::new(handler, shared.clone(), revision.clone()));
         let component = Component {
             shared: shared.clone(),
             path: handler.component.path.clone(),
@@ -221,6 +227,11 @@ impl Daemon {
     /// Where each handler stands.
     pub fn status(&self) -> Status {
         self.status.clone()
+    }
+
+    /// How each handler and its partitions stand.
+    pub fn lives(&self) -> Lives {
+        self.lives.clone()
     }
 
     /// What is counted.

@@ -202,7 +202,8 @@ impl Handler {
             Writer::Transactional(_) => None,
         };
         info!(handler = %self.shared.name, group = %self.shared.group, "joining the group");
-        self.stand(Standing::Running);
+        let joining = format!("joining the group {}", self.shared.group);
+        self.stand(Standing::Waiting(joining));
         self.status.forget_troubles(&self.shared.name);
         let mut members = Members::new(
             self,
@@ -309,6 +310,8 @@ impl Handler {
         let name = &self.shared.name;
         match event {
             ConsumerEvent::Assigned(assignments) => {
+                // Also where it gets none: it stands by for members that leave.
+                self.stand(Standing::Running);
                 self.status.clear(name, Aspect::Overtaken);
                 members.assign(assignments);
             }

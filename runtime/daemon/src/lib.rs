@@ -20,6 +20,7 @@ mod handler;
 mod in_use;
 mod metrics;
 mod onlooker;
+mod overview;
 mod partition;
 mod recording;
 mod reload;
@@ -36,5 +37,9 @@ pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
 pub use metrics::Metrics;
 pub use onlooker::{Onlooker, Seen, Step};
+pub use overview::{
+    Counts, HandlerOverview, LastError, Lives, OldestOverview, Overview, PartitionOverview,
+    RunningRevision, State,
+};
 pub use reload::{Change, Last, Reload};
 pub use status::{Standing, Status};

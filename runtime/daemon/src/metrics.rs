@@ -1,6 +1,7 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
 mod compilations;
+mod counts;
 mod forget;
 mod reloads;
 

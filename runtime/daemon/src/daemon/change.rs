@@ -218,6 +218,7 @@ impl Daemon {
             return;
         };
         self.status.forget(name);
+        self.lives.end(name);
         let revision = begun
             .revision
             .borrow()

@@ -19,6 +19,7 @@ use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Wa
 use crate::{
     budget::Claim,
     in_use::InUse,
+    overview::Sighting,
     partition::{Ended, Inbox, PartitionTask},
     status::{Aspect, Standing, Status},
 };
@@ -109,6 +110,7 @@ impl Members {
                 // What isn't text was written by someone else.
                 metadata: String::from_utf8(metadata).unwrap_or_default(),
             };
+            self.shared.shown.assigned(&partition, start.next);
             let report = Arc::default();
             let claim = self.shared.budget.claim();
             let (inbox, receiver) = mpsc::channel(INBOX);
@@ -292,6 +294,7 @@ impl Members {
         } = partition;
         self.shared.metrics.forget(topic, *number);
         self.watchdog.forget(partition);
+        self.shared.shown.gone(partition);
     }
 
     /// Sees to it that outputs of partitions that were given up don't land behind the next owner's newer ones.
@@ -395,8 +398,15 @@ impl Members {
             if let Ok(report) = member.report.lock()
                 && let Some(snapshot) = &*report
             {
-                let watchdog = &mut self.watchdog;
-                stuck.extend(watchdog.look(&self.shared, partition, snapshot, end));
+                let stalled = self.watchdog.look(&self.shared, partition, snapshot, end);
+                stuck.extend(stalled.clone());
+                let sighting = Sighting {
+                    snapshot,
+                    end,
+                    stalled,
+                    now: self.shared.clock.now(),
+                };
+                self.shared.shown.seen(partition, sighting);
             }
         }
         self.watchdog.end_round(&self.shared);
@@ -416,6 +426,7 @@ impl Members {
             .collect();
         let ended = self.give_up(left, || Inbox::Lost).await;
         self.watchdog.end(&self.shared);
+        self.shared.shown.all_gone();
         self.unfinished.saturating_add(unfinished(&ended))
     }
 }

@@ -22,6 +22,7 @@ use crate::{
     clock::Clock,
     component::Fault,
     metrics::HandlerMetrics,
+    overview::Shown,
     partition::Addressed,
     recording::Recording,
 };
@@ -45,6 +46,8 @@ pub(crate) struct Shared {
     pub share: HandlerShare,
     /// What its calls may take of that.
     pub call_memory: Arc<CallMemory>,
+    /// What is shown of it to who asks.
+    pub shown: Shown,
     record_to: Option<PathBuf>,
     last_fault: Mutex<Option<Fault>>,
 }
@@ -78,6 +81,7 @@ impl Shared {
             budget,
             share,
             call_memory: Arc::new(CallMemory::new(share.calls)),
+            shown: Shown::default(),
             record_to,
             last_fault: Mutex::default(),
         }

@@ -1,0 +1,8 @@
+//! What a person does who operates a daemon: looks how it stands, asks whether it is well, and changes things.
+
+use std::time::Duration;
+
+#[path = "operating/standing.rs"]
+mod standing;
+
+const LIMIT: Duration = Duration::from_secs(90);
