@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[path = "operating/pausing.rs"]
+mod pausing;
 #[path = "operating/standing.rs"]
 mod standing;
 

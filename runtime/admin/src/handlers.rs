@@ -1,4 +1,4 @@
-//! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`.
+//! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`, `…/pause`, `…/resume`.
 
 use axum::{
     Router,
@@ -16,6 +16,8 @@ pub(crate) fn routes(control: Control) -> Router {
     let changing = Router::new()
         .route("/v1/handlers/{handler}/reload", post(reload))
         .route("/v1/handlers/{handler}/rollback", post(roll_back))
+        .route("/v1/handlers/{handler}/pause", post(pause))
+        .route("/v1/handlers/{handler}/resume", post(resume))
         .layer(middleware::from_fn(only_from_here));
     Router::new()
         .route("/v1/handlers/{handler}/revisions", get(revisions))
@@ -34,6 +36,21 @@ async fn reload(
 
 async fn roll_back(State(control): State<Control>, Path(handler): Path<String>) -> Response {
     answer(&control, &handler, Ask::RollBack).await
+}
+
+async fn pause(State(control): State<Control>, Path(handler): Path<String>) -> Response {
+    suspend(&control, &handler, true)
+}
+
+async fn resume(State(control): State<Control>, Path(handler): Path<String>) -> Response {
+    suspend(&control, &handler, false)
+}
+
+fn suspend(control: &Control, handler: &str, pause: bool) -> Response {
+    match control.pause(handler, pause) {
+        Ok(paused) => json(StatusCode::OK, &paused),
+        Err(error) => failed(&error),
+    }
 }
 
 async fn revisions(State(control): State<Control>, Path(handler): Path<String>) -> Response {

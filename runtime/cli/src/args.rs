@@ -92,6 +92,17 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when it runs, 1 when there is none before, 2 when there is no such handler.
     Rollback(HandlerArgs),
+    /// Pause a running handler: it finishes and commits what is under way, keeps its partitions, and is given nothing more.
+    ///
+    /// A pause is this daemon's: other members of the group go on. It lasts through rebalances and reloads, until
+    /// `pelton resume` or the daemon's end.
+    ///
+    /// Exits with 0 when it is paused, 2 when there is no such handler.
+    Pause(HandlerArgs),
+    /// Let a paused handler go on.
+    ///
+    /// Exits with 0 when it goes on, 2 when there is no such handler.
+    Resume(HandlerArgs),
     /// Show which revision of a running handler's component runs, its probation, and what happened last.
     Revisions(HandlerArgs),
     /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each

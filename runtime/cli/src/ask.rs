@@ -1,6 +1,6 @@
 //! Asks a running daemon over its admin address.
 
-use std::{path::Path, time::Duration};
+use std::{path::Path, process::ExitCode, time::Duration};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
@@ -46,6 +46,28 @@ fn ask_within(
     let body =
         body.with_context(|| format!("{address} answers, but not as a Pelton daemon does"))?;
     Ok(Answer { status, body })
+}
+
+/// Asks something of a handler: the answer, or how to end after its refusal was told.
+pub(crate) fn of_handler(
+    daemon: &DaemonArgs,
+    method: &str,
+    name: &str,
+    what: &str,
+) -> anyhow::Result<Result<Value, ExitCode>> {
+    // What can't be a name can't be a handler either, and would make another path of it.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        let why = format!("`{name}` can't be a handler's name");
+        return Ok(Err(exit::refuse(exit::USAGE, why)));
+    }
+    let answer = ask(daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
+    let unknown = answer.status == 404;
+    let code = if unknown { exit::USAGE } else { exit::FAILED };
+    Ok(match answer.body["error"].as_str() {
+        Some(error) => Err(exit::refuse(code, error)),
+        None => Ok(answer.body),
+    })
 }
 
 /// Asks for a path that is answered in plain text: the status of HTTP, and the text.

@@ -13,6 +13,7 @@ mod inspect;
 mod invoke;
 mod logging;
 mod new;
+mod pause;
 mod reload;
 mod revisions;
 mod run;
@@ -42,6 +43,8 @@ fn main() -> ExitCode {
         Command::Health(args) => health::health(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Rollback(args) => revisions::roll_back(&args),
+        Command::Pause(args) => pause::pause(&args),
+        Command::Resume(args) => pause::resume(&args),
         Command::Revisions(args) => revisions::revisions(&args),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };

@@ -173,8 +173,10 @@ impl Daemon {
                 "the property is set by hand: what it lets librdkafka hold is not part of daemon.memory");
         }
         let claim = self.budget.hire(beginning, all);
+        let (requests, paused) = self.control.admit(&handler.name);
         let shared = Arc::new(Shared::new(
             handler,
+            paused,
             self.metrics.handler(&handler.name, &handler.group),
             self.clock,
             self.budget.clone(),
@@ -196,7 +198,7 @@ impl Daemon {
             current,
             state_folder: self.state_folder.clone(),
             kept: self.kept_of(handler),
-            requests: self.control.admit(&handler.name),
+            requests,
             onlooker: self.options.onlooker.clone(),
         };
         let changes = self.files.watch(&handler.component.path);

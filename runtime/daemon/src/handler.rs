@@ -214,6 +214,8 @@ impl Handler {
         );
         let mut health = producer.as_ref().map(Producer::health);
         let mut share = self.shared.budget.of_partition();
+        let mut paused = self.shared.paused.clone();
+        self.shared.metrics.paused(*paused.borrow());
         let mut ending = None;
         loop {
             let happened = tokio::select! {
@@ -227,6 +229,7 @@ impl Handler {
                     Some(health) => Happened::Health(health),
                     None => Happened::Broken(Broken::Producer("its thread died".to_owned())),
                 },
+                Ok(()) = paused.changed() => Happened::Pause(*paused.borrow_and_update()),
                 Ok(()) = share.changed() => Happened::Share(*share.borrow_and_update()),
                 () = members.ended_by_themselves() => continue,
             };
@@ -240,6 +243,7 @@ impl Handler {
                 }
                 Happened::Event(event) => self.event(&mut members, event).await,
                 Happened::Share(bytes) => members.share(bytes).await,
+                Happened::Pause(pause) => members.pause(pause).await,
                 Happened::Health(health) => self.producer_health(health, &trouble),
                 Happened::Stop => {
                     ending = Some(Ending::Stopped { unfinished: 0 });
@@ -432,6 +436,8 @@ enum Happened {
     Health(ProducerHealth),
     /// The bytes that each partition may hold are others.
     Share(u32),
+    /// An operator pauses it, or lets it go on.
+    Pause(bool),
     Broken(Broken),
     Stop,
 }

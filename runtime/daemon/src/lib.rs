@@ -32,7 +32,7 @@ pub use component::{
     Fault, Named, ProbationReport, RefusedReport, Report, Transition, load_component,
     read_component,
 };
-pub use control::{Ask, Control, ControlError};
+pub use control::{Ask, Control, ControlError, Pause};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
 pub use metrics::Metrics;

@@ -44,6 +44,8 @@ pub struct HandlerOverview {
     pub state: State,
     /// Why, in plain words; empty where all is well.
     pub reasons: Vec<String>,
+    /// An operator has paused it.
+    pub paused: bool,
     /// The revision that runs.
     pub revision: Option<RunningRevision>,
     /// The partitions that it has, by topic and number.
@@ -58,16 +60,18 @@ pub struct HandlerOverview {
     pub last_error: Option<LastError>,
 }
 
-/// How a handler stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// How a handler stands, from well to worst.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
-    /// Not a member of its group yet. Goes on by itself once the reason is gone.
-    Waiting,
     /// A member of its group, and nothing is wrong.
     Running,
+    /// An operator has paused it, and nothing is wrong.
+    Paused,
     /// Something keeps messages from moving.
     Troubled,
+    /// Not a member of its group yet. Goes on by itself once the reason is gone.
+    Waiting,
     /// Over until the configuration is reloaded or the daemon restarted.
     Failed,
 }

@@ -64,6 +64,11 @@ pub enum Event {
         /// How many.
         bytes: u32,
     },
+    /// An operator wants nothing more to be handled: what is under way ends as it would at a drain, is produced and
+    /// committed, and no message is called, for the first time or again, until [`Resume`](Self::Resume).
+    Pause,
+    /// Go on.
+    Resume,
     /// The partition is being revoked, or the daemon stops: finish what is under way, begin nothing new.
     Drain {
         /// When to give up on what is still under way.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::LIMIT;
 
 /// What `pelton status` tells of its one handler, once that is so.
-fn status_once(daemon: &TestDaemon, what: &str, so: impl Fn(&Value) -> bool) -> Result<Value> {
+pub fn status_once(daemon: &TestDaemon, what: &str, so: impl Fn(&Value) -> bool) -> Result<Value> {
     let mut last = Value::Null;
     wait::until(what, LIMIT, || {
         let (code, answer, words) = pelton(daemon.folder(), &["status", "--json"])?;

@@ -58,6 +58,7 @@ fn summary(handlers: &[HandlerOverview]) -> String {
         State::Failed,
         State::Troubled,
         State::Waiting,
+        State::Paused,
         State::Running,
     ];
     let counts = all.map(|state| {
@@ -77,6 +78,7 @@ fn word(state: State) -> &'static str {
     match state {
         State::Waiting => "waiting",
         State::Running => "running",
+        State::Paused => "paused",
         State::Troubled => "troubled",
         State::Failed => "failed",
     }
@@ -85,7 +87,7 @@ fn word(state: State) -> &'static str {
 fn of_handler(handler: &HandlerOverview, now: u64, look: Look, all: bool) -> Vec<String> {
     let paint = match handler.state {
         State::Running => Paint::Good,
-        State::Waiting | State::Troubled => Paint::Attention,
+        State::Waiting | State::Paused | State::Troubled => Paint::Attention,
         State::Failed => Paint::Bad,
     };
     let name = look.paint(Paint::Strong, &handler.handler);
@@ -93,6 +95,10 @@ fn of_handler(handler: &HandlerOverview, now: u64, look: Look, all: bool) -> Vec
         "{name}  {}",
         look.paint(paint, word(handler.state))
     )];
+    if handler.paused {
+        let resume = format!("paused; `pelton resume {}` lets it go on", handler.handler);
+        lines.extend(look.wrap(2, &resume));
+    }
     for reason in &handler.reasons {
         lines.extend(look.wrap(2, &plain(reason)));
     }
@@ -169,7 +175,7 @@ fn partitions(handler: &HandlerOverview, now: u64, look: Look, all: bool) -> Vec
         let idle =
             "no partitions: the other members of the group have them all; this one stands by";
         return match handler.state {
-            State::Running => look.wrap(2, idle),
+            State::Running | State::Paused => look.wrap(2, idle),
             State::Waiting | State::Troubled | State::Failed => Vec::new(),
         };
     }

@@ -348,6 +348,15 @@ impl Members {
         }
     }
 
+    /// Pauses every partition, or lets them go on.
+    pub(super) async fn pause(&self, pause: bool) {
+        self.shared.metrics.paused(pause);
+        for member in self.members.values() {
+            // A task that ended on its own is handled where tasks are joined.
+            let _ = member.inbox.send(Inbox::Pause(pause)).await;
+        }
+    }
+
     /// Hands the outcome of a commit to its partition's task.
     pub(super) async fn committed(
         &self,

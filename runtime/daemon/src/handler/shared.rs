@@ -13,7 +13,7 @@ use pelton_config as config;
 use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
 use pelton_kafka::{ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics};
 use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tracing::warn;
 
 use super::Connection;
@@ -32,6 +32,8 @@ pub(crate) struct Shared {
     pub name: String,
     pub group: String,
     pub policy: Policy,
+    /// Whether an operator has paused it.
+    pub paused: watch::Receiver<bool>,
     pub outputs: Vec<Arc<str>>,
     pub dead_letter_topic: Option<Arc<str>>,
     /// How long a partition may stand still before that is reported.
@@ -58,6 +60,7 @@ static RECORDINGS: AtomicU64 = AtomicU64::new(0);
 impl Shared {
     pub(crate) fn new(
         handler: &config::Handler,
+        paused: watch::Receiver<bool>,
         metrics: HandlerMetrics,
         clock: Clock,
         budget: Arc<Budget>,
@@ -68,6 +71,7 @@ impl Shared {
             name: handler.name.clone(),
             group: handler.group.clone(),
             policy: policy(handler, share),
+            paused,
             outputs: handler
                 .outputs
                 .iter()

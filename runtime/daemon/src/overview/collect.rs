@@ -56,12 +56,19 @@ impl Life {
         let shared = &self.shared;
         let partitions = shared.shown.partitions();
         let (state, reasons) = stands(&status.of(&shared.name));
+        let paused = *shared.paused.borrow();
+        let state = state.max(if paused {
+            State::Paused
+        } else {
+            State::Running
+        });
         HandlerOverview {
             handler: shared.name.clone(),
             group: shared.group.clone(),
             topics: self.topics.clone(),
             state,
             reasons,
+            paused,
             revision: self.revision.borrow().as_ref().map(running),
             lag: partitions.iter().filter_map(|one| one.lag).sum(),
             in_flight: partitions.iter().map(|one| one.in_flight).sum(),
@@ -135,11 +142,7 @@ fn stands(standings: &[Standing]) -> (State, Vec<String>) {
             Standing::Failed(why) => (State::Failed, why),
         };
         reasons.push(why.clone());
-        worst = match (worst, state) {
-            (State::Failed, _) | (_, State::Failed) => State::Failed,
-            (State::Waiting, _) | (_, State::Waiting) => State::Waiting,
-            (State::Troubled | State::Running, State::Troubled | State::Running) => state,
-        };
+        worst = worst.max(state);
     }
     if standings.is_empty() {
         return (State::Waiting, vec!["it is just beginning".to_owned()]);

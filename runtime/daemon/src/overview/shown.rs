@@ -182,6 +182,7 @@ mod tests {
             dead_letters_waiting: 0,
             oldest,
             paused: false,
+            suspended: false,
             crowded: false,
             halted: false,
             draining: false,

@@ -34,6 +34,8 @@ enum Op {
     Commit(bool),
     Wait(u64),
     Buffer(u32),
+    /// An operator pauses it, or lets it go on.
+    Suspend(bool),
     Drain(u64),
     Lose,
     /// Something that nobody waits for.
@@ -87,6 +89,7 @@ fn ops() -> impl Strategy<Value = Op> {
         16 => (0..8_usize, vec(verdicts(), 0..30), 0..5_000_u64, 40..100_u32, any::<bool>())
             .prop_map(|(pick, verdicts, took, waited, probation)| Op::Answer(pick, verdicts, took, waited, probation)),
         1 => (0..3_000_u32).prop_map(Op::Buffer),
+        2 => any::<bool>().prop_map(Op::Suspend),
         12 => (0..64_usize).prop_map(Op::Deliver),
         2 => (0..64_usize).prop_map(Op::Refuse),
         4 => any::<bool>().prop_map(Op::Commit),
@@ -188,6 +191,7 @@ struct Script {
     news: bool,
     released: Offset,
     draining: bool,
+    suspended: bool,
     halted: bool,
     over: bool,
 }
@@ -222,6 +226,7 @@ impl Script {
             news: false,
             released: 0,
             draining: false,
+            suspended: false,
             halted: false,
             over: false,
         }

@@ -145,5 +145,7 @@ define_coverage! {
     Untold => "finished messages for which a later commit had no room",
     ForeignMetadata => "metadata of another program",
     DamagedMetadata => "metadata that was damaged",
+    Suspended => "members paused by an operator",
+    AssignedSuspended => "partitions assigned to a paused member",
     BufferChanged => "changes of the buffer's limit",
 }

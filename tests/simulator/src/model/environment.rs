@@ -42,7 +42,12 @@ impl Model {
                 );
                 Ok(())
             }
-            Event::Timer | Event::Buffer { .. } | Event::Drain { .. } | Event::Lost => Ok(()),
+            Event::Timer
+            | Event::Buffer { .. }
+            | Event::Pause
+            | Event::Resume
+            | Event::Drain { .. }
+            | Event::Lost => Ok(()),
             Event::Seal => self.allows_seal(),
             Event::TransactionEnded(outcome) => self.allows_end(*outcome),
         }
@@ -145,6 +150,8 @@ impl Model {
             }
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = self.policy.buffer_bytes.min(*bytes),
+            Event::Pause => self.suspended = true,
+            Event::Resume => self.suspended = false,
             Event::Drain { deadline } => {
                 self.drain = Some(
                     self.drain

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pelton_dispatch::{Command, Event};
 
-const EVENTS: [&str; 12] = [
+const EVENTS: [&str; 14] = [
     "fetched",
     "called",
     "delivered",
@@ -17,6 +17,8 @@ const EVENTS: [&str; 12] = [
     "buffer",
     "seal",
     "transaction-ended",
+    "pause",
+    "resume",
 ];
 const COMMANDS: [&str; 19] = [
     "call",
@@ -150,6 +152,8 @@ fn event_kind(event: &Event) -> usize {
         Event::Buffer { .. } => 9,
         Event::Seal => 10,
         Event::TransactionEnded(_) => 11,
+        Event::Pause => 12,
+        Event::Resume => 13,
     }
 }
 

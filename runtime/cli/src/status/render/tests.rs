@@ -26,6 +26,7 @@ fn handler(partitions: Vec<PartitionOverview>) -> HandlerOverview {
         topics: vec!["orders".to_owned()],
         state: State::Running,
         reasons: Vec::new(),
+        paused: false,
         revision: Some(RunningRevision {
             revision: "3f2a9c1b".to_owned(),
             component: "0123456789abcdef".to_owned(),

@@ -109,6 +109,7 @@ impl Script {
                 fallback,
                 ..
             } => {
+                assert!(!self.suspended, "called during a pause");
                 let due = |attempt: &Attempt| self.fallen_back.contains(&attempt.offset);
                 assert_eq!(fallback, messages.iter().any(due));
                 assert!(!fallback || messages.len() == 1, "alone");
