@@ -7,6 +7,7 @@
 
 mod check;
 mod members;
+mod retry;
 mod shared;
 mod topics;
 mod transactions;
@@ -19,14 +20,14 @@ use std::{
 };
 
 use pelton_config::{Guarantee, Properties};
-use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
+use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::check::check_clients;
-use self::members::Members;
+use self::{members::Members, retry::Retry};
 pub(crate) use self::{
     shared::{Broken, Shared, Trouble},
     transactions::{Seat, Transactions},
@@ -60,6 +61,8 @@ pub(crate) struct Handler {
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub bootstrap: String,
+    /// Which topics there are.
+    pub topics: watch::Receiver<TopicNames>,
     pub embedded: bool,
     pub properties: Properties,
 }
@@ -182,7 +185,9 @@ impl Handler {
     /// One life as a member of the group.
     async fn membership(&mut self, largest_batch: Option<u32>) -> Ending {
         let (config, connection, share) = (&self.config, &self.connection, self.shared.share);
-        let consumer = Consumer::start(shared::consumer_settings(config, connection, share));
+        let mut retry = Retry::of(config, connection).await;
+        let settings = shared::consumer_settings(config, connection, share, retry.subscribed());
+        let consumer = Consumer::start(settings);
         let (consumer, mut events) = match consumer {
             Ok(consumer) => consumer,
             Err(error) => return Ending::Failed(error.to_string()),
@@ -229,6 +234,7 @@ impl Handler {
                     Some(health) => Happened::Health(health),
                     None => Happened::Broken(Broken::Producer("its thread died".to_owned())),
                 },
+                change = retry.changes(), if ending.is_none() => Happened::Retry(change),
                 Ok(()) = paused.changed() => Happened::Pause(*paused.borrow_and_update()),
                 Ok(()) = share.changed() => Happened::Share(*share.borrow_and_update()),
                 () = members.ended_by_themselves() => continue,
@@ -244,6 +250,11 @@ impl Handler {
                 Happened::Event(event) => self.event(&mut members, event).await,
                 Happened::Share(bytes) => members.share(bytes).await,
                 Happened::Pause(pause) => members.pause(pause).await,
+                Happened::Retry(why) => {
+                    info!(handler = %self.shared.name, "{why}");
+                    ending = Some(Ending::again(why));
+                    consumer.stop();
+                }
                 Happened::Health(health) => self.producer_health(health, &trouble),
                 Happened::Stop => {
                     ending = Some(Ending::Stopped { unfinished: 0 });
@@ -438,6 +449,8 @@ enum Happened {
     Share(u32),
     /// An operator pauses it, or lets it go on.
     Pause(bool),
+    /// The topic of its redrives came or went.
+    Retry(String),
     Broken(Broken),
     Stop,
 }

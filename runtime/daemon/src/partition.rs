@@ -214,7 +214,8 @@ impl Running {
                 messages
                     .iter()
                     .for_each(|message| show::input(&self.task.shared.name, message));
-                self.held.extend(messages);
+                let retry = self.task.shared.retry_topic.as_deref();
+                self.held.extend(messages, retry);
                 self.apply(Event::Fetched(arrivals));
                 // Only now: a pause that follows from them is heard before there is room for more.
                 drop(transit);

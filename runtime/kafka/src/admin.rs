@@ -2,6 +2,8 @@
 //!
 //! Invariant: each question makes a client of its own on a blocking thread and destroys it there.
 
+mod watch;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use rdkafka::{
@@ -19,6 +21,8 @@ use crate::{
     native::{self, Client, EventKind},
     properties,
 };
+
+pub use self::watch::TopicNames;
 
 /// How long the cluster may take to create or describe topics.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -85,6 +85,8 @@ pub struct ConsumerSettings {
     pub group: String,
     /// What to subscribe to.
     pub topics: Topics,
+    /// A topic that is subscribed to besides, and always read from its first message.
+    pub retry: Option<String>,
     /// Topics that are never consumed, though a pattern matches them: the handler's own dead-letter topic.
     pub exclude: Vec<String>,
     /// Where to begin without a committed offset.

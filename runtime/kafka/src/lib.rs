@@ -22,7 +22,7 @@ mod properties;
 mod transaction;
 mod trouble;
 
-pub use admin::Admin;
+pub use admin::{Admin, TopicNames};
 pub use consumer::{
     Assignment, Commit, CommitError, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings,
     End, Epoch, Protocol, RevokeAck, Start, Topics, Transit,

@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub paused: watch::Receiver<bool>,
     pub outputs: Vec<Arc<str>>,
     pub dead_letter_topic: Option<Arc<str>>,
+    /// Where its dead letters are redriven to.
+    pub retry_topic: Option<String>,
     /// How long a partition may stand still before that is reported.
     pub stall_after: Duration,
     pub metrics: HandlerMetrics,
@@ -78,6 +80,7 @@ impl Shared {
                 .map(|topic| Arc::from(topic.as_str()))
                 .collect(),
             dead_letter_topic: handler.dead_letter_topic().map(Arc::from),
+            retry_topic: handler.retry_topic(),
             stall_after: handler.stall_after,
             metrics,
             clock,
@@ -151,6 +154,7 @@ pub(super) fn consumer_settings(
     handler: &config::Handler,
     connection: &Connection,
     share: HandlerShare,
+    retry: Option<String>,
 ) -> ConsumerSettings {
     let mut properties = connection.with(&handler.consumer_properties);
     if connection.embedded {
@@ -184,6 +188,7 @@ pub(super) fn consumer_settings(
             handed_on: share.handed_on,
         },
         properties,
+        retry,
         exclude: handler
             .dead_letter_topic()
             .map(str::to_owned)

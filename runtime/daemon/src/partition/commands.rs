@@ -161,6 +161,7 @@ impl Running {
             handler: &shared.name,
             revision: &revision,
             attempts,
+            redrives: self.held.redrives(offset),
             failure,
         };
         let letter = Addressed {

@@ -51,7 +51,7 @@ pub(super) fn start(
     };
     let way = Way::new(settings.memory.handed_on);
     let shared = Arc::new(Shared::new(queue()?, way.clone()));
-    subscribe(&client, &settings.topics)?;
+    subscribe(&client, &settings)?;
     let (sender, receiver) = mpsc::channel(EVENTS);
     let poll = Poll {
         queue: Arc::new(queue()?),
@@ -87,17 +87,30 @@ pub(super) fn start(
 }
 
 /// Joins the group for these topics, once there is a broker.
-pub(crate) fn subscribe(client: &Client, topics: &Topics) -> Result<(), Error> {
-    let topics: &[String] = match topics {
-        Topics::List(topics) => topics,
-        Topics::Pattern(pattern) => std::slice::from_ref(pattern),
-    };
+pub(crate) fn subscribe(client: &Client, settings: &ConsumerSettings) -> Result<(), Error> {
+    let topics = subscription(&settings.topics, settings.retry.as_deref());
     client
         .subscribe(&List::of_topics(topics.iter().map(String::as_str)))
         .map_err(|code| Error::Subscribe {
             topics: topics.join(", "),
             text: code.to_string(),
         })
+}
+
+/// What is asked of librdkafka. A topic must be named, or matched, once.
+fn subscription(topics: &Topics, retry: Option<&str>) -> Vec<String> {
+    match (topics, retry) {
+        (Topics::List(topics), retry) => {
+            let besides = retry.filter(|retry| !topics.iter().any(|topic| topic == retry));
+            let besides = besides.map(str::to_owned);
+            topics.iter().cloned().chain(besides).collect()
+        }
+        (Topics::Pattern(pattern), None) => vec![pattern.clone()],
+        // A topic's name holds no special character but the dot.
+        (Topics::Pattern(pattern), Some(retry)) => {
+            vec![format!("{pattern}|^{}$", retry.replace('.', "[.]"))]
+        }
+    }
 }
 
 /// Says that the consumer is over however its thread ends, so that nobody waits for it in vain.
