@@ -1,5 +1,6 @@
 //! The command line.
 
+mod letters;
 mod operate;
 
 use std::path::PathBuf;
@@ -7,6 +8,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use pelton_types::Origin;
 
+pub(crate) use self::letters::{DlqCommand, ListArgs, PurgeArgs, RedriveArgs, ShowArgs, WhoseArgs};
 pub(crate) use self::operate::{DaemonArgs, HandlerArgs, HealthArgs, ReloadArgs, StatusArgs};
 
 /// Runs event handlers, written as WebAssembly components, on Apache Kafka.
@@ -105,6 +107,9 @@ pub(crate) enum Command {
     Resume(HandlerArgs),
     /// Show which revision of a running handler's component runs, its probation, and what happened last.
     Revisions(HandlerArgs),
+    /// Look at a handler's dead letters, and give them back to it. Needs no daemon.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each
     /// component, so that no file can take it along.
     #[command(hide = true)]

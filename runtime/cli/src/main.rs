@@ -7,6 +7,7 @@ mod build;
 mod check;
 mod compile;
 mod dev;
+mod dlq;
 mod exit;
 mod health;
 mod inspect;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Revisions(args) => revisions::revisions(&args),
+        Command::Dlq(command) => dlq::dlq(&command),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };
     outcome.unwrap_or_else(|error| exit::report(&error))

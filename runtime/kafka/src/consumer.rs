@@ -26,8 +26,8 @@ use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
 use self::commands::{Shared, WantedCommit};
-pub(crate) use self::thread::subscribe;
 pub use self::transit::Transit;
+pub(crate) use self::{convert::Round, thread::subscribe};
 use crate::{Error, TroubleClass, native::Client};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
