@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[path = "operating/dead_letters.rs"]
+mod dead_letters;
 #[path = "operating/pausing.rs"]
 mod pausing;
 #[path = "operating/standing.rs"]
