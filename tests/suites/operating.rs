@@ -4,6 +4,8 @@ use std::time::Duration;
 
 #[path = "operating/dead_letters.rs"]
 mod dead_letters;
+#[path = "operating/offsets.rs"]
+mod offsets;
 #[path = "operating/pausing.rs"]
 mod pausing;
 #[path = "operating/standing.rs"]

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod letters;
+mod offsets;
 mod operate;
 
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use clap::{Parser, Subcommand};
 use pelton_types::Origin;
 
 pub(crate) use self::letters::{DlqCommand, ListArgs, PurgeArgs, RedriveArgs, ShowArgs, WhoseArgs};
+pub(crate) use self::offsets::{OffsetsArgs, OffsetsCommand, ResetArgs};
 pub(crate) use self::operate::{DaemonArgs, HandlerArgs, HealthArgs, ReloadArgs, StatusArgs};
 
 /// Runs event handlers, written as WebAssembly components, on Apache Kafka.
@@ -110,6 +112,9 @@ pub(crate) enum Command {
     /// Look at a handler's dead letters, and give them back to it. Needs no daemon.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// See where a handler's group stands in its topics, or set it elsewhere. Needs no daemon.
+    #[command(subcommand)]
+    Offsets(OffsetsCommand),
     /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each
     /// component, so that no file can take it along.
     #[command(hide = true)]

@@ -14,6 +14,7 @@ mod inspect;
 mod invoke;
 mod logging;
 mod new;
+mod offsets;
 mod pause;
 mod reload;
 mod revisions;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Command::Pause(args) => pause::pause(&args),
         Command::Resume(args) => pause::resume(&args),
         Command::Revisions(args) => revisions::revisions(&args),
+        Command::Offsets(command) => offsets::offsets(&command),
         Command::Dlq(command) => dlq::dlq(&command),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod letters;
+pub mod offsets;
 mod reach;
 
 pub use reach::{Error, Reach};

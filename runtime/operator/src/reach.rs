@@ -29,6 +29,9 @@ pub enum Error {
     /// A topic isn't there.
     #[error("topic {0} does not exist")]
     NoTopic(String),
+    /// Nothing is meant.
+    #[error("the handler reads no such partition")]
+    NoPartition,
     /// A broker, or the client.
     #[error(transparent)]
     Kafka(#[from] pelton_kafka::Error),
