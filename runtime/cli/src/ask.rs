@@ -1,6 +1,10 @@
 //! Asks a running daemon over its admin address.
 
-use std::{path::Path, process::ExitCode, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
@@ -86,19 +90,42 @@ fn exchange(
     method: &str,
     path: &str,
 ) -> anyhow::Result<(String, (u16, String))> {
-    let address = match &daemon.admin {
-        Some(address) => address.clone(),
+    let (address, configured_token) = match &daemon.admin {
+        Some(address) => (address.clone(), None),
         None => configured(&daemon.config)?,
     };
+    let token = token(daemon.token_file.as_ref().or(configured_token.as_ref()))?;
     let answer = run::on_runtime(async {
-        let text = timeout(patience, request(&address, method, path)).await;
+        let text = timeout(patience, request(&address, &token, method, path)).await;
         let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
         read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
     })?;
     Ok((address, answer))
 }
 
-fn configured(file: &Path) -> anyhow::Result<String> {
+/// The line that shows the token, where there is one.
+fn token(file: Option<&PathBuf>) -> anyhow::Result<String> {
+    let Some(file) = file else {
+        return Ok(String::new());
+    };
+    let token = std::fs::read_to_string(file);
+    let token = token.with_context(|| {
+        format!(
+            "the token of the daemon's admin address can't be read from {}",
+            file.display()
+        )
+    })?;
+    let token = token.trim();
+    ensure!(
+        !token.contains(char::is_control),
+        "{} holds more than a token",
+        file.display()
+    );
+    Ok(format!("authorization: Bearer {token}\r\n"))
+}
+
+/// The address, and the file of its token.
+fn configured(file: &Path) -> anyhow::Result<(String, Option<PathBuf>)> {
     let admin = exit::load(file)?.admin;
     ensure!(
         admin.enabled && admin.listen.port() != 0,
@@ -111,18 +138,18 @@ fn configured(file: &Path) -> anyhow::Result<String> {
         let here = if listen.is_ipv4() { "127.0.0.1" } else { "::1" };
         listen.set_ip(here.parse()?);
     }
-    Ok(listen.to_string())
+    Ok((listen.to_string(), admin.token_file))
 }
 
 /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
-async fn request(address: &str, method: &str, path: &str) -> anyhow::Result<String> {
+async fn request(address: &str, token: &str, method: &str, path: &str) -> anyhow::Result<String> {
     let stream = TcpStream::connect(address).await;
     let mut stream = stream.with_context(|| {
         format!("no daemon listens at {address}; is it running, and is that its [admin] listen?")
     })?;
     let mark = pelton_admin::MARK;
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: localhost\r\n{mark}: cli\r\ncontent-length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nhost: localhost\r\n{mark}: cli\r\n{token}content-length: 0\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();

@@ -64,7 +64,12 @@ pub(crate) async fn serve(
         Ok(())
     });
     if config.admin.enabled {
-        let admin = Admin::bind(config.admin.listen, &daemon).await?;
+        let admin = Admin::bind(
+            config.admin.listen,
+            config.admin.token_file.clone(),
+            &daemon,
+        )
+        .await?;
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
 use tracing::info;
@@ -36,7 +37,7 @@ struct Reached {
 }
 
 /// What came of pausing a handler, or of letting it go on.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Pause {
     /// Whose.

@@ -6,6 +6,7 @@
 mod collect;
 mod shown;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use self::collect::Lives;
@@ -15,7 +16,7 @@ pub(crate) use self::{
 };
 
 /// The whole daemon. Times are in milliseconds since 1970, by the daemon's clock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Overview {
     /// The daemon's version.
@@ -31,7 +32,7 @@ pub struct Overview {
 }
 
 /// One handler.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct HandlerOverview {
     /// Its name.
@@ -61,7 +62,9 @@ pub struct HandlerOverview {
 }
 
 /// How a handler stands, from well to worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// A member of its group, and nothing is wrong.
@@ -77,7 +80,7 @@ pub enum State {
 }
 
 /// The revision that runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RunningRevision {
     /// As the log names it.
@@ -91,7 +94,7 @@ pub struct RunningRevision {
 }
 
 /// One assigned partition.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct PartitionOverview {
     /// Its topic.
@@ -117,7 +120,7 @@ pub struct PartitionOverview {
 }
 
 /// What a partition's watermark waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct OldestOverview {
     /// Its offset.
@@ -133,7 +136,7 @@ pub struct OldestOverview {
 }
 
 /// What a handler has done since the daemon was started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Counts {
     /// Messages that it succeeded with.
@@ -147,7 +150,7 @@ pub struct Counts {
 }
 
 /// A failed attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct LastError {
     /// When.

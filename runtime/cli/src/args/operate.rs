@@ -11,6 +11,9 @@ pub(crate) struct DaemonArgs {
     /// The daemon's admin address, instead of the configured one.
     #[arg(long, value_name = "HOST:PORT")]
     pub admin: Option<String>,
+    /// The file of the token that it asks for, instead of the configured one.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, clap::Args)]

@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Keeping;
@@ -11,7 +12,7 @@ use super::Keeping;
 const HISTORY: usize = 20;
 
 /// A handler's revisions.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// Whose.
@@ -35,7 +36,7 @@ pub struct Report {
 }
 
 /// A loaded revision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Named {
     /// As the log names it.
@@ -45,7 +46,7 @@ pub struct Named {
 }
 
 /// How far a probation has come.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct ProbationReport {
     /// Votes against the revision.
@@ -57,7 +58,7 @@ pub struct ProbationReport {
 }
 
 /// Content that is not taken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RefusedReport {
     /// The SHA-256 of the component's file, in hexadecimal.
@@ -67,7 +68,7 @@ pub struct RefusedReport {
 }
 
 /// An attempt that cost its instance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Fault {
     /// When, in milliseconds since 1970.
@@ -85,7 +86,7 @@ pub struct Fault {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Transition {
     /// When, in milliseconds since 1970.
