@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+#[path = "operating/admin.rs"]
+mod admin;
 #[path = "operating/dead_letters.rs"]
 mod dead_letters;
 #[path = "operating/offsets.rs"]
