@@ -12,7 +12,7 @@ impl Script {
     pub(super) fn judge_state(&self) {
         let snapshot = self.machine.snapshot();
         assert_eq!(snapshot.watermark, self.watermark());
-        if self.draining || self.halted || !self.calls.is_empty() {
+        if self.draining || self.halted || self.suspended || !self.calls.is_empty() {
             return;
         }
         // Nothing is called: then nothing can be.
