@@ -13,21 +13,13 @@ use crate::{
 };
 
 const COLUMNS: [Column; 6] = [
-    column("PARTITION", false, 0),
-    column("OLDEST", true, 1),
-    column("COMMITTED", true, 0),
-    column("END", true, 0),
-    column("LAG", true, 2),
-    column("NEW", true, 0),
+    Column::text("PARTITION", 0),
+    Column::number("OLDEST", 1),
+    Column::number("COMMITTED", 0),
+    Column::number("END", 0),
+    Column::number("LAG", 2),
+    Column::number("NEW", 0),
 ];
-
-const fn column(title: &'static str, right: bool, leaves: u8) -> Column {
-    Column {
-        title,
-        right,
-        leaves,
-    }
-}
 
 pub(crate) fn offsets(command: &OffsetsCommand) -> anyhow::Result<ExitCode> {
     match command {

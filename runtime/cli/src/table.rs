@@ -10,11 +10,29 @@ const GAP: usize = 2;
 /// A column's title, and how it gives way.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
-    pub title: &'static str,
-    /// Numbers stand at the right.
-    pub right: bool,
-    /// The higher, the sooner it is left out where there is no room; 0 never is.
-    pub leaves: u8,
+    title: &'static str,
+    right: bool,
+    leaves: u8,
+}
+
+impl Column {
+    /// A column of text. The higher `leaves`, the sooner it is left out where there is no room; 0 never is.
+    pub(crate) const fn text(title: &'static str, leaves: u8) -> Self {
+        Self {
+            title,
+            right: false,
+            leaves,
+        }
+    }
+
+    /// A column of numbers, which stand at the right.
+    pub(crate) const fn number(title: &'static str, leaves: u8) -> Self {
+        let right = true;
+        Self {
+            right,
+            ..Self::text(title, leaves)
+        }
+    }
 }
 
 /// The table's lines, the titles first.
@@ -86,21 +104,9 @@ mod tests {
     use super::*;
 
     const COLUMNS: [Column; 3] = [
-        Column {
-            title: "PARTITION",
-            right: false,
-            leaves: 0,
-        },
-        Column {
-            title: "LAG",
-            right: true,
-            leaves: 1,
-        },
-        Column {
-            title: "OLDEST",
-            right: false,
-            leaves: 0,
-        },
+        Column::text("PARTITION", 0),
+        Column::number("LAG", 1),
+        Column::text("OLDEST", 0),
     ];
 
     fn rows() -> Vec<Vec<String>> {

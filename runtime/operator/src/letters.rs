@@ -5,6 +5,7 @@ mod ledger;
 mod letter;
 mod purge;
 mod redrive;
+mod writer;
 
 use std::ops::ControlFlow;
 

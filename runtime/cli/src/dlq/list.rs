@@ -16,22 +16,14 @@ use crate::{
 };
 
 const COLUMNS: [Column; 7] = [
-    column("LETTER", false, 0),
-    column("MESSAGE'S TIME", false, 4),
-    column("CAME FROM", false, 1),
-    column("KIND", false, 0),
-    column("ATTEMPTS", true, 3),
-    column("REDRIVES", true, 5),
-    column("ERROR", false, 0),
+    Column::text("LETTER", 0),
+    Column::text("MESSAGE'S TIME", 4),
+    Column::text("CAME FROM", 1),
+    Column::text("KIND", 0),
+    Column::number("ATTEMPTS", 3),
+    Column::number("REDRIVES", 5),
+    Column::text("ERROR", 0),
 ];
-
-const fn column(title: &'static str, right: bool, leaves: u8) -> Column {
-    Column {
-        title,
-        right,
-        leaves,
-    }
-}
 
 pub(super) fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
     let filter = Filter {

@@ -15,21 +15,13 @@ use crate::{
 const MOST: usize = 20;
 
 const COLUMNS: [Column; 6] = [
-    column("PARTITION", false, 0),
-    column("LAG", true, 0),
-    column("IN FLIGHT", true, 1),
-    column("POSITION", true, 3),
-    column("COMMITTED", true, 2),
-    column("OLDEST UNFINISHED", false, 0),
+    Column::text("PARTITION", 0),
+    Column::number("LAG", 0),
+    Column::number("IN FLIGHT", 1),
+    Column::number("POSITION", 3),
+    Column::number("COMMITTED", 2),
+    Column::text("OLDEST UNFINISHED", 0),
 ];
-
-const fn column(title: &'static str, right: bool, leaves: u8) -> Column {
-    Column {
-        title,
-        right,
-        leaves,
-    }
-}
 
 pub(super) fn lines(overview: &Overview, look: Look, all: bool) -> Vec<String> {
     let up = span(overview.now.saturating_sub(overview.started));
