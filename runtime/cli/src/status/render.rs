@@ -126,11 +126,12 @@ fn revision(handler: &HandlerOverview, now: u64) -> String {
 
 fn figures(handler: &HandlerOverview) -> String {
     let counts = &handler.counts;
-    let mut all = vec![
-        format!("lag {}", handler.lag),
-        format!("in flight {}", handler.in_flight),
-        format!("handled {}", counts.handled),
-    ];
+    let mut all = vec![format!("handled {}", counts.handled)];
+    if !handler.partitions.is_empty() {
+        // Without partitions neither is known.
+        let (lag, in_flight) = (handler.lag, handler.in_flight);
+        all.insert(0, format!("lag {lag}, in flight {in_flight}"));
+    }
     for (count, what) in [
         (counts.retried, "retried"),
         (counts.dead_lettered, "dead-lettered"),
