@@ -462,3 +462,21 @@ impl Poll {
         shared.end();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_named_or_matched_once() {
+        let list = Topics::List(vec!["orders".into(), "h.retry".into()]);
+        assert_eq!(subscription(&list, Some("h.retry")), ["orders", "h.retry"]);
+        assert_eq!(subscription(&list, Some("x")), ["orders", "h.retry", "x"]);
+        let pattern = Topics::Pattern("^orders.*".into());
+        assert_eq!(subscription(&pattern, None), ["^orders.*"]);
+        assert_eq!(
+            subscription(&pattern, Some("orders.retry")),
+            ["^orders.*|^orders[.]retry$"]
+        );
+    }
+}
