@@ -229,10 +229,12 @@ fn waits(oldest: &OldestOverview, now: u64) -> String {
     } = oldest;
     let lasted = span(now.saturating_sub(*since));
     match due {
-        Some(due) => {
+        Some(due) if *due > now => {
             let left = span(due.saturating_sub(now));
             format!("{offset} retrying for {lasted}, attempt {attempt} in {left}")
         }
+        // It waits for an instance, or for the end of a pause.
+        Some(_) => format!("{offset} retrying for {lasted}, attempt {attempt} is due"),
         None => format!("{offset} {stage} for {lasted}, attempt {attempt}"),
     }
 }
