@@ -65,6 +65,7 @@ pub(crate) struct Admin {
     pub listen: String,
     /// A file that holds a token of at least 16 characters, found from this file's folder: whoever asks under /v1 must
     /// show it (`Authorization: Bearer …`). It is read anew for each request. Health and metrics need none.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub token_file: Option<String>,
 }
 
