@@ -19,7 +19,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_config::{Guarantee, Properties};
+use pelton_config::{GroupProtocol, Guarantee, Properties};
 use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
@@ -369,7 +369,12 @@ impl Handler {
                     .committed(&partition, epoch, next, result.is_ok())
                     .await;
             }
-            ConsumerEvent::Watermarks(ends) => members.report(&ends),
+            ConsumerEvent::Watermarks(ends) => {
+                members.report(&ends);
+                if self.config.group_protocol == GroupProtocol::Consumer && members.stands_by() {
+                    self.stand(Standing::Running);
+                }
+            }
             ConsumerEvent::OutOfRange {
                 partition,
                 wanted,

@@ -126,12 +126,20 @@ fn a_handler_that_waits_says_for_what_and_health_agrees() -> Result<()> {
 }
 
 #[test]
-fn a_daemon_that_joins_is_not_ready_and_one_that_stands_by_is() -> Result<()> {
-    let cluster = TestCluster::shared();
-    let stage = Stage::new(cluster, "spare", 1)?;
+fn a_daemon_that_stands_by_for_others_is_ready() -> Result<()> {
+    stands_by("spare", "")
+}
+
+#[test]
+fn so_is_one_that_the_broker_tells_nothing() -> Result<()> {
+    stands_by("sparenew", "group-protocol = \"consumer\"")
+}
+
+fn stands_by(name: &str, more: &str) -> Result<()> {
+    let stage = Stage::new(TestCluster::shared(), name, 1)?;
     let (mut one, mut other) = (
-        stage.daemon("passthrough", "")?.start()?,
-        stage.daemon("passthrough", "")?.start()?,
+        stage.daemon("passthrough", more)?.start()?,
+        stage.daemon("passthrough", more)?.start()?,
     );
     one.wait_ready(LIMIT)?;
     other.wait_ready(LIMIT)?;

@@ -24,6 +24,8 @@ use crate::{
     status::{Aspect, Standing, Status},
 };
 
+/// Reports, about a second each, after which a member that was told nothing has no partitions.
+const STANDS_BY_AFTER: u32 = 10;
 /// Messages to a partition's task that may wait; more than that and the router waits.
 const INBOX: usize = 64;
 
@@ -47,6 +49,8 @@ pub(super) struct Members {
     tasks: JoinSet<Ended>,
     watchdog: Watchdog,
     unfinished: u32,
+    /// Reports before the group has assigned anything, be it nothing.
+    untold: Option<u32>,
 }
 
 struct Template {
@@ -87,11 +91,13 @@ impl Members {
             tasks: JoinSet::new(),
             watchdog: Watchdog::default(),
             unfinished: 0,
+            untold: Some(0),
         }
     }
 
     /// Begins a task for each newly assigned partition.
     pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
+        self.untold = None;
         if assignments.is_empty() {
             return;
         }
@@ -392,6 +398,13 @@ impl Members {
     fn died(&self, error: &task::JoinError) {
         error!(handler = %self.shared.name, %error, "a partition's task died");
         self.template.trouble.happened_to(Broken::Task);
+    }
+
+    /// Whether the group seems to have nothing for this member: under KIP-848 nobody tells it so. True once.
+    pub(super) fn stands_by(&mut self) -> bool {
+        let reports = self.untold.map(|reports| reports + 1);
+        self.untold = reports.filter(|reports| *reports < STANDS_BY_AFTER);
+        reports == Some(STANDS_BY_AFTER)
     }
 
     /// Lets every task publish its figures, and says where messages can't move (as of the report before).
