@@ -9,6 +9,7 @@
 mod commands;
 mod commits;
 mod convert;
+mod ends;
 mod positions;
 mod rebalance;
 mod start;

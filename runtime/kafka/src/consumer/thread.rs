@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::mpsc;
 
 use super::{
-    ConsumerEvent, ConsumerSettings, End, Epoch, Start, Topics,
+    ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
     commands::{self, Shared, WantedCommit},
     commits::{ANSWER, SentCommit},
     convert::Round,
@@ -35,7 +35,7 @@ const ROUND_BYTES: usize = 512 * 1024;
 /// How often watermarks are told and brokers looked for.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a broker may take to answer when the thread looks whether it is back.
-const PROBE: Duration = Duration::from_millis(250);
+pub(super) const PROBE: Duration = Duration::from_millis(250);
 /// How long leaving the group may take, beyond draining.
 const LEAVE: Duration = Duration::from_secs(15);
 
@@ -73,6 +73,7 @@ pub(super) fn start(
             text: "it makes no queue for answers".to_owned(),
         })?),
         returning: HashMap::new(),
+        ticks: 0,
         over: None,
         client,
     };
@@ -151,6 +152,8 @@ pub(super) struct Poll {
     /// Where to go on at the next tick: positions that a broker called out of range though they are there,
     /// as one does whose log is not yet what it was before it failed.
     returning: HashMap<TopicPartition, (Epoch, Offset)>,
+    /// Ticks so far.
+    pub(super) ticks: u32,
     /// Why the consumer must end.
     pub(super) over: Option<Error>,
     pub(super) queue: Arc<Queue>,
@@ -165,6 +168,8 @@ pub(super) struct Owned {
     pub(super) paused: bool,
     /// The end of the partition that was last met.
     pub(super) read_to: Option<Offset>,
+    /// Where it ended when that was last asked for.
+    pub(super) high: Option<Offset>,
 }
 
 impl Owned {
@@ -174,6 +179,7 @@ impl Owned {
             start,
             paused: false,
             read_to: None,
+            high: None,
         }
     }
 }
@@ -390,14 +396,7 @@ impl Poll {
 
     /// What is done about once a second.
     fn tick(&mut self) {
-        let owned = self.owned.iter();
-        let ends: Vec<_> = owned
-            .filter_map(|(partition, owned)| {
-                let high = self.client.cached_high(partition)?;
-                let read_to = owned.read_to;
-                Some((partition.clone(), End { high, read_to }))
-            })
-            .collect();
+        let ends = self.ends();
         self.emit(ConsumerEvent::Watermarks(ends));
         let report = self.troubles.unreachable(Instant::now());
         self.report(report);
