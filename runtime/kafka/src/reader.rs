@@ -94,6 +94,9 @@ impl Reader {
         let times = List::of_offsets(ranges.iter().map(|(partition, _)| (partition, millis)));
         let asked = self.client.offsets_at(&times, ASK);
         asked.map_err(|code| self.silent(&code.to_string()))?;
+        if let Some(code) = times.iter().find_map(|entry| entry.error) {
+            return Err(self.silent(&code.to_string()));
+        }
         let found: Vec<Offset> = times.iter().map(|entry| entry.offset).collect();
         let cut = ranges.into_iter().zip(found);
         Ok(cut
