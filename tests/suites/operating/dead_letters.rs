@@ -181,7 +181,7 @@ fn a_redrive_that_is_killed_is_taken_up_by_the_next_and_loses_none() -> Result<(
             &stage.handler,
             "--execute",
             "--rate",
-            "100",
+            "20",
         ])
         .current_dir(&folder)
         .spawn()?;
