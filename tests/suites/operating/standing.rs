@@ -95,6 +95,7 @@ fn a_message_that_is_tried_again_is_shown_with_all_that_is_asked_about_it() -> R
 #[test]
 fn a_handler_that_waits_says_for_what_and_health_agrees() -> Result<()> {
     let cluster = TestCluster::shared();
+    let client = cluster.client()?;
     let stage = Stage::without_dead_letter_topic(cluster, "waits", 1)?;
     let mut daemon = stage.daemon("passthrough", "")?.start()?;
     let folder = daemon.folder().to_owned();
@@ -119,6 +120,8 @@ fn a_handler_that_waits_says_for_what_and_health_agrees() -> Result<()> {
     status_once(&daemon, "it to run", |seen| {
         seen["state"] == "running" && seen["partitions"][0]["topic"] == *stage.input
     })?;
+    client.produce(&stage.input, &[Draft::new("k", "v")])?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     daemon.kill();
     for command in ["health", "status"] {
         let (code, _, words) = pelton(&folder, &[command])?;
