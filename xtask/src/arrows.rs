@@ -11,7 +11,7 @@ use crate::shell;
 
 /// For each crate of the workspace the crates of the workspace it may name.
 /// types <- config, dispatch, revisions, engine, kafka <- daemon <- admin <- cli, and
-/// types, config, engine <- fixtures <- daemon, cli.
+/// types, config, engine <- fixtures <- daemon, cli, and types, config, kafka <- operator <- cli.
 const ROOMS: &[(&str, &[&str])] = &[
     ("pelton-types", &[]),
     ("pelton-codec", &[]),
@@ -39,6 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
         &["pelton-types", "pelton-config", "pelton-engine"],
     ),
     (
+        "pelton-operator",
+        &["pelton-types", "pelton-config", "pelton-kafka"],
+    ),
+    (
         "pelton",
         &[
             "pelton-types",
@@ -48,6 +52,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pelton-daemon",
             "pelton-admin",
             "pelton-fixtures",
+            "pelton-operator",
             "pelton-toolchain",
         ],
     ),

@@ -196,6 +196,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["reload"], "4"),
     },
     Suite {
+        name: "operating",
+        budget: 2,
+        about: "how a daemon stands is told, and what an operator does about it loses nothing",
+        work: Work::Broker(&["operating"], "4"),
+    },
+    Suite {
         name: "chaos",
         budget: 6,
         about: "a minute of kills, freezes and swaps keeps the contract, and a consumer that doesn't is found out",

@@ -1,43 +1,47 @@
-//! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`.
+//! What an operator asks of a handler: `/v1/handlers/NAME/revisions`, `…/reload`, `…/rollback`, `…/pause`, `…/resume`.
 
 use axum::{
-    Router,
     extract::{Path, RawQuery, State},
     http::StatusCode,
-    middleware,
     response::Response,
-    routing::{get, post},
 };
 use pelton_daemon::{Ask, Control};
 
-use crate::here::{failed, json, only_from_here};
+use crate::{
+    App,
+    answer::{failed, json},
+};
 
-pub(crate) fn routes(control: Control) -> Router {
-    let changing = Router::new()
-        .route("/v1/handlers/{handler}/reload", post(reload))
-        .route("/v1/handlers/{handler}/rollback", post(roll_back))
-        .layer(middleware::from_fn(only_from_here));
-    Router::new()
-        .route("/v1/handlers/{handler}/revisions", get(revisions))
-        .merge(changing)
-        .with_state(control)
-}
-
-async fn reload(
-    State(control): State<Control>,
+pub(crate) async fn reload(
+    State(app): State<App>,
     Path(handler): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
     let force = query.as_deref() == Some("force=true");
-    answer(&control, &handler, Ask::Reload { force }).await
+    answer(&app.control, &handler, Ask::Reload { force }).await
 }
 
-async fn roll_back(State(control): State<Control>, Path(handler): Path<String>) -> Response {
-    answer(&control, &handler, Ask::RollBack).await
+pub(crate) async fn roll_back(State(app): State<App>, Path(handler): Path<String>) -> Response {
+    answer(&app.control, &handler, Ask::RollBack).await
 }
 
-async fn revisions(State(control): State<Control>, Path(handler): Path<String>) -> Response {
-    answer(&control, &handler, Ask::Revisions).await
+pub(crate) async fn revisions(State(app): State<App>, Path(handler): Path<String>) -> Response {
+    answer(&app.control, &handler, Ask::Revisions).await
+}
+
+pub(crate) async fn pause(State(app): State<App>, Path(handler): Path<String>) -> Response {
+    suspend(&app.control, &handler, true)
+}
+
+pub(crate) async fn resume(State(app): State<App>, Path(handler): Path<String>) -> Response {
+    suspend(&app.control, &handler, false)
+}
+
+fn suspend(control: &Control, handler: &str, pause: bool) -> Response {
+    match control.pause(handler, pause) {
+        Ok(paused) => json(StatusCode::OK, &paused),
+        Err(error) => failed(&error),
+    }
 }
 
 /// 200 with how things stand; 409 with the same where nothing came of it.

@@ -1,47 +1,18 @@
-//! Who may change something, and how everybody is answered.
+//! Whether somebody is on this machine, and no web page.
 //!
-//! Invariant: what changes something is only done for who is on this machine, and for no web page: a browser adds
+//! Invariant: where there is no token, what changes something is only done for who is here, and for no web page: a browser adds
 //! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may; and a
 //! page whose own name was pointed at this machine says that name as the host.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 
-use axum::{
-    extract::{ConnectInfo, Request},
-    http::{
-        HeaderMap, StatusCode,
-        header::{CONTENT_TYPE, HOST},
-        uri::Authority,
-    },
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
-use pelton_daemon::ControlError;
-use serde::Serialize;
+use axum::http::{HeaderMap, header::HOST, uri::Authority};
 
 /// A header that requests which change something have; its value doesn't matter.
 pub const MARK: &str = "x-pelton";
 
-/// What went wrong, as JSON.
-#[derive(Serialize)]
-struct Wrong {
-    error: String,
-}
-
-pub(crate) async fn only_from_here(
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
-    headers: HeaderMap,
-    request: Request,
-    next: Next,
-) -> Response {
-    match refusal(peer.ip(), &headers) {
-        Some(error) => json(StatusCode::FORBIDDEN, &Wrong { error }),
-        None => next.run(request).await,
-    }
-}
-
 /// Why who asks may change nothing.
-fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
+pub(crate) fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
     if !peer.to_canonical().is_loopback() {
         return Some("a daemon is changed only from the daemon's own machine".to_owned());
     }
@@ -63,23 +34,6 @@ fn is_address(host: &str) -> bool {
         let host = authority.host().trim_matches(['[', ']']);
         host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok()
     })
-}
-
-/// Why nothing was asked of the daemon, or not answered.
-pub(crate) fn failed(error: &ControlError) -> Response {
-    let status = match error {
-        ControlError::Unknown { .. } => StatusCode::NOT_FOUND,
-        ControlError::Stopping(_) | ControlError::Ending => StatusCode::SERVICE_UNAVAILABLE,
-    };
-    let error = error.to_string();
-    json(status, &Wrong { error })
-}
-
-pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response {
-    match serde_json::to_string(body) {
-        Ok(text) => (status, [(CONTENT_TYPE, "application/json")], text + "\n").into_response(),
-        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
-    }
 }
 
 #[cfg(test)]

@@ -1,29 +1,29 @@
-//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/reload` and `/v1/handlers/…`.
+//! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/reload` and
+//! `/v1/handlers/…`; all of it stands in `routes`, and is described at `/v1/openapi.json`.
 //!
-//! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in plain words what is missing.
+//! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in
+//! plain words what is missing.
 #![forbid(unsafe_code)]
 
+mod answer;
+mod gate;
 mod handlers;
 mod here;
+mod openapi;
+mod probes;
 mod reload;
+mod routes;
+mod status;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use axum::{
-    Router,
-    extract::State,
-    http::{StatusCode, header::CONTENT_TYPE},
-    response::IntoResponse,
-    routing::get,
-};
-use pelton_daemon::{Control, Metrics, Status};
+use axum::Router;
+use pelton_daemon::{Control, Daemon, Lives, Metrics, Status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::gate::Gate;
 pub use here::MARK;
-
-/// The content type of OpenMetrics text.
-const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// Why there is no admin listener.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+    /// There is no token to ask for.
+    #[error("{0}; put one there: [admin] token-file names it")]
+    Token(String),
     /// Serving ended.
     #[error("the admin listener ended")]
     Serve(#[source] std::io::Error),
@@ -50,30 +53,39 @@ pub struct Admin {
     routes: Router,
 }
 
+/// What the routes answer from.
 #[derive(Clone)]
-struct Shown {
+pub(crate) struct App {
     status: Status,
+    lives: Lives,
     metrics: Arc<Metrics>,
+    control: Control,
+    gate: Gate,
 }
 
 impl Admin {
-    /// Binds the address; port 0 takes a free one.
+    /// Binds the address; port 0 takes a free one. Where there is a file with a token, what is under `/v1` is answered
+    /// only to who shows it.
+    ///
+    /// # Errors
+    /// The address can't be listened on, or the file holds no token.
     pub async fn bind(
         address: SocketAddr,
-        status: Status,
-        metrics: Arc<Metrics>,
-        control: Control,
+        token_file: Option<PathBuf>,
+        daemon: &Daemon,
     ) -> Result<Self, Error> {
+        let gate = Gate::new(token_file);
+        gate.check().await.map_err(Error::Token)?;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
-        let routes = Router::new()
-            .route("/livez", get(livez))
-            .route("/readyz", get(readyz))
-            .route("/metrics", get(metrics_text))
-            .with_state(Shown { status, metrics })
-            .merge(handlers::routes(control.clone()))
-            .merge(reload::routes(control));
+        let routes = routes::router(App {
+            status: daemon.status(),
+            lives: daemon.lives(),
+            metrics: daemon.metrics(),
+            control: daemon.control(),
+            gate,
+        });
         Ok(Self { listener, routes })
     }
 
@@ -92,21 +104,4 @@ impl Admin {
             .await
             .map_err(Error::Serve)
     }
-}
-
-/// The loop that answers this is one of the loops that must move.
-async fn livez() -> &'static str {
-    "live\n"
-}
-
-async fn readyz(State(shown): State<Shown>) -> impl IntoResponse {
-    let reasons = shown.status.not_ready();
-    match reasons.is_empty() {
-        true => (StatusCode::OK, "ready\n".to_owned()),
-        false => (StatusCode::SERVICE_UNAVAILABLE, reasons.join("\n") + "\n"),
-    }
-}
-
-async fn metrics_text(State(shown): State<Shown>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, OPENMETRICS)], shown.metrics.encode())
 }

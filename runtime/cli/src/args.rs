@@ -1,9 +1,17 @@
 //! The command line.
 
+mod letters;
+mod offsets;
+mod operate;
+
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 use pelton_types::Origin;
+
+pub(crate) use self::letters::{DlqCommand, ListArgs, PurgeArgs, RedriveArgs, ShowArgs, WhoseArgs};
+pub(crate) use self::offsets::{OffsetsArgs, OffsetsCommand, ResetArgs};
+pub(crate) use self::operate::{DaemonArgs, HandlerArgs, HealthArgs, ReloadArgs, StatusArgs};
 
 /// Runs event handlers, written as WebAssembly components, on Apache Kafka.
 ///
@@ -63,6 +71,15 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when the handler succeeded and 1 when it failed or rejected the message.
     Invoke(InvokeArgs),
+    /// Show how a running daemon's handlers stand: state, revision, partitions, lag, what the oldest message waits for.
+    ///
+    /// Exits with 0 when the daemon answers, however its handlers stand, 1 when it doesn't, 2 when there is no such
+    /// handler. `pelton health` is for scripts that want a yes or no.
+    Status(StatusArgs),
+    /// Say whether a running daemon is ready, and in plain words why not: for health checks of containers.
+    ///
+    /// Exits with 0 when it is, 1 when it is not or doesn't answer in time.
+    Health(HealthArgs),
     /// Have a running daemon read its configuration anew; or load a handler's component from its file now.
     ///
     /// Without HANDLER: handlers are added, removed and changed as the file says, the others notice nothing, and a
@@ -79,8 +96,25 @@ pub(crate) enum Command {
     ///
     /// Exits with 0 when it runs, 1 when there is none before, 2 when there is no such handler.
     Rollback(HandlerArgs),
+    /// Pause a running handler: it finishes and commits what is under way, keeps its partitions, and is given nothing more.
+    ///
+    /// A pause is this daemon's: other members of the group go on. It lasts through rebalances and reloads, until
+    /// `pelton resume` or the daemon's end.
+    ///
+    /// Exits with 0 when it is paused, 2 when there is no such handler.
+    Pause(HandlerArgs),
+    /// Let a paused handler go on.
+    ///
+    /// Exits with 0 when it goes on, 2 when there is no such handler.
+    Resume(HandlerArgs),
     /// Show which revision of a running handler's component runs, its probation, and what happened last.
     Revisions(HandlerArgs),
+    /// Look at a handler's dead letters, and give them back to it. Needs no daemon.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
+    /// See where a handler's group stands in its topics, or set it elsewhere. Needs no daemon.
+    #[command(subcommand)]
+    Offsets(OffsetsCommand),
     /// Compile the component on standard input and write the answer to standard output: what the daemon starts for each
     /// component, so that no file can take it along.
     #[command(hide = true)]
@@ -189,42 +223,6 @@ pub(crate) struct TestArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
-}
-
-/// Which daemon is asked.
-#[derive(Debug, clap::Args)]
-pub(crate) struct DaemonArgs {
-    /// The daemon's configuration file, which names its admin address.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
-    /// The daemon's admin address, instead of the configured one.
-    #[arg(long, value_name = "HOST:PORT")]
-    pub admin: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct HandlerArgs {
-    /// The handler.
-    pub handler: String,
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-pub(crate) struct ReloadArgs {
-    /// The handler whose component is loaded; left out, the configuration is read.
-    pub handler: Option<String>,
-    #[command(flatten)]
-    pub daemon: DaemonArgs,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Also if this component was refused or rolled back.
-    #[arg(long, requires = "handler")]
-    pub force: bool,
 }
 
 #[derive(Debug, clap::Args)]

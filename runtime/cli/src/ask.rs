@@ -1,6 +1,10 @@
 //! Asks a running daemon over its admin address.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::{Context, bail, ensure};
 use serde_json::Value;
@@ -14,6 +18,8 @@ use crate::{args::DaemonArgs, exit, run};
 
 /// A component may have to be compiled before the daemon answers.
 const PATIENCE: Duration = Duration::from_secs(300);
+/// How long anything else may take.
+const AT_ONCE: Duration = Duration::from_secs(10);
 /// The largest answer that is read.
 const LARGEST: u64 = 16 << 20;
 
@@ -25,18 +31,101 @@ pub(crate) struct Answer {
 
 /// Makes a request and waits for its answer.
 pub(crate) fn ask(daemon: &DaemonArgs, method: &str, path: &str) -> anyhow::Result<Answer> {
-    let address = match &daemon.admin {
-        Some(address) => address.clone(),
-        None => configured(&daemon.config)?,
-    };
-    run::on_runtime(async {
-        let text = timeout(PATIENCE, exchange(&address, method, path)).await;
-        let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
-        read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
+    ask_within(PATIENCE, daemon, method, path)
+}
+
+/// The same, for what a daemon that is well answers at once.
+pub(crate) fn look(daemon: &DaemonArgs, path: &str) -> anyhow::Result<Answer> {
+    ask_within(AT_ONCE, daemon, "GET", path)
+}
+
+fn ask_within(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<Answer> {
+    let (address, (status, body)) = exchange(patience, daemon, method, path)?;
+    let body = serde_json::from_str(&body);
+    let body =
+        body.with_context(|| format!("{address} answers, but not as a Pelton daemon does"))?;
+    Ok(Answer { status, body })
+}
+
+/// Asks something of a handler: the answer, or how to end after its refusal was told.
+pub(crate) fn of_handler(
+    daemon: &DaemonArgs,
+    method: &str,
+    name: &str,
+    what: &str,
+) -> anyhow::Result<Result<Value, ExitCode>> {
+    // What can't be a name can't be a handler either, and would make another path of it.
+    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if name.is_empty() || !name.chars().all(fits) {
+        let why = format!("`{name}` can't be a handler's name");
+        return Ok(Err(exit::refuse(exit::USAGE, why)));
+    }
+    let answer = ask(daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
+    let unknown = answer.status == 404;
+    let code = if unknown { exit::USAGE } else { exit::FAILED };
+    Ok(match answer.body["error"].as_str() {
+        Some(error) => Err(exit::refuse(code, error)),
+        None => Ok(answer.body),
     })
 }
 
-fn configured(file: &Path) -> anyhow::Result<String> {
+/// Asks for a path that is answered in plain text: the status of HTTP, and the text.
+pub(crate) fn text(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    path: &str,
+) -> anyhow::Result<(u16, String)> {
+    exchange(patience, daemon, "GET", path).map(|(_, answer)| answer)
+}
+
+/// Who answered, and what.
+fn exchange(
+    patience: Duration,
+    daemon: &DaemonArgs,
+    method: &str,
+    path: &str,
+) -> anyhow::Result<(String, (u16, String))> {
+    let (address, configured_token) = match &daemon.admin {
+        Some(address) => (address.clone(), None),
+        None => configured(&daemon.config)?,
+    };
+    let token = token(daemon.token_file.as_ref().or(configured_token.as_ref()))?;
+    let answer = run::on_runtime(async {
+        let text = timeout(patience, request(&address, &token, method, path)).await;
+        let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
+        read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
+    })?;
+    Ok((address, answer))
+}
+
+/// The line that shows the token, where there is one.
+fn token(file: Option<&PathBuf>) -> anyhow::Result<String> {
+    let Some(file) = file else {
+        return Ok(String::new());
+    };
+    let token = std::fs::read_to_string(file);
+    let token = token.with_context(|| {
+        format!(
+            "the token of the daemon's admin address can't be read from {}",
+            file.display()
+        )
+    })?;
+    let token = token.trim();
+    ensure!(
+        !token.contains(char::is_control),
+        "{} holds more than a token",
+        file.display()
+    );
+    Ok(format!("authorization: Bearer {token}\r\n"))
+}
+
+/// The address, and the file of its token.
+fn configured(file: &Path) -> anyhow::Result<(String, Option<PathBuf>)> {
     let admin = exit::load(file)?.admin;
     ensure!(
         admin.enabled && admin.listen.port() != 0,
@@ -49,18 +138,18 @@ fn configured(file: &Path) -> anyhow::Result<String> {
         let here = if listen.is_ipv4() { "127.0.0.1" } else { "::1" };
         listen.set_ip(here.parse()?);
     }
-    Ok(listen.to_string())
+    Ok((listen.to_string(), admin.token_file))
 }
 
 /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
-async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<String> {
+async fn request(address: &str, token: &str, method: &str, path: &str) -> anyhow::Result<String> {
     let stream = TcpStream::connect(address).await;
     let mut stream = stream.with_context(|| {
         format!("no daemon listens at {address}; is it running, and is that its [admin] listen?")
     })?;
     let mark = pelton_admin::MARK;
     let request = format!(
-        "{method} {path} HTTP/1.0\r\nhost: localhost\r\n{mark}: cli\r\ncontent-length: 0\r\n\r\n"
+        "{method} {path} HTTP/1.0\r\nhost: localhost\r\n{mark}: cli\r\n{token}content-length: 0\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await?;
     let mut text = String::new();
@@ -68,13 +157,10 @@ async fn exchange(address: &str, method: &str, path: &str) -> anyhow::Result<Str
     Ok(text)
 }
 
-fn read(text: &str) -> anyhow::Result<Answer> {
+fn read(text: &str) -> anyhow::Result<(u16, String)> {
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         bail!("the answer has no head");
     };
     let status = head.split(' ').nth(1).context("the answer has no status")?;
-    Ok(Answer {
-        status: status.parse()?,
-        body: serde_json::from_str(body)?,
-    })
+    Ok((status.parse()?, body.to_owned()))
 }

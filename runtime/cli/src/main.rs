@@ -7,14 +7,21 @@ mod build;
 mod check;
 mod compile;
 mod dev;
+mod dlq;
 mod exit;
+mod health;
 mod inspect;
 mod invoke;
 mod logging;
 mod new;
+mod offsets;
+mod pause;
 mod reload;
 mod revisions;
 mod run;
+mod status;
+mod style;
+mod table;
 mod test;
 
 use std::process::ExitCode;
@@ -34,9 +41,15 @@ fn main() -> ExitCode {
         Command::Test(args) => test::test(&args),
         Command::Inspect(args) => inspect::inspect(&args),
         Command::Invoke(args) => invoke::invoke(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Health(args) => health::health(&args),
         Command::Reload(args) => reload::reload(&args),
         Command::Rollback(args) => revisions::roll_back(&args),
+        Command::Pause(args) => pause::pause(&args),
+        Command::Resume(args) => pause::resume(&args),
         Command::Revisions(args) => revisions::revisions(&args),
+        Command::Offsets(command) => offsets::offsets(&command),
+        Command::Dlq(command) => dlq::dlq(&command),
         Command::Config(ConfigCommand::Schema) => print_schema(),
     };
     outcome.unwrap_or_else(|error| exit::report(&error))

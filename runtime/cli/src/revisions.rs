@@ -37,21 +37,11 @@ fn about(
     method: &str,
     what: &str,
 ) -> anyhow::Result<ExitCode> {
-    // What can't be a name can't be a handler either, and would make another path of it.
-    let fits = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-    if name.is_empty() || !name.chars().all(fits) {
-        let why = format!("`{name}` can't be a handler's name");
-        return Ok(exit::refuse(exit::USAGE, why));
-    }
-    let answer = ask::ask(daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
-    let body = &answer.body;
-    if let Some(error) = body["error"].as_str() {
-        let unknown = answer.status == 404;
-        return Ok(exit::refuse(
-            if unknown { exit::USAGE } else { exit::FAILED },
-            error,
-        ));
-    }
+    let body = match ask::of_handler(daemon, method, name, what)? {
+        Ok(body) => body,
+        Err(refused) => return Ok(refused),
+    };
+    let body = &body;
     if json {
         println!("{}", serde_json::to_string_pretty(body)?);
     } else {

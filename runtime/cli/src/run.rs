@@ -64,8 +64,12 @@ pub(crate) async fn serve(
         Ok(())
     });
     if config.admin.enabled {
-        let (status, metrics, control) = (daemon.status(), daemon.metrics(), daemon.control());
-        let admin = Admin::bind(config.admin.listen, status, metrics, control).await?;
+        let admin = Admin::bind(
+            config.admin.listen,
+            config.admin.token_file.clone(),
+            &daemon,
+        )
+        .await?;
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }

@@ -60,8 +60,13 @@ pub(crate) struct Cluster {
 pub(crate) struct Admin {
     /// Whether to listen at all.
     pub enabled: bool,
-    /// The address to listen on, "address:port". Port 0 takes any free one.
+    /// The address to listen on, "address:port". Port 0 takes any free one. Any other than of this machine alone
+    /// (127.0.0.1, ::1) needs a `token-file`.
     pub listen: String,
+    /// A file that holds a token of at least 16 characters, found from this file's folder: whoever asks under /v1 must
+    /// show it (`Authorization: Bearer …`). It is read anew for each request. Health and metrics need none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_file: Option<String>,
 }
 
 impl Default for Admin {
@@ -69,6 +74,7 @@ impl Default for Admin {
         Self {
             enabled: true,
             listen: "127.0.0.1:9640".to_owned(),
+            token_file: None,
         }
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
         file: file.to_owned(),
         clusters,
         handlers,
-        admin: admin(&raw.admin, findings),
+        admin: admin(&raw.admin, file, findings),
         log: log(raw.log, findings),
         daemon: daemon(&raw.daemon, file, findings),
         warnings: Vec::new(),
@@ -117,8 +117,8 @@ pub(crate) fn daemon_as_written(raw: &schema::Daemon, file: &Path) -> Daemon {
     }
 }
 
-fn admin(raw: &schema::Admin, findings: &mut Findings<'_>) -> Admin {
-    let listen = raw.listen.parse().unwrap_or_else(|_| {
+fn admin(raw: &schema::Admin, file: &Path, findings: &mut Findings<'_>) -> Admin {
+    let listen: SocketAddr = raw.listen.parse().unwrap_or_else(|_| {
         let key = Key::new(["admin", "listen"]);
         let finding = Finding::new(format!("`{key}` must be an IP address and a port"));
         findings.refuse(finding.value(&key, "").help(
@@ -126,9 +126,20 @@ fn admin(raw: &schema::Admin, findings: &mut Findings<'_>) -> Admin {
         ));
         SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
     });
+    if raw.enabled && !listen.ip().is_loopback() && raw.token_file.is_none() {
+        let key = Key::new(["admin", "listen"]);
+        let finding = Finding::new(format!(
+            "`{key}` lets others than this machine ask, and there is no `admin.token-file`"
+        ));
+        findings.refuse(finding.value(&key, "").help(
+            "add token-file = \"admin.token\", a file with a token of at least 16 characters (head -c 24 /dev/urandom | base64)",
+        ));
+    }
+    let here = file.parent().unwrap_or(Path::new(""));
     Admin {
         enabled: raw.enabled,
         listen,
+        token_file: raw.token_file.as_ref().map(|token| here.join(token)),
     }
 }
 

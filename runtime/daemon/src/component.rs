@@ -277,6 +277,7 @@ impl Keeping {
             let before = current.take();
             *current = running.map(|revision| InUse {
                 debut: self.debut(before.as_ref(), revision.id()),
+                since: self.since(before.as_ref(), revision.id()),
                 revision,
                 stand_by: stand_by.map(|revision| StandBy {
                     revision,
@@ -285,6 +286,12 @@ impl Keeping {
             });
             true
         });
+    }
+
+    /// Since when this revision runs: it may be that only the one that stands by is another.
+    fn since(&self, before: Option<&InUse>, id: RevisionId) -> Duration {
+        let same = before.filter(|before| before.revision.id() == id);
+        same.map_or_else(|| self.component.clock.now(), |before| before.since)
     }
 
     /// The debut of the revision that runs, which has begun already if only the one that stands by is another.

@@ -1,11 +1,17 @@
-//! What somebody asks of a running daemon's handlers: load the file now, roll back, say which revision runs.
+//! What somebody asks of a running daemon's handlers: load the file now, roll back, say which revision runs, pause.
+//!
+//! Invariant: a pause is the handler's name's, not its life's: it lasts until somebody ends it, the handler is configured
+//! no more, or the daemon ends.
 
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use schemars::JsonSchema;
+use serde::Serialize;
+use tokio::sync::{mpsc, oneshot, watch};
+use tracing::info;
 
 use crate::{
     component::Report,
@@ -18,8 +24,28 @@ const WAITING: usize = 16;
 /// Reaches a daemon and its handlers. Copies are the same.
 #[derive(Clone)]
 pub struct Control {
-    handlers: Arc<Mutex<BTreeMap<String, mpsc::Sender<Request>>>>,
+    handlers: Arc<Mutex<BTreeMap<String, Reached>>>,
     reloads: mpsc::Sender<Reply>,
+}
+
+/// How a handler is reached.
+struct Reached {
+    /// The keeper of its component, in its present life.
+    requests: mpsc::Sender<Request>,
+    /// Whether it is paused, in this life and the next.
+    paused: watch::Sender<bool>,
+}
+
+/// What came of pausing a handler, or of letting it go on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Pause {
+    /// Whose.
+    pub handler: String,
+    /// Whether it is paused now.
+    pub paused: bool,
+    /// It was not so before.
+    pub changed: bool,
 }
 
 /// What is asked of a handler.
@@ -80,13 +106,38 @@ impl Control {
         answer.await.map_err(|_| ControlError::Ending)
     }
 
-    /// Takes in a handler, whose keeper gets what is asked.
-    pub(crate) fn admit(&self, handler: &str) -> mpsc::Receiver<Request> {
+    /// Takes in a handler's new life: what its keeper is asked, and whether it is paused, as it was before.
+    pub(crate) fn admit(&self, handler: &str) -> (mpsc::Receiver<Request>, watch::Receiver<bool>) {
         let (requests, receiver) = mpsc::channel(WAITING);
+        let mut paused = watch::Sender::new(false);
         if let Ok(mut handlers) = self.handlers.lock() {
-            handlers.insert(handler.to_owned(), requests);
+            if let Some(before) = handlers.remove(handler) {
+                paused = before.paused;
+            }
+            let hears = paused.subscribe();
+            handlers.insert(handler.to_owned(), Reached { requests, paused });
+            return (receiver, hears);
         }
-        receiver
+        (receiver, paused.subscribe())
+    }
+
+    /// Pauses a handler, or lets it go on: it keeps its membership and its partitions, finishes and commits what is under
+    /// way, and is given nothing more meanwhile.
+    ///
+    /// # Errors
+    /// There is no such handler.
+    pub fn pause(&self, handler: &str, pause: bool) -> Result<Pause, ControlError> {
+        let paused = self.find(handler, |reached| reached.paused.clone())?;
+        let changed = paused.send_replace(pause) != pause;
+        if changed {
+            let what = if pause { "paused" } else { "resumed" };
+            info!(handler, "handler {what}, as was asked");
+        }
+        Ok(Pause {
+            handler: handler.to_owned(),
+            paused: pause,
+            changed,
+        })
     }
 
     /// Knows a handler no more.
@@ -103,21 +154,46 @@ impl Control {
     pub async fn ask(&self, handler: &str, ask: Ask) -> Result<Report, ControlError> {
         let stopping = || ControlError::Stopping(handler.to_owned());
         let (reply, answer) = oneshot::channel();
-        let requests = self.find(handler)?;
+        let requests = self.find(handler, |reached| reached.requests.clone())?;
         let request = Request { ask, reply };
         requests.send(request).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())
     }
 
-    fn find(&self, handler: &str) -> Result<mpsc::Sender<Request>, ControlError> {
+    fn find<T>(&self, handler: &str, what: impl Fn(&Reached) -> T) -> Result<T, ControlError> {
         let stopping = || ControlError::Stopping(handler.to_owned());
         let handlers = self.handlers.lock().map_err(|_| stopping())?;
-        handlers.get(handler).cloned().ok_or_else(|| {
+        handlers.get(handler).map(what).ok_or_else(|| {
             let known: Vec<&str> = handlers.keys().map(String::as_str).collect();
             ControlError::Unknown {
                 handler: handler.to_owned(),
                 known: known.join(", "),
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_outlives_the_handler_s_life_but_not_its_configuration() {
+        let control = Control::new(mpsc::channel(1).0);
+        assert!(matches!(
+            control.pause("h", true),
+            Err(ControlError::Unknown { .. })
+        ));
+        let (_requests, paused) = control.admit("h");
+        assert!(!*paused.borrow());
+        let pause = |pause| control.pause("h", pause).unwrap();
+        assert!(pause(true).changed && !pause(true).changed);
+        assert!(*paused.borrow());
+        let (_requests, next) = control.admit("h");
+        assert!(*next.borrow());
+        control.dismiss("h");
+        let (_requests, anew) = control.admit("h");
+        assert!(!*anew.borrow());
+        assert!(!pause(false).changed);
     }
 }

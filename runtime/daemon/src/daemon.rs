@@ -32,6 +32,7 @@ use crate::{
     handler::{Handler, Left, Shared},
     metrics::Metrics,
     onlooker::Onlooker,
+    overview::{Life, Lives},
     reload::{Reloads, Source, instead},
     status::Status,
 };
@@ -90,6 +91,7 @@ pub struct Daemon {
     files: Files,
     reloads: Reloads,
     status: Status,
+    lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
     budget: Arc<Budget>,
@@ -115,9 +117,10 @@ impl Daemon {
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
         let metrics = Metrics::default().with_compilations(engines.newest().compilation_counts());
+        let (clock, status) = (Clock::start(), Status::default());
         let mut daemon = Self {
             options: options.clone(),
-            clock: Clock::start(),
+            clock,
             stop: CancellationToken::new(),
             stopped: Stopped::default(),
             handlers: JoinSet::new(),
@@ -128,7 +131,8 @@ impl Daemon {
             clusters,
             files,
             reloads,
-            status: Status::default(),
+            lives: Lives::new(clock, &config.file, status.clone()),
+            status,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
             budget: Budget::new(config.daemon.memory),
@@ -184,8 +188,10 @@ impl Daemon {
                 "the property is set by hand: what it lets librdkafka hold is not part of daemon.memory");
         }
         let claim = self.budget.hire(beginning, all);
+        let (requests, paused) = self.control.admit(&handler.name);
         let shared = Arc::new(Shared::new(
             handler,
+            paused,
             self.metrics.handler(&handler.name, &handler.group),
             self.clock,
             self.budget.clone(),
@@ -195,6 +201,8 @@ impl Daemon {
         let stop = self.stop.child_token();
         let (current, revision) = watch::channel(None);
         let (reconfigure, reconfigurations) = mpsc::channel(1);
+        self.lives
+            .begin(Life::new(handler, shared.clone(), revision.clone()));
         let component = Component {
             shared: shared.clone(),
             path: handler.component.path.clone(),
@@ -205,7 +213,7 @@ impl Daemon {
             current,
             state_folder: self.state_folder.clone(),
             kept: self.kept_of(handler),
-            requests: self.control.admit(&handler.name),
+            requests,
             onlooker: self.options.onlooker.clone(),
         };
         let changes = self.files.watch(&handler.component.path);
@@ -238,6 +246,11 @@ impl Daemon {
     /// Where each handler stands.
     pub fn status(&self) -> Status {
         self.status.clone()
+    }
+
+    /// How each handler and its partitions stand.
+    pub fn lives(&self) -> Lives {
+        self.lives.clone()
     }
 
     /// What is counted.

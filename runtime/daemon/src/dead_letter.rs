@@ -3,10 +3,11 @@
 //! Key, value, timestamp and headers stay as they were, nulls and duplicates included; what happened
 //! is added in headers of our own, which replace those of an earlier time so that they don't pile up.
 
-use pelton_types::{Failure, Header, Message, Output};
+use pelton_types::{
+    Failure, Header, Message, Output,
+    redrive::{DEAD_LETTER_PREFIX as PREFIX, REDRIVES},
+};
 
-/// The prefix of every header that Pelton adds to a dead letter.
-const PREFIX: &str = "pelton-dlq-";
 /// Longest error text in a header, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
@@ -23,6 +24,8 @@ pub(crate) struct Why<'a> {
     pub handler: &'a str,
     pub revision: &'a str,
     pub attempts: u32,
+    /// How often the message was redriven before.
+    pub redrives: u32,
     pub failure: &'a Failure,
 }
 
@@ -37,6 +40,9 @@ pub(crate) fn output(message: &Message, why: &Why<'_>, largest: usize) -> Output
     headers.extend(
         added(message, why).map(|(name, value)| Header::new(format!("{PREFIX}{name}"), value)),
     );
+    if why.redrives > 0 {
+        headers.push(Header::new(REDRIVES, why.redrives.to_string()));
+    }
     let mut letter = Output {
         topic: None,
         partition: None,
@@ -127,6 +133,7 @@ mod tests {
                 handler: "h",
                 revision: "abc",
                 attempts: 5,
+                redrives: 0,
                 failure: &failure,
             },
             largest(None),

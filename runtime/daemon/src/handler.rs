@@ -7,6 +7,7 @@
 
 mod check;
 mod members;
+mod retry;
 mod shared;
 mod topics;
 mod transactions;
@@ -18,15 +19,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_config::{Guarantee, Properties};
-use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth};
+use pelton_config::{GroupProtocol, Guarantee, Properties};
+use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 pub use self::check::check_clients;
-use self::members::Members;
+use self::{members::Members, retry::Retry};
 pub(crate) use self::{
     shared::{Broken, Shared, Trouble},
     transactions::{Seat, Transactions},
@@ -60,6 +61,8 @@ pub(crate) struct Handler {
 #[derive(Clone)]
 pub(crate) struct Connection {
     pub bootstrap: String,
+    /// Which topics there are.
+    pub topics: watch::Receiver<TopicNames>,
     pub embedded: bool,
     pub properties: Properties,
 }
@@ -182,7 +185,9 @@ impl Handler {
     /// One life as a member of the group.
     async fn membership(&mut self, largest_batch: Option<u32>) -> Ending {
         let (config, connection, share) = (&self.config, &self.connection, self.shared.share);
-        let consumer = Consumer::start(shared::consumer_settings(config, connection, share));
+        let mut retry = Retry::of(config, connection).await;
+        let settings = shared::consumer_settings(config, connection, share, retry.subscribed());
+        let consumer = Consumer::start(settings);
         let (consumer, mut events) = match consumer {
             Ok(consumer) => consumer,
             Err(error) => return Ending::Failed(error.to_string()),
@@ -203,7 +208,8 @@ impl Handler {
             Writer::Transactional(_) => None,
         };
         info!(handler = %self.shared.name, group = %self.shared.group, "joining the group");
-        self.stand(Standing::Running);
+        let joining = format!("joining the group {}", self.shared.group);
+        self.stand(Standing::Waiting(joining));
         self.status.forget_troubles(&self.shared.name);
         let mut members = Members::new(
             self,
@@ -214,6 +220,8 @@ impl Handler {
         );
         let mut health = producer.as_ref().map(Producer::health);
         let mut share = self.shared.budget.of_partition();
+        let mut paused = self.shared.paused.clone();
+        self.shared.metrics.paused(*paused.borrow());
         let mut ending = None;
         loop {
             let happened = tokio::select! {
@@ -227,6 +235,8 @@ impl Handler {
                     Some(health) => Happened::Health(health),
                     None => Happened::Broken(Broken::Producer("its thread died".to_owned())),
                 },
+                change = retry.changes(), if ending.is_none() => Happened::Retry(change),
+                Ok(()) = paused.changed() => Happened::Pause(*paused.borrow_and_update()),
                 Ok(()) = share.changed() => Happened::Share(*share.borrow_and_update()),
                 () = members.ended_by_themselves() => continue,
             };
@@ -240,6 +250,12 @@ impl Handler {
                 }
                 Happened::Event(event) => self.event(&mut members, event).await,
                 Happened::Share(bytes) => members.share(bytes).await,
+                Happened::Pause(pause) => members.pause(pause).await,
+                Happened::Retry(why) => {
+                    info!(handler = %self.shared.name, "{why}");
+                    ending = Some(Ending::again(why));
+                    consumer.stop();
+                }
                 Happened::Health(health) => self.producer_health(health, &trouble),
                 Happened::Stop => {
                     ending = Some(Ending::Stopped { unfinished: 0 });
@@ -310,6 +326,8 @@ impl Handler {
         let name = &self.shared.name;
         match event {
             ConsumerEvent::Assigned(assignments) => {
+                // Also where it gets none: it stands by for members that leave.
+                self.stand(Standing::Running);
                 self.status.clear(name, Aspect::Overtaken);
                 members.assign(assignments);
             }
@@ -352,7 +370,12 @@ impl Handler {
                     .committed(&partition, epoch, next, result.is_ok())
                     .await;
             }
-            ConsumerEvent::Watermarks(ends) => members.report(&ends),
+            ConsumerEvent::Watermarks(ends) => {
+                members.report(&ends);
+                if self.config.group_protocol == GroupProtocol::Consumer && members.stands_by() {
+                    self.stand(Standing::Running);
+                }
+            }
             ConsumerEvent::OutOfRange {
                 partition,
                 wanted,
@@ -430,6 +453,10 @@ enum Happened {
     Health(ProducerHealth),
     /// The bytes that each partition may hold are others.
     Share(u32),
+    /// An operator pauses it, or lets it go on.
+    Pause(bool),
+    /// The topic of its redrives came or went.
+    Retry(String),
     Broken(Broken),
     Stop,
 }

@@ -1,8 +1,11 @@
 //! Which revisions a handler's partitions use at the moment, and what they say of them.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use pelton_engine::Revision;
@@ -17,6 +20,8 @@ use crate::onlooker::Debut;
 #[derive(Clone)]
 pub(crate) struct InUse {
     pub revision: Revision,
+    /// Since when it runs.
+    pub since: Duration,
     /// The one before, while this one is on probation.
     pub stand_by: Option<StandBy>,
     /// Where somebody looks on.

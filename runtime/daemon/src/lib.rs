@@ -20,6 +20,7 @@ mod handler;
 mod in_use;
 mod metrics;
 mod onlooker;
+mod overview;
 mod partition;
 mod recording;
 mod reload;
@@ -31,10 +32,14 @@ pub use component::{
     Fault, Named, ProbationReport, RefusedReport, Report, Transition, load_component,
     read_component,
 };
-pub use control::{Ask, Control, ControlError};
+pub use control::{Ask, Control, ControlError, Pause};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
 pub use metrics::Metrics;
 pub use onlooker::{Onlooker, Seen, Step};
+pub use overview::{
+    Counts, HandlerOverview, LastError, Lives, OldestOverview, Overview, PartitionOverview,
+    RunningRevision, State,
+};
 pub use reload::{Change, Last, Reload};
 pub use status::{Standing, Status};

@@ -1,6 +1,7 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
 mod compilations;
+mod counts;
 mod forget;
 mod reloads;
 
@@ -78,6 +79,7 @@ pub struct Metrics {
     votes: Family<HandlerLabel, Counter>,
     fallbacks: Family<HandlerLabel, Counter>,
     probation: Family<HandlerLabel, Gauge>,
+    paused: Family<HandlerLabel, Gauge>,
     rebalances: Family<HandlerLabel, Counter>,
     transactions: Family<OutcomeLabel, Counter>,
     revision: Family<RevisionLabel, Gauge>,
@@ -119,6 +121,7 @@ impl Default for Metrics {
             votes: Family::default(),
             fallbacks: Family::default(),
             probation: Family::default(),
+            paused: Family::default(),
             rebalances: Family::default(),
             transactions: Family::default(),
             revision: Family::default(),
@@ -240,6 +243,11 @@ impl Metrics {
             self.probation.clone(),
         );
         r.register(
+            "paused",
+            "1 while an operator has paused the handler",
+            self.paused.clone(),
+        );
+        r.register(
             "committed_offset",
             "The next offset that is committed",
             self.committed.clone(),
@@ -294,6 +302,7 @@ impl Metrics {
             votes: self.votes.get_or_create(&label).clone(),
             fallbacks: self.fallbacks.get_or_create(&label).clone(),
             probation: self.probation.get_or_create(&label).clone(),
+            paused: self.paused.get_or_create(&label).clone(),
             rebalances: self.rebalances.get_or_create(&label).clone(),
             all: self.clone(),
             handler: handler.to_owned(),
@@ -320,6 +329,7 @@ pub(crate) struct HandlerMetrics {
     votes: Counter,
     fallbacks: Counter,
     probation: Gauge,
+    paused: Gauge,
     rebalances: Counter,
 }
 
@@ -389,6 +399,10 @@ impl HandlerMetrics {
 
     pub(crate) fn on_probation(&self, is: bool) {
         self.probation.set(is.into());
+    }
+
+    pub(crate) fn paused(&self, is: bool) {
+        self.paused.set(is.into());
     }
 
     pub(crate) fn rebalanced(&self) {

@@ -52,6 +52,8 @@ pub(crate) enum Inbox {
     Committed { next: Offset, succeeded: bool },
     /// The bytes that it may hold are others.
     Share { bytes: u32 },
+    /// An operator pauses it, or lets it go on.
+    Pause(bool),
     /// The transaction ends: hand over nothing more.
     Seal,
     /// It has ended, and this producer sends with the next one.
@@ -159,6 +161,10 @@ impl PartitionTask {
             recording,
             ended: None,
         };
+        // Before anything is fetched: a partition that comes to a paused handler is paused.
+        if *running.task.shared.paused.borrow() {
+            running.apply(Event::Pause);
+        }
         loop {
             if let Some(mut ended) = running.ended.take() {
                 ended.unanswered = running.outbox.is_open();
@@ -212,7 +218,8 @@ impl Running {
                 messages
                     .iter()
                     .for_each(|message| show::input(&self.task.shared.name, message));
-                self.held.extend(messages);
+                let retry = self.task.shared.retry_topic.as_deref();
+                self.held.extend(messages, retry);
                 self.apply(Event::Fetched(arrivals));
                 // Only now: a pause that follows from them is heard before there is room for more.
                 drop(transit);
@@ -229,6 +236,8 @@ impl Running {
                 self.share.change(bytes);
                 self.limit();
             }
+            Inbox::Pause(true) => self.apply(Event::Pause),
+            Inbox::Pause(false) => self.apply(Event::Resume),
             Inbox::Seal => self.apply(Event::Seal),
             Inbox::TransactionEnded {
                 outcome,

@@ -7,6 +7,7 @@ mod source;
 
 use std::time::Instant;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
@@ -19,7 +20,7 @@ pub(crate) use self::{
 const WAITING: usize = 16;
 
 /// What came of reading the configuration anew.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Reload {
     /// What has changed.
@@ -35,7 +36,7 @@ pub struct Reload {
 }
 
 /// What became of handlers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Change {
     /// Handlers that began.
@@ -65,7 +66,7 @@ impl Change {
 }
 
 /// A change that was taken in earlier.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Last {
     /// How long ago it was done.

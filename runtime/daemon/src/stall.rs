@@ -177,6 +177,9 @@ fn waits_at(Seen { snapshot, end, .. }: Seen<'_>) -> Option<Place> {
         return None;
     }
     let Some(Oldest { stage, .. }) = snapshot.oldest else {
+        if snapshot.suspended {
+            return None;
+        }
         // A leader that never answered has told no end.
         let Some(End { high, read_to }) = end else {
             return Some(Place::Fetching);
@@ -185,6 +188,7 @@ fn waits_at(Seen { snapshot, end, .. }: Seen<'_>) -> Option<Place> {
         return (high > read).then_some(Place::Fetching);
     };
     match stage {
+        Stage::Queued | Stage::Retrying { .. } if snapshot.suspended => None,
         Stage::Queued | Stage::Calling => Some(Place::Calling),
         Stage::Retrying { .. } => Some(Place::Retrying),
         Stage::Producing => Some(Place::Producing),
@@ -260,6 +264,7 @@ mod tests {
             dead_letters_waiting: 0,
             oldest: None,
             paused: false,
+            suspended: false,
             crowded: false,
             halted: false,
             draining: false,
@@ -453,6 +458,25 @@ mod tests {
             ..idle(20)
         };
         case.stall(AFTER, &held, None);
+    }
+
+    #[test]
+    fn a_paused_partition_stalls_only_where_what_is_under_way_does_not_end() {
+        let due = Duration::from_secs(1_100);
+        let paused = |stage| Snapshot {
+            suspended: true,
+            ..at(stage)
+        };
+        for stage in [Stage::Queued, Stage::Retrying { due }] {
+            Case::new().see_for(200, &paused(stage), ends(30, None));
+        }
+        let idle = Snapshot {
+            suspended: true,
+            ..idle(10)
+        };
+        Case::new().see_for(200, &idle, ends(30, None));
+        let stall = Case::new().stall(AFTER, &paused(Stage::Producing), None);
+        assert_eq!(stall.place, Place::Producing);
     }
 
     #[test]

@@ -69,6 +69,13 @@ impl Status {
         }
     }
 
+    /// All that is known of a handler.
+    pub(crate) fn of(&self, handler: &str) -> Vec<Standing> {
+        let all = self.0.lock();
+        let all = all.as_ref().ok().and_then(|all| all.get(handler));
+        all.map_or_else(Vec::new, |standings| standings.values().cloned().collect())
+    }
+
     /// Why the daemon is not ready, one line each; empty when every handler runs untroubled.
     pub fn not_ready(&self) -> Vec<String> {
         let Ok(all) = self.0.lock() else {

@@ -66,6 +66,11 @@ pub enum Event {
     },
     /// Another revision is used from here on: calls under way are to stop at their next message boundary.
     Swapped,
+    /// An operator wants nothing more to be handled: what is under way ends as it would at a drain, is produced and
+    /// committed, and no message is called, for the first time or again, until [`Resume`](Self::Resume).
+    Pause,
+    /// Go on.
+    Resume,
     /// The partition is being revoked, or the daemon stops: finish what is under way, begin nothing new.
     Drain {
         /// When to give up on what is still under way.

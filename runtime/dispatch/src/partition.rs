@@ -76,6 +76,8 @@ pub struct Partition {
     timer: Option<Duration>,
     /// The deadline of the drain that has begun.
     drain: Option<Duration>,
+    /// An operator has paused it: nothing is called.
+    suspended: bool,
     /// A message ended the partition's work: nothing more is called.
     halted: bool,
     /// Drained or lost: nothing more is commanded.
@@ -115,6 +117,7 @@ impl Partition {
             risen: start,
             timer: None,
             drain: None,
+            suspended: false,
             halted: false,
             over: false,
             policy,
@@ -156,6 +159,8 @@ impl Partition {
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = bytes.min(self.policy.buffer_bytes),
             Event::Swapped => self.curtail(commands),
+            Event::Pause => self.suspend(commands),
+            Event::Resume => self.suspended = false,
             Event::Drain { deadline } => self.begin_drain(deadline, commands),
             Event::Lost => self.lose(commands),
         }
@@ -176,7 +181,7 @@ impl Partition {
         if self.drain.is_none() {
             let most = (self.policy.buffer_messages.get(), self.buffer_bytes);
             self.flow
-                .regulate(most, &self.backlog, self.halted, commands);
+                .regulate(most, &self.backlog, self.halted || self.suspended, commands);
         }
         match self.part {
             None => self.commit(commands),
@@ -246,7 +251,8 @@ impl Partition {
     /// Whether messages are called: after a halt only those before it that an aborted transaction has undone, and
     /// only in partition order, where all of them had been begun.
     fn goes_on(&self) -> bool {
-        !self.halted || self.part.is_some() && self.policy.order == Order::Partition
+        let halted = self.halted;
+        !self.suspended && (!halted || self.part.is_some() && self.policy.order == Order::Partition)
     }
 
     /// The lowest message that ended the partition's work.

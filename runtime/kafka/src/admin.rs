@@ -2,10 +2,13 @@
 //!
 //! Invariant: each question makes a client of its own on a blocking thread and destroys it there.
 
+mod watch;
+
 use std::{collections::BTreeMap, time::Duration};
 
+use pelton_types::{Offset, TopicPartition};
 use rdkafka::{
-    ClientConfig, ClientContext,
+    ClientConfig, ClientContext, TopicPartitionList,
     admin::{
         AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
     },
@@ -19,6 +22,8 @@ use crate::{
     native::{self, Client, EventKind},
     properties,
 };
+
+pub use self::watch::TopicNames;
 
 /// How long the cluster may take to create or describe topics.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -93,6 +98,45 @@ impl Admin {
                     "the broker's answer doesn't speak of it".to_owned(),
                 )),
             }
+        })
+        .await
+    }
+
+    /// Deletes what stands before these offsets, for everybody and for good.
+    ///
+    /// # Errors
+    /// A broker refuses, or doesn't answer.
+    pub async fn delete_before(&self, offsets: &[(TopicPartition, Offset)]) -> Result<(), Error> {
+        let Some((first, _)) = offsets.first().cloned() else {
+            return Ok(());
+        };
+        let (config, offsets) = (self.config.clone(), offsets.to_vec());
+        blocking(move || {
+            let failed = |partition: &TopicPartition, text: String| Error::Delete {
+                partition: partition.clone(),
+                text,
+            };
+            let admin = admin_client(&config).map_err(|error| failed(&first, error.to_string()))?;
+            let options = AdminOptions::new()
+                .operation_timeout(Some(TIMEOUT))
+                .request_timeout(Some(TIMEOUT));
+            let mut list = TopicPartitionList::new();
+            for (partition, offset) in &offsets {
+                let TopicPartition { topic, partition } = partition;
+                list.add_partition_offset(topic, *partition, rdkafka::Offset::Offset(*offset))
+                    .map_err(|error| failed(&first, error.to_string()))?;
+            }
+            let asked = block_on(admin.delete_records(&list, &options));
+            let done = asked.map_err(|error| failed(&first, error.to_string()))?;
+            for one in done.elements() {
+                one.error().map_err(|error| {
+                    failed(
+                        &TopicPartition::new(one.topic(), one.partition()),
+                        error.to_string(),
+                    )
+                })?;
+            }
+            Ok(())
         })
         .await
     }

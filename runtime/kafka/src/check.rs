@@ -17,7 +17,7 @@ impl ConsumerSettings {
     /// Properties librdkafka refuses, a pattern that isn't a regular expression.
     pub fn check(&self) -> Result<(), Error> {
         let client = Client::consumer(apart(properties::consumer(self)?))?;
-        subscribe(&client, &self.topics)
+        subscribe(&client, self)
     }
 }
 

@@ -9,6 +9,7 @@
 mod commands;
 mod commits;
 mod convert;
+mod ends;
 mod positions;
 mod rebalance;
 mod start;
@@ -26,8 +27,8 @@ use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
 use self::commands::{Shared, WantedCommit};
-pub(crate) use self::thread::subscribe;
 pub use self::transit::Transit;
+pub(crate) use self::{convert::Round, thread::subscribe};
 use crate::{Error, TroubleClass, native::Client};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
@@ -85,6 +86,8 @@ pub struct ConsumerSettings {
     pub group: String,
     /// What to subscribe to.
     pub topics: Topics,
+    /// A topic that is subscribed to besides, and always read from its first message.
+    pub retry: Option<String>,
     /// Topics that are never consumed, though a pattern matches them: the handler's own dead-letter topic.
     pub exclude: Vec<String>,
     /// Where to begin without a committed offset.

@@ -95,6 +95,39 @@ pub enum Error {
         /// What librdkafka says.
         text: String,
     },
+    /// A topic could not be read.
+    #[error("can't read from {bootstrap}: {text}")]
+    Read {
+        /// Whom was asked.
+        bootstrap: String,
+        /// What the broker or librdkafka says.
+        text: String,
+    },
+    /// Messages could not be deleted.
+    #[error("can't delete messages of {partition}: {text}")]
+    Delete {
+        /// Of which partition.
+        partition: TopicPartition,
+        /// What the broker says.
+        text: String,
+    },
+    /// A group's offsets could not be read or committed.
+    #[error("the offsets of group `{group}` can't be read or committed: {text}")]
+    Offsets {
+        /// The group.
+        group: String,
+        /// What the coordinator says.
+        text: String,
+    },
+    /// A group has members, which alone may commit.
+    #[error(
+        "group `{group}` has members, so its offsets are theirs: stop every daemon that runs this handler \
+         (or take the handler out of its configuration and `pelton reload`), then try again"
+    )]
+    GroupInUse {
+        /// The group.
+        group: String,
+    },
     /// A topic could not be created.
     #[error("can't create topic `{topic}`: {text}")]
     CreateTopic {

@@ -6,6 +6,7 @@
 //! - [`Transactions`]: the transactional producer of one member, through its renewals; blocking calls on a thread
 //!   of its own.
 //! - [`Admin`]: which topics there are, and making them.
+//! - [`Reader`]: reads topics outside every group, and a group's offsets.
 //! - [`EmbeddedBroker`]: a broker in this process, for development and tests.
 //!
 //! Invariant: no librdkafka object is dropped on an async runtime, and none of its memory leaves this room:
@@ -19,10 +20,11 @@ mod error;
 mod native;
 mod producer;
 mod properties;
+mod reader;
 mod transaction;
 mod trouble;
 
-pub use admin::Admin;
+pub use admin::{Admin, TopicNames};
 pub use consumer::{
     Assignment, Commit, CommitError, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings,
     End, Epoch, Protocol, RevokeAck, Start, Topics, Transit,
@@ -33,6 +35,7 @@ pub use producer::{
     Delivery, DeliveryError, Mailbox, Outgoing, Producer, ProducerHealth, ProducerSettings,
     SendError,
 };
+pub use reader::{Ranges, Reader};
 pub use transaction::{
     Committed, TransactionError, TransactionFailure, TransactionSettings, Transactions,
 };

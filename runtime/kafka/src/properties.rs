@@ -136,6 +136,24 @@ pub(crate) fn producer(
     Ok(config)
 }
 
+/// What a reader is configured with. A group is named because librdkafka assigns nothing without one; it is not joined.
+pub(crate) fn reader(
+    bootstrap: &str,
+    group: &str,
+    properties: &BTreeMap<String, String>,
+) -> Result<ClientConfig, Error> {
+    let mut config = common(bootstrap, "pelton-reader");
+    apply(&mut config, properties, OWNED_BY_CONSUMER)?;
+    config
+        .set("group.id", group)
+        .set("enable.auto.commit", "false")
+        .set("enable.auto.offset.store", "false")
+        .set("auto.offset.reset", "error")
+        .set("isolation.level", "read_committed")
+        .set("enable.partition.eof", "true");
+    Ok(config)
+}
+
 /// What an administration client is configured with.
 pub(crate) fn admin(
     bootstrap: &str,

@@ -10,11 +10,12 @@
 mod failure;
 mod message;
 mod origin;
+pub mod redrive;
 mod revision;
 mod secret;
 
 pub use failure::{Failure, FailureKind, Verdict};
-pub use message::{Header, Message, MessageId, Output, Timestamp, TopicPartition};
+pub use message::{Header, Message, MessageId, NoMessageId, Output, Timestamp, TopicPartition};
 pub use origin::{Host, Origin, Scheme};
 pub use revision::RevisionId;
 pub use secret::is_secret_property;

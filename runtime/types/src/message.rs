@@ -1,6 +1,6 @@
 //! Messages as they come from a broker and outputs as they go to one.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, str::FromStr, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -123,6 +123,38 @@ pub struct MessageId {
 impl fmt::Display for MessageId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}@{}", self.topic, self.partition, self.offset)
+    }
+}
+
+/// Why a text names no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoMessageId;
+
+impl fmt::Display for NoMessageId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a message is named TOPIC/PARTITION@OFFSET")
+    }
+}
+
+impl std::error::Error for NoMessageId {}
+
+impl FromStr for MessageId {
+    type Err = NoMessageId;
+
+    fn from_str(text: &str) -> Result<Self, NoMessageId> {
+        let parts = text.rsplit_once('@');
+        let parts = parts.and_then(|(place, offset)| Some((place.rsplit_once('/')?, offset)));
+        let ((topic, partition), offset) = parts.ok_or(NoMessageId)?;
+        let partition: i32 = partition.parse().map_err(|_| NoMessageId)?;
+        let offset: Offset = offset.parse().map_err(|_| NoMessageId)?;
+        if topic.is_empty() || partition < 0 || offset < 0 {
+            return Err(NoMessageId);
+        }
+        Ok(Self {
+            topic: topic.into(),
+            partition,
+            offset,
+        })
     }
 }
 

@@ -168,6 +168,11 @@ impl TestDaemon {
         self.options.folder()
     }
 
+    /// Its admin address.
+    pub fn admin(&self) -> &str {
+        &self.options.admin
+    }
+
     /// The process id.
     pub fn id(&self) -> u32 {
         self.process.id()

@@ -22,11 +22,28 @@ pub struct Response {
 /// # Errors
 /// When nobody listens there, or the answer isn't HTTP.
 pub fn get(address: &str, path: &str) -> Result<Response> {
+    request(address, "GET", path, &[])
+}
+
+/// Asks the server at `address` for `path`, with these headers besides.
+///
+/// # Errors
+/// When nobody listens there, or the answer isn't HTTP.
+pub fn request(
+    address: &str,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Result<Response> {
     let mut stream =
         TcpStream::connect(address).with_context(|| format!("can't connect to {address}"))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
     // HTTP/1.0, so that the body is what comes before the end, in one piece.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    write!(stream, "{method} {path} HTTP/1.0\r\nHost: {address}\r\n")?;
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n")?;
+    }
+    write!(stream, "\r\n")?;
     let mut bytes = Vec::new();
     stream
         .read_to_end(&mut bytes)

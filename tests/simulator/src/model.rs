@@ -76,6 +76,8 @@ pub struct Model {
     next_call: u64,
     timer: Option<Duration>,
     paused: bool,
+    /// An operator has paused it.
+    suspended: bool,
     halted: bool,
     drain: Option<Duration>,
     end: End,
@@ -264,6 +266,7 @@ impl Model {
             next_call: 0,
             timer: None,
             paused: false,
+            suspended: false,
             halted: false,
             drain: None,
             end: End::NotYet,
@@ -334,6 +337,12 @@ impl Model {
         ensure!(
             told == known,
             "snapshot says calling, retrying, dead letters waiting {told:?}, but it is {known:?}"
+        );
+        ensure!(
+            snapshot.suspended == self.suspended,
+            "snapshot says suspended {}, but it is {}",
+            snapshot.suspended,
+            self.suspended
         );
         let crowded = snapshot.crowded;
         ensure!(

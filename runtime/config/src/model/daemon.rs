@@ -14,6 +14,8 @@ pub struct Admin {
     pub enabled: bool,
     /// The address to listen on; port 0 takes any free one.
     pub listen: SocketAddr,
+    /// The file of the token that whoever asks under `/v1` must show; never none where others than this machine can ask.
+    pub token_file: Option<PathBuf>,
 }
 
 /// `[log]`: how the daemon logs.

@@ -119,6 +119,13 @@ impl Handler {
         }
     }
 
+    /// The topic that its dead letters are redriven to, and that it reads besides its own once it is there: no other
+    /// group sees them again.
+    pub fn retry_topic(&self) -> Option<String> {
+        self.dead_letter_topic()
+            .map(|_| format!("{}.retry", self.name))
+    }
+
     /// Every topic it writes to: outputs, then the dead-letter topic.
     pub fn written_topics(&self) -> impl Iterator<Item = &str> {
         self.outputs

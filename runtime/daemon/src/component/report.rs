@@ -3,6 +3,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
@@ -12,7 +13,7 @@ use super::Keeping;
 const HISTORY: usize = 20;
 
 /// A handler's revisions.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Report {
     /// Whose.
@@ -36,7 +37,7 @@ pub struct Report {
 }
 
 /// A loaded revision.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Named {
     /// As the log names it.
@@ -46,7 +47,7 @@ pub struct Named {
 }
 
 /// How far a probation has come.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct ProbationReport {
     /// Votes against the revision.
@@ -58,7 +59,7 @@ pub struct ProbationReport {
 }
 
 /// Content that is not taken.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RefusedReport {
     /// The SHA-256 of the component's file, in hexadecimal.
@@ -68,7 +69,7 @@ pub struct RefusedReport {
 }
 
 /// An attempt that cost its instance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Fault {
     /// When, in milliseconds since 1970.
@@ -86,7 +87,7 @@ pub struct Fault {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Transition {
     /// When, in milliseconds since 1970.

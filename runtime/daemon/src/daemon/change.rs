@@ -266,6 +266,7 @@ impl Daemon {
             return;
         };
         self.status.forget(name);
+        self.lives.end(name);
         let revision = begun
             .revision
             .borrow()

@@ -1,15 +1,21 @@
 //! How clusters are reached, and the brokers in this process.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use pelton_config::{Bootstrap, Config, Topics};
-use pelton_kafka::{EmbeddedBroker, Error};
+use pelton_config::{Bootstrap, Config, Properties, Topics};
+use pelton_kafka::{Admin, EmbeddedBroker, Error, TopicNames};
+use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::handler::Connection;
 
 /// Partitions of each topic on the embedded broker.
 const EMBEDDED_PARTITIONS: i32 = 4;
+/// How often somebody looks which topics there are.
+const LOOK: Duration = Duration::from_secs(10);
 
 /// The clusters of a configuration.
 #[derive(Default)]
@@ -36,7 +42,9 @@ impl Clusters {
                 Bootstrap::Servers(servers) => servers.join(","),
                 Bootstrap::Embedded => self.embed(name, embedded_topics(config, name))?,
             };
+            let topics = self.topics(name, &servers, &cluster.properties);
             let connection = Connection {
+                topics,
                 bootstrap: servers,
                 embedded: matches!(cluster.bootstrap, Bootstrap::Embedded),
                 properties: cluster.properties.clone(),
@@ -45,6 +53,27 @@ impl Clusters {
         }
         self.connections = connections;
         Ok(())
+    }
+
+    /// Which topics there are: who looked before goes on, where the cluster is the same.
+    fn topics(
+        &self,
+        name: &str,
+        servers: &str,
+        properties: &Properties,
+    ) -> watch::Receiver<TopicNames> {
+        let before = self.connections.get(name);
+        let same =
+            before.filter(|known| known.bootstrap == servers && known.properties == *properties);
+        if let Some(same) = same {
+            return same.topics.clone();
+        }
+        let own = properties.iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
+        match Admin::new(servers, &own.collect()) {
+            Ok(admin) => admin.watch_topics(LOOK),
+            // The handlers say what is wrong with it.
+            Err(_) => watch::channel(None).1,
+        }
     }
 
     /// How a cluster is reached.

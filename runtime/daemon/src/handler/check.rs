@@ -13,6 +13,7 @@ use crate::budget::HandlerShare;
 /// Why librdkafka refuses one: a property that doesn't exist or has a wrong value, a file that isn't there.
 pub fn check_clients(handler: &Handler, cluster: &Cluster) -> Result<(), Error> {
     let connection = Connection {
+        topics: tokio::sync::watch::channel(None).1,
         bootstrap: String::new(),
         embedded: matches!(cluster.bootstrap, Bootstrap::Embedded),
         properties: cluster.properties.clone(),
@@ -21,7 +22,7 @@ pub fn check_clients(handler: &Handler, cluster: &Cluster) -> Result<(), Error> 
     // What share of the memory it gets is not known yet, and librdkafka takes any.
     let share = HandlerShare::default();
     Admin::new("", &connection.with(&Properties::default()))?.check()?;
-    shared::consumer_settings(handler, connection, share).check()?;
+    shared::consumer_settings(handler, connection, share, handler.retry_topic()).check()?;
     match handler.guarantee {
         Guarantee::AtLeastOnce => {
             shared::producer_settings(handler, connection, share, None).check()

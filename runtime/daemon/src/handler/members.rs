@@ -19,10 +19,13 @@ use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Wa
 use crate::{
     budget::Claim,
     in_use::InUse,
+    overview::Sighting,
     partition::{Ended, Inbox, PartitionTask},
     status::{Aspect, Standing, Status},
 };
 
+/// Reports, about a second each, after which a member that was told nothing has no partitions.
+const STANDS_BY_AFTER: u32 = 10;
 /// Messages to a partition's task that may wait; more than that and the router waits.
 const INBOX: usize = 64;
 
@@ -46,6 +49,8 @@ pub(super) struct Members {
     tasks: JoinSet<Ended>,
     watchdog: Watchdog,
     unfinished: u32,
+    /// Reports before the group has assigned anything, be it nothing.
+    untold: Option<u32>,
 }
 
 struct Template {
@@ -86,11 +91,13 @@ impl Members {
             tasks: JoinSet::new(),
             watchdog: Watchdog::default(),
             unfinished: 0,
+            untold: Some(0),
         }
     }
 
     /// Begins a task for each newly assigned partition.
     pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
+        self.untold = None;
         if assignments.is_empty() {
             return;
         }
@@ -109,6 +116,7 @@ impl Members {
                 // What isn't text was written by someone else.
                 metadata: String::from_utf8(metadata).unwrap_or_default(),
             };
+            self.shared.shown.assigned(&partition, start.next);
             let report = Arc::default();
             let claim = self.shared.budget.claim();
             let (inbox, receiver) = mpsc::channel(INBOX);
@@ -292,6 +300,7 @@ impl Members {
         } = partition;
         self.shared.metrics.forget(topic, *number);
         self.watchdog.forget(partition);
+        self.shared.shown.gone(partition);
     }
 
     /// Sees to it that outputs of partitions that were given up don't land behind the next owner's newer ones.
@@ -345,6 +354,15 @@ impl Members {
         }
     }
 
+    /// Pauses every partition, or lets them go on.
+    pub(super) async fn pause(&self, pause: bool) {
+        self.shared.metrics.paused(pause);
+        for member in self.members.values() {
+            // A task that ended on its own is handled where tasks are joined.
+            let _ = member.inbox.send(Inbox::Pause(pause)).await;
+        }
+    }
+
     /// Hands the outcome of a commit to its partition's task.
     pub(super) async fn committed(
         &self,
@@ -382,6 +400,13 @@ impl Members {
         self.template.trouble.happened_to(Broken::Task);
     }
 
+    /// Whether the group seems to have nothing for this member: under KIP-848 nobody tells it so. True once.
+    pub(super) fn stands_by(&mut self) -> bool {
+        let reports = self.untold.map(|reports| reports + 1);
+        self.untold = reports.filter(|reports| *reports < STANDS_BY_AFTER);
+        reports == Some(STANDS_BY_AFTER)
+    }
+
     /// Lets every task publish its figures, and says where messages can't move (as of the report before).
     pub(super) fn report(&mut self, ends: &[(TopicPartition, End)]) {
         let ends: HashMap<_, _> = ends.iter().map(|(p, end)| (p, *end)).collect();
@@ -395,8 +420,15 @@ impl Members {
             if let Ok(report) = member.report.lock()
                 && let Some(snapshot) = &*report
             {
-                let watchdog = &mut self.watchdog;
-                stuck.extend(watchdog.look(&self.shared, partition, snapshot, end));
+                let stalled = self.watchdog.look(&self.shared, partition, snapshot, end);
+                stuck.extend(stalled.clone());
+                let sighting = Sighting {
+                    snapshot,
+                    end,
+                    stalled,
+                    now: self.shared.clock.now(),
+                };
+                self.shared.shown.seen(partition, sighting);
             }
         }
         self.watchdog.end_round(&self.shared);
@@ -416,6 +448,7 @@ impl Members {
             .collect();
         let ended = self.give_up(left, || Inbox::Lost).await;
         self.watchdog.end(&self.shared);
+        self.shared.shown.all_gone();
         self.unfinished.saturating_add(unfinished(&ended))
     }
 }

@@ -15,7 +15,7 @@ use pelton_kafka::{
     Consumer, ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics,
 };
 use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 use tracing::warn;
 
 use super::Connection;
@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     component::Fault,
     metrics::HandlerMetrics,
+    overview::Shown,
     partition::Addressed,
     recording::Recording,
 };
@@ -33,8 +34,12 @@ pub(crate) struct Shared {
     pub name: String,
     pub group: String,
     pub policy: Policy,
+    /// Whether an operator has paused it.
+    pub paused: watch::Receiver<bool>,
     pub outputs: Vec<Arc<str>>,
     pub dead_letter_topic: Option<Arc<str>>,
+    /// Where its dead letters are redriven to.
+    pub retry_topic: Option<String>,
     /// How long a partition may stand still before that is reported.
     pub stall_after: Duration,
     pub metrics: HandlerMetrics,
@@ -47,6 +52,8 @@ pub(crate) struct Shared {
     pub share: HandlerShare,
     /// What its calls may take of that.
     pub call_memory: Arc<CallMemory>,
+    /// What is shown of it to who asks.
+    pub shown: Shown,
     record_to: Option<PathBuf>,
     last_fault: Mutex<Option<Fault>>,
     /// The member of the group that it is, or was last.
@@ -59,6 +66,7 @@ static RECORDINGS: AtomicU64 = AtomicU64::new(0);
 impl Shared {
     pub(crate) fn new(
         handler: &config::Handler,
+        paused: watch::Receiver<bool>,
         metrics: HandlerMetrics,
         clock: Clock,
         budget: Arc<Budget>,
@@ -69,12 +77,14 @@ impl Shared {
             name: handler.name.clone(),
             group: handler.group.clone(),
             policy: policy(handler, share),
+            paused,
             outputs: handler
                 .outputs
                 .iter()
                 .map(|topic| Arc::from(topic.as_str()))
                 .collect(),
             dead_letter_topic: handler.dead_letter_topic().map(Arc::from),
+            retry_topic: handler.retry_topic(),
             stall_after: handler.stall_after,
             metrics,
             clock,
@@ -82,6 +92,7 @@ impl Shared {
             budget,
             share,
             call_memory: Arc::new(CallMemory::new(share.calls)),
+            shown: Shown::default(),
             record_to,
             last_fault: Mutex::default(),
             member: Mutex::default(),
@@ -163,6 +174,7 @@ pub(super) fn consumer_settings(
     handler: &config::Handler,
     connection: &Connection,
     share: HandlerShare,
+    retry: Option<String>,
 ) -> ConsumerSettings {
     let mut properties = connection.with(&handler.consumer_properties);
     if connection.embedded {
@@ -196,6 +208,7 @@ pub(super) fn consumer_settings(
             handed_on: share.handed_on,
         },
         properties,
+        retry,
         exclude: handler
             .dead_letter_topic()
             .map(str::to_owned)

@@ -76,6 +76,7 @@ impl Metrics {
         }
         self.call_seconds.remove(&label);
         self.probation.remove(&label);
+        self.paused.remove(&label);
         for kind in FailureKind::ALL
             .map(FailureKind::as_str)
             .iter()

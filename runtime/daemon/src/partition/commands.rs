@@ -9,7 +9,7 @@ use pelton_types::{Failure, Offset, Output};
 use tracing::{info, trace, warn};
 
 use super::{Ended, Running, outbox::Addressed, show};
-use crate::{dead_letter, handler::Broken};
+use crate::{dead_letter, handler::Broken, overview::Attempted};
 
 impl Running {
     pub(super) fn carry_out(&mut self, command: Command) {
@@ -147,6 +147,7 @@ impl Running {
     }
 
     fn dead_letter(&mut self, offset: Offset, attempts: u32, failure: &Failure) {
+        self.note(offset, attempts, failure, "dead-lettered");
         let shared = &self.task.shared;
         let (Some(topic), Some(message)) = (&shared.dead_letter_topic, self.held.message(offset))
         else {
@@ -160,6 +161,7 @@ impl Running {
             handler: &shared.name,
             revision: &revision,
             attempts,
+            redrives: self.held.redrives(offset),
             failure,
         };
         let letter = Addressed {
@@ -175,8 +177,21 @@ impl Running {
         revision.map(|id| id.to_string()).unwrap_or_default()
     }
 
+    /// What people are told who ask how the handler stands.
+    fn note(&self, offset: Offset, attempt: u32, failure: &Failure, then: &'static str) {
+        self.task.shared.shown.failed(&Attempted {
+            partition: &self.task.partition,
+            offset,
+            attempt,
+            failure,
+            then,
+            now: self.clock.now(),
+        });
+    }
+
     fn skipped(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.ended("skipped");
+        self.note(offset, attempts, failure, "skipped");
         let revision = self.tried_by(offset);
         warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts, %revision,
             kind = %failure.kind, error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");
@@ -184,6 +199,7 @@ impl Running {
 
     fn retried(&self, offset: Offset, attempt: u32, failure: &Failure, due: Duration) {
         self.task.shared.metrics.retried(failure.kind);
+        self.note(offset, attempt, failure, "retried");
         let again_in = due.saturating_sub(self.clock.now());
         let revision = self.tried_by(offset);
         info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt, %revision,
@@ -192,6 +208,7 @@ impl Running {
 
     fn fell_back(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.fell_back();
+        self.note(offset, attempts, failure, "fell-back");
         warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
             kind = %failure.kind, error = %failure.text,
             "the revision on probation has used up its attempts; the message is given to the one before");
@@ -199,6 +216,7 @@ impl Running {
 
     fn halt(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.ended("halted");
+        self.note(offset, attempts, failure, "halted");
         let text = format!(
             "partition {} stopped at offset {offset} after {attempts} attempts ({}: {}), as on-exhausted = \"stop\" says",
             self.task.partition, failure.kind, failure.text

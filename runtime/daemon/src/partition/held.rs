@@ -2,14 +2,19 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use pelton_types::{Message, Offset, RevisionId};
+use pelton_types::{Message, Offset, RevisionId, redrive::restored};
 
 /// Messages in the order of their offsets.
 #[derive(Default)]
 pub(super) struct Held(VecDeque<Item>);
 
 struct Item {
+    /// Where it stands in this partition.
+    offset: Offset,
+    /// What the handler is given: the message as it was, where it was redriven.
     message: Arc<Message>,
+    /// How often it was.
+    redrives: u32,
     /// Which revision was last given the message.
     tried_by: Option<RevisionId>,
     /// It has spoken for or against a revision.
@@ -18,15 +23,15 @@ struct Item {
 
 impl Held {
     /// Takes fetched messages. What lies at or below what is held already was fetched again, and is left out.
-    pub(super) fn extend(&mut self, messages: Vec<Message>) {
+    pub(super) fn extend(&mut self, messages: Vec<Message>, retry: Option<&str>) {
         for message in messages {
-            if self
-                .0
-                .back()
-                .is_none_or(|last| last.message.offset < message.offset)
-            {
+            let offset = message.offset;
+            if self.0.back().is_none_or(|last| last.offset < offset) {
+                let (message, redrives) = restored(message, retry);
                 self.0.push_back(Item {
+                    offset,
                     message: Arc::new(message),
+                    redrives,
                     tried_by: None,
                     spoke: false,
                 });
@@ -36,6 +41,12 @@ impl Held {
 
     pub(super) fn message(&self, offset: Offset) -> Option<Arc<Message>> {
         Some(self.0.get(self.position(offset)?)?.message.clone())
+    }
+
+    /// How often the message was redriven.
+    pub(super) fn redrives(&self, offset: Offset) -> u32 {
+        let item = self.position(offset).and_then(|at| self.0.get(at));
+        item.map_or(0, |item| item.redrives)
     }
 
     pub(super) fn tried_by(&self, offset: Offset) -> Option<RevisionId> {
@@ -57,20 +68,20 @@ impl Held {
 
     /// Drops every message below `below`.
     pub(super) fn release(&mut self, below: Offset) {
-        let finished = self.0.partition_point(|item| item.message.offset < below);
+        let finished = self.0.partition_point(|item| item.offset < below);
         self.0.drain(..finished);
     }
 
     fn position(&self, offset: Offset) -> Option<usize> {
         // Most offsets follow one another.
-        let first = self.0.front()?.message.offset;
+        let first = self.0.front()?.offset;
         let guess = usize::try_from(offset.checked_sub(first)?).ok()?;
-        let at = |index: usize| self.0.get(index).map(|item| item.message.offset);
+        let at = |index: usize| self.0.get(index).map(|item| item.offset);
         if at(guess) == Some(offset) {
             return Some(guess);
         }
         self.0
-            .binary_search_by_key(&offset, |item| item.message.offset)
+            .binary_search_by_key(&offset, |item| item.offset)
             .ok()
     }
 }

@@ -107,6 +107,7 @@ fn fixed(before: &Config, after: &Config) -> Vec<String> {
     let tables = [
         ("admin.enabled", old.enabled != new.enabled),
         ("admin.listen", old.listen != new.listen),
+        ("admin.token-file", old.token_file != new.token_file),
         ("log.format", before.log.format != after.log.format),
         ("log.filter", before.log.filter != after.log.filter),
     ];

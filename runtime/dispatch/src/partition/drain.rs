@@ -1,4 +1,4 @@
-//! The end of an assignment: drained, or lost.
+//! The end of an assignment: drained, or lost; and the pause, which begins like a drain.
 //!
 //! Invariant: a drain ends at its deadline at the latest, with exactly one `Drained`; what waits for a
 //! time (a retry, a refused dead letter) never holds it up (delivery rules 9, 10 and 12).
@@ -17,6 +17,12 @@ impl Partition {
     /// Begins nothing new from here on. A second drain can only bring the deadline forward.
     pub(super) fn begin_drain(&mut self, deadline: Duration, commands: &mut Vec<Command>) {
         self.drain = Some(self.drain.map_or(deadline, |earlier| earlier.min(deadline)));
+        self.curtail(commands);
+    }
+
+    /// Begins nothing from here on, and fetches nothing, until it goes on.
+    pub(super) fn suspend(&mut self, commands: &mut Vec<Command>) {
+        self.suspended = true;
         self.curtail(commands);
     }
 

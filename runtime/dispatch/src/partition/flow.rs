@@ -1,6 +1,7 @@
 //! When fetching pauses and resumes.
 //!
-//! Invariant: pause and resume alternate, and a halted partition stays paused.
+//! Invariant: pause and resume alternate, and a partition that stands still, halted or by an operator's will, stays
+//! paused.
 
 use super::backlog::Backlog;
 use crate::Command;
@@ -22,17 +23,17 @@ impl Flow {
         &mut self,
         most: (u32, u32),
         backlog: &Backlog,
-        halted: bool,
+        still: bool,
         commands: &mut Vec<Command>,
     ) {
         let held = (backlog.len() as u64, backlog.bytes());
         let most = (u64::from(most.0), u64::from(most.1));
         if self.paused {
-            if !halted && held.0 <= most.0 / 2 && held.1 <= most.1 / 2 {
+            if !still && held.0 <= most.0 / 2 && held.1 <= most.1 / 2 {
                 self.paused = false;
                 commands.push(Command::ResumeFetch);
             }
-        } else if halted || held.0 >= most.0 || (held.1 >= most.1 && held.0 > 0) {
+        } else if still || held.0 >= most.0 || (held.1 >= most.1 && held.0 > 0) {
             self.paused = true;
             commands.push(Command::PauseFetch);
         }

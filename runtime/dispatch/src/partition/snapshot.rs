@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub oldest: Option<Oldest>,
     /// Fetching is paused.
     pub paused: bool,
+    /// An operator has paused it: no message is called.
+    pub suspended: bool,
     /// Nothing further is begun: what is finished doesn't fit into the commit's metadata.
     pub crowded: bool,
     /// A message ended the partition's work.
@@ -71,6 +73,7 @@ impl Partition {
                 })
             }),
             paused: self.flow.is_paused(),
+            suspended: self.suspended,
             crowded: self.crowded,
             halted: self.halted,
             draining: self.drain.is_some(),

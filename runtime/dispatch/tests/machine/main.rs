@@ -12,6 +12,7 @@ mod lanes;
 mod member;
 mod naive;
 mod offsets;
+mod pauses;
 mod probation;
 mod progress;
 mod support;

@@ -35,6 +35,8 @@ enum Op {
     Wait(u64),
     Buffer(u32),
     Swap,
+    /// An operator pauses it, or lets it go on.
+    Suspend(bool),
     Drain(u64),
     Lose,
     /// Something that nobody waits for.
@@ -89,6 +91,7 @@ fn ops() -> impl Strategy<Value = Op> {
             .prop_map(|(pick, verdicts, took, waited, probation)| Op::Answer(pick, verdicts, took, waited, probation)),
         1 => (0..3_000_u32).prop_map(Op::Buffer),
         1 => Just(Op::Swap),
+        2 => any::<bool>().prop_map(Op::Suspend),
         12 => (0..64_usize).prop_map(Op::Deliver),
         2 => (0..64_usize).prop_map(Op::Refuse),
         4 => any::<bool>().prop_map(Op::Commit),
@@ -190,6 +193,7 @@ struct Script {
     news: bool,
     released: Offset,
     draining: bool,
+    suspended: bool,
     halted: bool,
     over: bool,
 }
@@ -224,6 +228,7 @@ impl Script {
             news: false,
             released: 0,
             draining: false,
+            suspended: false,
             halted: false,
             over: false,
         }

@@ -17,7 +17,7 @@ const CHUNK: usize = 64 * 1024;
 
 /// What one round of polling fetched.
 #[derive(Default)]
-pub(super) struct Round {
+pub(crate) struct Round {
     groups: Vec<Group>,
     chunk: BytesMut,
     names: HashSet<Arc<str>>,
@@ -34,7 +34,7 @@ struct Group {
 
 impl Round {
     /// Copies a message into its group.
-    pub(super) fn push(&mut self, raw: &RawMessage<'_>) {
+    pub(crate) fn push(&mut self, raw: &RawMessage<'_>) {
         let token = (raw.topic_token(), raw.partition());
         let index = match self.groups.iter().rposition(|group| group.token == token) {
             Some(index) => index,
@@ -57,17 +57,17 @@ impl Round {
     }
 
     /// How many messages it holds.
-    pub(super) fn messages(&self) -> usize {
+    pub(crate) fn messages(&self) -> usize {
         self.messages
     }
 
     /// How many bytes of keys, values and headers it holds.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes
     }
 
     /// Takes everything out, partition by partition.
-    pub(super) fn take(&mut self) -> impl Iterator<Item = (TopicPartition, Vec<Message>)> + use<> {
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = (TopicPartition, Vec<Message>)> + use<> {
         (self.messages, self.bytes) = (0, 0);
         std::mem::take(&mut self.groups)
             .into_iter()
@@ -75,7 +75,7 @@ impl Round {
     }
 
     /// The one copy of a topic's name.
-    pub(super) fn name(&mut self, topic: &str) -> Arc<str> {
+    pub(crate) fn name(&mut self, topic: &str) -> Arc<str> {
         if let Some(name) = self.names.get(topic) {
             return name.clone();
         }

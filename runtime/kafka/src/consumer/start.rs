@@ -104,7 +104,8 @@ impl Poll {
                 let known = self
                     .known_topics
                     .as_ref()
-                    .is_some_and(|known| known.contains(&*partition.topic));
+                    .is_some_and(|known| known.contains(&*partition.topic))
+                    && self.settings.retry.as_deref() != Some(&*partition.topic);
                 let end = choose(
                     self.settings.start,
                     known,

@@ -14,7 +14,7 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::mpsc;
 
 use super::{
-    ConsumerEvent, ConsumerSettings, End, Epoch, Start, Topics,
+    ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
     commands::{self, Shared, WantedCommit},
     commits::{ANSWER, SentCommit},
     convert::Round,
@@ -35,7 +35,7 @@ const ROUND_BYTES: usize = 512 * 1024;
 /// How often watermarks are told and brokers looked for.
 const TICK: Duration = Duration::from_secs(1);
 /// How long a broker may take to answer when the thread looks whether it is back.
-const PROBE: Duration = Duration::from_millis(250);
+pub(super) const PROBE: Duration = Duration::from_millis(250);
 /// How long leaving the group may take, beyond draining.
 const LEAVE: Duration = Duration::from_secs(15);
 
@@ -51,7 +51,7 @@ pub(super) fn start(
     };
     let way = Way::new(settings.memory.handed_on);
     let shared = Arc::new(Shared::new(queue()?, way.clone()));
-    subscribe(&client, &settings.topics)?;
+    subscribe(&client, &settings)?;
     let (sender, receiver) = mpsc::channel(EVENTS);
     let poll = Poll {
         queue: Arc::new(queue()?),
@@ -73,6 +73,7 @@ pub(super) fn start(
             text: "it makes no queue for answers".to_owned(),
         })?),
         returning: HashMap::new(),
+        ticks: 0,
         over: None,
         client,
     };
@@ -87,17 +88,30 @@ pub(super) fn start(
 }
 
 /// Joins the group for these topics, once there is a broker.
-pub(crate) fn subscribe(client: &Client, topics: &Topics) -> Result<(), Error> {
-    let topics: &[String] = match topics {
-        Topics::List(topics) => topics,
-        Topics::Pattern(pattern) => std::slice::from_ref(pattern),
-    };
+pub(crate) fn subscribe(client: &Client, settings: &ConsumerSettings) -> Result<(), Error> {
+    let topics = subscription(&settings.topics, settings.retry.as_deref());
     client
         .subscribe(&List::of_topics(topics.iter().map(String::as_str)))
         .map_err(|code| Error::Subscribe {
             topics: topics.join(", "),
             text: code.to_string(),
         })
+}
+
+/// What is asked of librdkafka. A topic must be named, or matched, once.
+fn subscription(topics: &Topics, retry: Option<&str>) -> Vec<String> {
+    match (topics, retry) {
+        (Topics::List(topics), retry) => {
+            let besides = retry.filter(|retry| !topics.iter().any(|topic| topic == retry));
+            let besides = besides.map(str::to_owned);
+            topics.iter().cloned().chain(besides).collect()
+        }
+        (Topics::Pattern(pattern), None) => vec![pattern.clone()],
+        // A topic's name holds no special character but the dot.
+        (Topics::Pattern(pattern), Some(retry)) => {
+            vec![format!("{pattern}|^{}$", retry.replace('.', "[.]"))]
+        }
+    }
 }
 
 /// Says that the consumer is over however its thread ends, so that nobody waits for it in vain.
@@ -138,6 +152,8 @@ pub(super) struct Poll {
     /// Where to go on at the next tick: positions that a broker called out of range though they are there,
     /// as one does whose log is not yet what it was before it failed.
     returning: HashMap<TopicPartition, (Epoch, Offset)>,
+    /// Ticks so far.
+    pub(super) ticks: u32,
     /// Why the consumer must end.
     pub(super) over: Option<Error>,
     pub(super) queue: Arc<Queue>,
@@ -152,6 +168,8 @@ pub(super) struct Owned {
     pub(super) paused: bool,
     /// The end of the partition that was last met.
     pub(super) read_to: Option<Offset>,
+    /// Where it ended when that was last asked for.
+    pub(super) high: Option<Offset>,
 }
 
 impl Owned {
@@ -161,6 +179,7 @@ impl Owned {
             start,
             paused: false,
             read_to: None,
+            high: None,
         }
     }
 }
@@ -377,14 +396,7 @@ impl Poll {
 
     /// What is done about once a second.
     fn tick(&mut self) {
-        let owned = self.owned.iter();
-        let ends: Vec<_> = owned
-            .filter_map(|(partition, owned)| {
-                let high = self.client.cached_high(partition)?;
-                let read_to = owned.read_to;
-                Some((partition.clone(), End { high, read_to }))
-            })
-            .collect();
+        let ends = self.ends();
         self.emit(ConsumerEvent::Watermarks(ends));
         let report = self.troubles.unreachable(Instant::now());
         self.report(report);
@@ -447,5 +459,23 @@ impl Poll {
         let shared = self.shared.clone();
         drop((shared.give_up_queue(), queue, self));
         shared.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_named_or_matched_once() {
+        let list = Topics::List(vec!["orders".into(), "h.retry".into()]);
+        assert_eq!(subscription(&list, Some("h.retry")), ["orders", "h.retry"]);
+        assert_eq!(subscription(&list, Some("x")), ["orders", "h.retry", "x"]);
+        let pattern = Topics::Pattern("^orders.*".into());
+        assert_eq!(subscription(&pattern, None), ["^orders.*"]);
+        assert_eq!(
+            subscription(&pattern, Some("orders.retry")),
+            ["^orders.*|^orders[.]retry$"]
+        );
     }
 }

@@ -267,6 +267,13 @@ impl Client {
         Ok((low, high))
     }
 
+    /// Takes the list's offsets for times, in milliseconds since 1970, and fills in those of the first messages that
+    /// are not older; -1 where all are.
+    pub(crate) fn offsets_at(&self, times: &ListRef<'_>, timeout: Duration) -> Result<(), Code> {
+        // SAFETY: client and list are alive.
+        check(unsafe { sys::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
+    }
+
     /// The offset after the newest message, as last heard of; `None` before the first fetch.
     pub(crate) fn cached_high(&self, partition: &TopicPartition) -> Option<Offset> {
         let topic = CString::new(&*partition.topic).ok()?;

@@ -41,6 +41,7 @@ pub fn settings(broker: &EmbeddedBroker, topic: &str) -> ConsumerSettings {
         client_id: "test".into(),
         group: "test".into(),
         topics: Topics::List(vec![topic.into()]),
+        retry: None,
         exclude: Vec::new(),
         start: Start::Earliest,
         protocol: Protocol::Cooperative,

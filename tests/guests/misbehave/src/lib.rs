@@ -18,6 +18,7 @@
 //! | `topic:NAME` | forwards to this topic |
 //! | `partition:N` | forwards to this partition |
 //! | `log:N` | logs N lines, then forwards |
+//! | `where` | its place and its id, as the value |
 //!
 //! Anything else is forwarded exactly as it is, null values too.
 
@@ -63,10 +64,22 @@ fn handle(message: &Message, mode: &Option<String>) -> Result<Outputs, Failure> 
         "many-outputs" => return Ok((0..number(argument)?).map(|_| Output::forward()).collect()),
         "topic" => return Ok(Output::forward().topic(argument.to_owned()).into()),
         "partition" => return Ok(Output::forward().partition(argument.parse()?).into()),
+        "where" => return Ok(place(message)),
         "log" => (0..number(argument)?).for_each(|line| log::info!("line {line}")),
         _ => {}
     }
     Ok(Output::forward().into())
+}
+
+fn place(message: &Message) -> Outputs {
+    let id = delivery::id().map(|id| id.to_string());
+    let (topic, partition, offset) = (message.topic(), message.partition(), message.offset());
+    let headers = message.headers().count();
+    let told = format!(
+        "{topic}/{partition}@{offset} {} {headers}",
+        id.unwrap_or_default()
+    );
+    Output::new().same_key().value(told).into()
 }
 
 fn text(argument: &str) -> &str {

@@ -1,5 +1,6 @@
 //! What happens to the group: members start, stop, crash, are fenced; and the calm at the end.
 
+use pelton_dispatch::Event;
 use rand::{Rng, seq::IndexedRandom};
 
 use super::{
@@ -23,6 +24,7 @@ impl<M: Machine> World<M> {
             .random_range(std::time::Duration::ZERO..=self.plan.most_skew);
         self.members.push(Member {
             life: Life::Running,
+            suspended: false,
             skew,
             assignments: Vec::new(),
         });
@@ -46,6 +48,7 @@ impl<M: Machine> World<M> {
             (Disturbance::Stop, Some(member)) => self.stop(member),
             (Disturbance::Fence, Some(member)) => self.fence(member),
             (Disturbance::Shuffle, Some(_)) => self.rebalance(),
+            (Disturbance::Pause, Some(member)) => self.pause_member(member),
         }
     }
 
@@ -67,6 +70,38 @@ impl<M: Machine> World<M> {
         if self.chance(0.6) {
             let after = std::time::Duration::from_millis(self.rng.random_range(10..2_000));
             self.queue.push(self.now + after, Item::Start);
+        }
+        Ok(())
+    }
+
+    /// Nothing of it is handled until an operator lets it go on.
+    fn pause_member(&mut self, member: MemberId) -> Result<(), Violation> {
+        self.saw(Seen::Suspended);
+        self.say(|_| format!("member {member} is paused"));
+        let after = std::time::Duration::from_millis(self.rng.random_range(1..4_000));
+        self.queue.push(self.now + after, Item::Resume { member });
+        self.suspend(member, true)
+    }
+
+    pub fn resume_member(&mut self, member: MemberId) -> Result<(), Violation> {
+        self.say(|_| format!("member {member} goes on"));
+        self.suspend(member, false)
+    }
+
+    fn suspend(&mut self, member: MemberId, suspended: bool) -> Result<(), Violation> {
+        let Some(told) = self.members.get_mut(member) else {
+            return Ok(());
+        };
+        told.suspended = suspended;
+        let event = if suspended {
+            Event::Pause
+        } else {
+            Event::Resume
+        };
+        for id in told.assignments.clone() {
+            if self.working(id).is_some() {
+                self.feed(id, event.clone())?;
+            }
         }
         Ok(())
     }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use pelton_dispatch::{Checkpoint, RecordingHeader};
+use pelton_dispatch::{Checkpoint, Event, RecordingHeader};
 use rand::{Rng, seq::SliceRandom};
 
 use super::{
@@ -243,6 +243,10 @@ impl<M: Machine> World<M> {
             member.assignments.push(id);
         }
         self.soon(Item::Fetch { assignment: id });
+        if self.members.get(member).is_some_and(|m| m.suspended) {
+            self.saw(Seen::AssignedSuspended);
+            self.feed(id, Event::Pause)?;
+        }
         if self.chance(self.plan.buffer_changes) {
             let after = Duration::from_millis(self.rng.random_range(0..3_000));
             self.queue

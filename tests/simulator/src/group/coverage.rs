@@ -146,5 +146,7 @@ define_coverage! {
     ForeignMetadata => "metadata of another program",
     DamagedMetadata => "metadata that was damaged",
     Swapped => "swaps",
+    Suspended => "members paused by an operator",
+    AssignedSuspended => "partitions assigned to a paused member",
     BufferChanged => "changes of the buffer's limit",
 }

@@ -69,6 +69,8 @@ pub(super) enum Disturbance {
     Fence,
     /// The assignment changes without a reason.
     Shuffle,
+    /// An operator pauses a member for a while.
+    Pause,
 }
 
 impl Plan {
@@ -126,6 +128,7 @@ impl Plan {
             Disturbance::Stop,
             Disturbance::Fence,
             Disturbance::Shuffle,
+            Disturbance::Pause,
         ];
         one_of(rng, &all)
     }

@@ -63,6 +63,8 @@ pub(super) enum Item {
     SessionExpired { member: MemberId },
     /// A fenced member learns of it.
     LearnsLost { member: MemberId },
+    /// An operator lets a member go on.
+    Resume { member: MemberId },
     /// A process starts.
     Start,
     /// Something happens to the group.

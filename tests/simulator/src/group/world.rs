@@ -50,6 +50,8 @@ pub(super) struct World<M> {
 #[derive(Debug)]
 pub(super) struct Member {
     pub life: Life,
+    /// An operator has paused it.
+    pub suspended: bool,
     /// Its clock shows so much more than the world's.
     pub skew: Duration,
     pub assignments: Vec<AssignmentId>,
@@ -218,6 +220,7 @@ impl<M: Machine> World<M> {
             Item::Assign { partition } => self.assign(partition),
             Item::SessionExpired { member } => self.session_expired(member),
             Item::LearnsLost { member } => self.learns_lost(member),
+            Item::Resume { member } => self.resume_member(member),
             Item::Start => self.start(),
             Item::Disturb(disturbance) => self.disturb(disturbance),
             Item::Calm => self.calm_down(),

@@ -78,6 +78,7 @@ impl Model {
             call.0
         );
         ensure!(self.drain.is_none(), "call {} while draining", call.0);
+        ensure!(!self.suspended, "call {} during a pause", call.0);
         ensure!(self.goes_on(), "call {} after a halt", call.0);
         ensure!(call.0 >= self.next_call, "call {} was used before", call.0);
         ensure!(messages > 0, "an empty call {}", call.0);
@@ -166,7 +167,7 @@ impl Model {
     }
 
     pub(super) fn observe_curtail(&mut self, call: CallId) -> Result<(), Violation> {
-        let stopping = self.drain.is_some() || self.halted;
+        let stopping = self.drain.is_some() || self.halted || self.suspended;
         let called = self.calls.iter_mut().find(|c| c.call == call);
         let Some(called) = called.filter(|c| !c.curtailed && (stopping || c.outdated)) else {
             return Err(Violation(format!("call {} curtailed without need", call.0)));

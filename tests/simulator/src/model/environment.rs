@@ -45,6 +45,8 @@ impl Model {
             Event::Timer
             | Event::Buffer { .. }
             | Event::Swapped
+            | Event::Pause
+            | Event::Resume
             | Event::Drain { .. }
             | Event::Lost => Ok(()),
             Event::Seal => self.allows_seal(),
@@ -150,6 +152,8 @@ impl Model {
             Event::Timer => self.timer = None,
             Event::Buffer { bytes } => self.buffer_bytes = self.policy.buffer_bytes.min(*bytes),
             Event::Swapped => self.calls.iter_mut().for_each(|call| call.outdated = true),
+            Event::Pause => self.suspended = true,
+            Event::Resume => self.suspended = false,
             Event::Drain { deadline } => {
                 self.drain = Some(
                     self.drain

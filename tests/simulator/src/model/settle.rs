@@ -41,7 +41,7 @@ impl Model {
         self.called_in_time()?;
         ensure!(
             self.paused || !self.wants_pause(),
-            "fetching goes on though the buffer is full or halted"
+            "fetching goes on though the buffer is full, or it is halted or paused"
         );
         ensure!(
             !self.paused || !self.wants_resume(),
@@ -115,6 +115,11 @@ impl Model {
             let curtailed = self.calls.iter().filter(behind).all(|call| call.curtailed);
             ensure!(curtailed, "a call under way was not curtailed by the halt");
         }
+        if self.suspended {
+            let curtailed = self.calls.iter().all(|call| call.curtailed);
+            ensure!(curtailed, "a call under way was not curtailed by the pause");
+            return Ok(());
+        }
         let free = self.calls.len() < self.most_calls(self.surely_waits());
         let room = self.count(Known::is_in_flight) < self.policy.in_flight.get() as usize
             && self.surely_tells_of_all();
@@ -174,13 +179,13 @@ impl Model {
     pub(super) fn wants_pause(&self) -> bool {
         let messages = self.messages.len() as u64 >= u64::from(self.policy.buffer_messages.get());
         let bytes = self.bytes >= u64::from(self.buffer_bytes) && !self.messages.is_empty();
-        self.halted || messages || bytes
+        self.halted || self.suspended || messages || bytes
     }
 
     pub(super) fn wants_resume(&self) -> bool {
         let messages =
             self.messages.len() as u64 <= u64::from(self.policy.buffer_messages.get() / 2);
         let bytes = self.bytes <= u64::from(self.buffer_bytes / 2);
-        !self.halted && messages && bytes
+        !self.halted && !self.suspended && messages && bytes
     }
 }

@@ -212,7 +212,8 @@ impl Model {
     }
 
     pub(super) fn goes_on(&self) -> bool {
-        !self.halted || self.part.is_some() && self.policy.order == Order::Partition
+        let halted = self.halted;
+        !self.suspended && (!halted || self.part.is_some() && self.policy.order == Order::Partition)
     }
 
     /// Whether a checkpoint can tell of whatever may finish. Where it's close only the machine reckons it.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use pelton_dispatch::{Command, Event};
 
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 15] = [
     "fetched",
     "called",
     "delivered",
@@ -17,6 +17,8 @@ const EVENTS: [&str; 13] = [
     "buffer",
     "seal",
     "transaction-ended",
+    "pause",
+    "resume",
     "swapped",
 ];
 const COMMANDS: [&str; 19] = [
@@ -151,7 +153,9 @@ fn event_kind(event: &Event) -> usize {
         Event::Buffer { .. } => 9,
         Event::Seal => 10,
         Event::TransactionEnded(_) => 11,
-        Event::Swapped => 12,
+        Event::Pause => 12,
+        Event::Resume => 13,
+        Event::Swapped => 14,
     }
 }
 

@@ -241,3 +241,23 @@ fn with_verdicts(event: Event, change: impl Fn(&mut Verdict)) -> Event {
         _ => event,
     }
 }
+
+/// Goes on though an operator has paused it.
+#[derive(Default)]
+pub struct IgnoresPauses;
+impl Fault for IgnoresPauses {
+    fn hears(&mut self, event: Event) -> Vec<Event> {
+        let ignored = matches!(event, Event::Pause);
+        if ignored { Vec::new() } else { vec![event] }
+    }
+}
+
+/// Stays paused.
+#[derive(Default)]
+pub struct NeverGoesOn;
+impl Fault for NeverGoesOn {
+    fn hears(&mut self, event: Event) -> Vec<Event> {
+        let ignored = matches!(event, Event::Resume);
+        if ignored { Vec::new() } else { vec![event] }
+    }
+}

@@ -82,6 +82,8 @@ are_found_out! {
     calls_too_little: CallsTooLittle, by model;
     ignores_swaps: IgnoresSwaps, by model;
     ignores_the_buffer: IgnoresTheBuffer, by model;
+    ignores_pauses: IgnoresPauses, by model;
+    never_goes_on: NeverGoesOn, by model_and_ledger;
     // A lost partition's work is harmless at the broker, which fences it; only the model minds.
     ignores_loss: IgnoresLoss, by model;
 }

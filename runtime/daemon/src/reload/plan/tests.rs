@@ -217,6 +217,7 @@ fn what_the_process_is_made_of_is_refused_by_name_whatever_else_differs() {
         ("daemon", "state-folder", "\"state\""),
         ("admin", "enabled", "false"),
         ("admin", "listen", "\"127.0.0.1:1\""),
+        ("admin", "token-file", "\"token\""),
         ("log", "format", "\"json\""),
         ("log", "filter", "\"debug\""),
     ] {

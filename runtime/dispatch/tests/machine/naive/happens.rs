@@ -18,6 +18,14 @@ impl Script {
             }
             Op::Swap => self.event(Event::Swapped),
             Op::Buffer(bytes) => self.event(Event::Buffer { bytes }),
+            Op::Suspend(suspended) => {
+                self.suspended = suspended;
+                self.event(if suspended {
+                    Event::Pause
+                } else {
+                    Event::Resume
+                });
+            }
             Op::Deliver(_) | Op::Refuse(_) if self.delivering.is_empty() => {}
             Op::Deliver(pick) => {
                 let offset = self.delivering.swap_remove(pick % self.delivering.len());
@@ -198,6 +206,7 @@ impl Script {
 
     /// Everything goes well from here on: what was begun must come to its end.
     pub(super) fn come_to_rest(&mut self) {
+        self.perform(Op::Suspend(false));
         for _ in 0..10_000 {
             let before = (self.finished.len(), self.calls.clone(), self.committed);
             while let Some((_, offsets)) = self.calls.first() {

@@ -12,7 +12,7 @@ impl Script {
     pub(super) fn judge_state(&self) {
         let snapshot = self.machine.snapshot();
         assert_eq!(snapshot.watermark, self.watermark());
-        if self.draining || self.halted || !self.calls.is_empty() {
+        if self.draining || self.halted || self.suspended || !self.calls.is_empty() {
             return;
         }
         // Nothing is called: then nothing can be.
@@ -109,6 +109,7 @@ impl Script {
                 fallback,
                 ..
             } => {
+                assert!(!self.suspended, "called during a pause");
                 let due = |attempt: &Attempt| self.fallen_back.contains(&attempt.offset);
                 assert_eq!(fallback, messages.iter().any(due));
                 assert!(!fallback || messages.len() == 1, "alone");

@@ -31,6 +31,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         self.broker.push(Transactional::default());
         self.processes.push(Process {
             life: Life::Running,
+            suspended: false,
             frozen_until: Duration::ZERO,
             stalled: Vec::new(),
             member: Some(member),
@@ -74,6 +75,10 @@ impl<M: Machine, T: Transactions> World<M, T> {
             (Disturbance::Stop, Some(process)) => self.stop(process),
             (Disturbance::Expel, Some(process)) => self.give_up(process),
             (Disturbance::Shuffle, Some(_)) => self.rebalance(),
+            (Disturbance::Pause, Some(process)) => {
+                self.pause_process(process);
+                Ok(())
+            }
             (Disturbance::Freeze, Some(process)) => {
                 self.freeze(process);
                 Ok(())
@@ -87,6 +92,33 @@ impl<M: Machine, T: Transactions> World<M, T> {
             .filter(|(_, process)| lives.contains(&process.life))
             .map(|(id, _)| id)
             .collect()
+    }
+
+    /// Nothing of it is handled until an operator lets it go on.
+    fn pause_process(&mut self, process: ProcessId) {
+        self.saw(Seen::Suspended);
+        let after = Duration::from_millis(self.rng.random_range(1..4_000));
+        self.queue.push(self.now + after, Item::Resume(process));
+        self.suspend(process, true);
+    }
+
+    /// An operator pauses a process, or lets it go on.
+    pub fn suspend(&mut self, process: ProcessId, suspended: bool) {
+        self.say(|_| format!("process {process} is paused: {suspended}"));
+        let Some(told) = self.processes.get_mut(process) else {
+            return;
+        };
+        told.suspended = suspended;
+        let event = if suspended {
+            Event::Pause
+        } else {
+            Event::Resume
+        };
+        for seat in told.seats.clone() {
+            let heard = self.heard(seat);
+            self.queue
+                .push(self.now, Item::Told(seat, event.clone(), heard));
+        }
     }
 
     /// kill -9. What it has sent is on its way.

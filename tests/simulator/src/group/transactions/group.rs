@@ -147,7 +147,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         Ok(())
     }
 
-    fn heard(&self, seat: Seat) -> u64 {
+    pub fn heard(&self, seat: Seat) -> u64 {
         self.seats.get(seat).map_or(0, |seat| seat.transaction)
     }
 
@@ -225,6 +225,9 @@ impl<M: Machine, T: Transactions> World<M, T> {
             process.seats.push(seat);
         }
         self.soon(Item::Fetch(seat));
+        if self.processes.get(process).is_some_and(|p| p.suspended) {
+            self.feed(seat, Event::Pause)?;
+        }
         let assignment = Self::name(seat);
         self.member_event(process, MemberEvent::Assigned { assignment, start })
     }

@@ -33,6 +33,8 @@ pub(super) enum Disturbance {
     Expel,
     /// The assignment changes without a reason.
     Shuffle,
+    /// An operator pauses a process for a while.
+    Pause,
     /// A process stands still, for longer than its session or its transaction may last, or not.
     Freeze,
 }
@@ -79,6 +81,7 @@ impl Limits {
             Disturbance::Shuffle,
             Disturbance::Freeze,
             Disturbance::Freeze,
+            Disturbance::Pause,
         ];
         one_of(rng, &all)
     }

@@ -63,6 +63,8 @@ pub(super) enum Item {
     SessionExpired(ProcessId, u64),
     /// A frozen process goes on.
     Thaw(ProcessId),
+    /// An operator lets a process go on.
+    Resume(ProcessId),
     /// A process starts.
     Start,
     /// Something happens to the group.

@@ -60,5 +60,6 @@ define_coverage! {
     LeftAborted => "partitions given up after an abort",
     StaleWord => "words of partitions that had not heard of an abort",
     AssignedEnding => "partitions assigned while a transaction was being ended",
+    Suspended => "processes paused by an operator",
     InheritedFinished => "assignments that inherited finished messages",
 }

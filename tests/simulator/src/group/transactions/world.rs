@@ -55,6 +55,8 @@ pub(super) struct World<M, T> {
 /// A process that is or was a member.
 pub(super) struct Process<T> {
     pub life: Life,
+    /// An operator has paused it.
+    pub suspended: bool,
     /// It does nothing before this time.
     pub frozen_until: Duration,
     /// What would have happened to it meanwhile.
@@ -243,6 +245,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
             | Item::RequestTimeout(process, _)
             | Item::Resend(process, _)
             | Item::LearnsGeneration(process, _)
+            | Item::Resume(process)
             | Item::LearnsLost(process) => Some(*process),
             Item::Arrives(..)
             | Item::Lands(..)
@@ -289,6 +292,10 @@ impl<M: Machine, T: Transactions> World<M, T> {
             Item::Assign(partition) => self.assign(partition),
             Item::SessionExpired(process, silence) => self.session_expired(process, silence),
             Item::Thaw(process) => self.thaw(process),
+            Item::Resume(process) => {
+                self.suspend(process, false);
+                Ok(())
+            }
             Item::Start => self.start(),
             Item::Disturb(disturbance) => self.disturb(disturbance),
             Item::Calm => self.calm_down(),

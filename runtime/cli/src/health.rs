@@ -1,0 +1,22 @@
+//! `pelton health`: whether a running daemon is ready, as an exit code.
+
+use std::{process::ExitCode, time::Duration};
+
+use crate::{args::HealthArgs, ask, exit};
+
+/// What HTTP calls fine.
+const FINE: u16 = 200;
+
+pub(crate) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
+    let path = if args.live { "/livez" } else { "/readyz" };
+    let patience = Duration::from_secs(args.timeout);
+    let (status, text) = ask::text(patience, &args.daemon, path)?;
+    if status == FINE {
+        print!("{text}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Docker and Kubernetes keep what a check says on either of its outputs.
+    eprintln!("not ready:");
+    text.lines().for_each(|line| eprintln!("  {line}"));
+    Ok(ExitCode::from(exit::FAILED))
+}

@@ -1,0 +1,52 @@
+//! What was counted of a handler, read back.
+
+use pelton_types::FailureKind;
+
+use super::{HandlerMetrics, KindLabel};
+use crate::overview::Counts;
+
+impl HandlerMetrics {
+    /// The counts that people are shown without a scrape.
+    pub(crate) fn counts(&self) -> Counts {
+        let of = |family: &super::Family<KindLabel, super::Counter>, kind: &'static str| {
+            let handler = self.handler.clone();
+            let counter = family.get(&KindLabel { handler, kind });
+            counter.map_or(0, |counter| counter.get())
+        };
+        let retries = FailureKind::ALL.map(|kind| of(&self.all.retries, kind.as_str()));
+        Counts {
+            handled: self.handled.get(),
+            retried: retries.iter().sum(),
+            dead_lettered: of(&self.all.exhausted, "dead-lettered"),
+            skipped: of(&self.all.exhausted, "skipped"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, time::Duration};
+
+    use pelton_types::Verdict;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    #[test]
+    fn counts_are_those_of_the_handler() {
+        let metrics = Arc::new(Metrics::default());
+        let (one, other) = (metrics.handler("one", "g"), metrics.handler("other", "g"));
+        one.called(&[Verdict::Done { outputs: 1 }], Duration::ZERO);
+        one.retried(FailureKind::Trap);
+        one.retried(FailureKind::Retry);
+        one.ended("dead-lettered");
+        other.ended("skipped");
+        let wanted = Counts {
+            handled: 1,
+            retried: 2,
+            dead_lettered: 1,
+            skipped: 0,
+        };
+        assert_eq!(one.counts(), wanted);
+    }
+}

@@ -1,0 +1,175 @@
+//! Who runs, and putting together how they stand.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Arc, Mutex},
+};
+
+use pelton_config::{Handler, Topics};
+use tokio::sync::watch;
+
+use super::{HandlerOverview, Overview, RunningRevision, State};
+use crate::{
+    clock::Clock,
+    component::millis,
+    handler::Shared,
+    in_use::InUse,
+    status::{Standing, Status},
+};
+
+/// The handlers that run. Copies are the same.
+#[derive(Clone)]
+pub struct Lives {
+    clock: Clock,
+    started: u64,
+    config: Arc<str>,
+    status: Status,
+    lives: Arc<Mutex<BTreeMap<String, Life>>>,
+}
+
+/// A handler from when it begins until it is gone.
+pub(crate) struct Life {
+    topics: Vec<String>,
+    shared: Arc<Shared>,
+    revision: watch::Receiver<Option<InUse>>,
+}
+
+impl Life {
+    pub(crate) fn new(
+        handler: &Handler,
+        shared: Arc<Shared>,
+        revision: watch::Receiver<Option<InUse>>,
+    ) -> Self {
+        let topics = match &handler.topics {
+            Topics::List(topics) => topics.clone(),
+            Topics::Pattern(pattern) => vec![pattern.clone()],
+        };
+        Self {
+            topics,
+            shared,
+            revision,
+        }
+    }
+
+    fn overview(&self, status: &Status) -> HandlerOverview {
+        let shared = &self.shared;
+        let partitions = shared.shown.partitions();
+        let (state, reasons) = stands(&status.of(&shared.name));
+        let paused = *shared.paused.borrow();
+        let state = state.max(if paused {
+            State::Paused
+        } else {
+            State::Running
+        });
+        HandlerOverview {
+            handler: shared.name.clone(),
+            group: shared.group.clone(),
+            topics: self.topics.clone(),
+            state,
+            reasons,
+            paused,
+            revision: self.revision.borrow().as_ref().map(running),
+            lag: partitions.iter().filter_map(|one| one.lag).sum(),
+            in_flight: partitions.iter().map(|one| one.in_flight).sum(),
+            partitions,
+            counts: shared.metrics.counts(),
+            last_error: shared.shown.last_error(),
+        }
+    }
+}
+
+impl Lives {
+    pub(crate) fn new(clock: Clock, config: &Path, status: Status) -> Self {
+        Self {
+            clock,
+            started: millis(clock.now()),
+            config: config.display().to_string().into(),
+            status,
+            lives: Arc::default(),
+        }
+    }
+
+    pub(crate) fn begin(&self, life: Life) {
+        if let Ok(mut lives) = self.lives.lock() {
+            lives.insert(life.shared.name.clone(), life);
+        }
+    }
+
+    pub(crate) fn end(&self, handler: &str) {
+        if let Ok(mut lives) = self.lives.lock() {
+            lives.remove(handler);
+        }
+    }
+
+    /// How everything stands.
+    pub fn overview(&self) -> Overview {
+        let handlers = self.lives.lock().map_or_else(
+            |_| Vec::new(),
+            |lives| {
+                let overview = |life: &Life| life.overview(&self.status);
+                lives.values().map(overview).collect()
+            },
+        );
+        Overview {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            config: self.config.to_string(),
+            started: self.started,
+            now: millis(self.clock.now()),
+            handlers,
+        }
+    }
+}
+
+fn running(in_use: &InUse) -> RunningRevision {
+    RunningRevision {
+        revision: in_use.revision.id().to_string(),
+        component: in_use.revision.digest().to_owned(),
+        since: millis(in_use.since),
+        probation: in_use.stand_by.is_some(),
+    }
+}
+
+/// The worst that is known, and everything that is said of it.
+fn stands(standings: &[Standing]) -> (State, Vec<String>) {
+    let mut worst = State::Running;
+    let mut reasons = Vec::new();
+    for standing in standings {
+        let (state, why) = match standing {
+            Standing::Running => continue,
+            Standing::Waiting(why) => (State::Waiting, why),
+            Standing::Troubled(why) => (State::Troubled, why),
+            Standing::Failed(why) => (State::Failed, why),
+        };
+        reasons.push(why.clone());
+        worst = worst.max(state);
+    }
+    if standings.is_empty() {
+        return (State::Waiting, vec!["it is just beginning".to_owned()]);
+    }
+    (worst, reasons)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_standing_is_told_with_every_reason() {
+        let (waiting, troubled) = (
+            Standing::Waiting("a".to_owned()),
+            Standing::Troubled("b".to_owned()),
+        );
+        let failed = Standing::Failed("c".to_owned());
+        let state = |standings: &[Standing]| stands(standings).0;
+        assert_eq!(state(&[Standing::Running]), State::Running);
+        assert_eq!(state(&[]), State::Waiting);
+        assert_eq!(
+            state(&[Standing::Running, troubled.clone()]),
+            State::Troubled
+        );
+        let both = stands(&[waiting.clone(), troubled.clone()]);
+        assert_eq!(both, (State::Waiting, vec!["a".to_owned(), "b".to_owned()]));
+        assert_eq!(state(&[failed, troubled, waiting]), State::Failed);
+    }
+}

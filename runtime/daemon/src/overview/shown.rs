@@ -1,0 +1,273 @@
+//! What a handler's tasks leave for who asks.
+
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+use pelton_dispatch::{Oldest, Snapshot, Stage};
+use pelton_kafka::End;
+use pelton_types::{Failure, Offset, TopicPartition};
+
+use super::{LastError, OldestOverview, PartitionOverview};
+use crate::component::millis;
+
+/// Longest text of an error that is kept, in bytes.
+const TEXT_LIMIT: usize = 4096;
+
+/// What is known of one life of a handler.
+#[derive(Default)]
+pub(crate) struct Shown {
+    partitions: Mutex<BTreeMap<TopicPartition, PartitionOverview>>,
+    last_error: Mutex<Option<LastError>>,
+}
+
+/// A look at a partition.
+pub(crate) struct Sighting<'a> {
+    pub snapshot: &'a Snapshot,
+    /// Where it ends, once that is known.
+    pub end: Option<End>,
+    /// Why it doesn't move, if that has been found.
+    pub stalled: Option<String>,
+    pub now: Duration,
+}
+
+/// An attempt that failed.
+pub(crate) struct Attempted<'a> {
+    pub partition: &'a TopicPartition,
+    pub offset: Offset,
+    pub attempt: u32,
+    pub failure: &'a Failure,
+    /// What followed.
+    pub then: &'static str,
+    pub now: Duration,
+}
+
+impl Shown {
+    /// A partition was assigned and begins here. Nothing more is known of it.
+    pub(crate) fn assigned(&self, partition: &TopicPartition, start: Offset) {
+        let blank = PartitionOverview {
+            topic: partition.topic.to_string(),
+            partition: partition.partition,
+            position: start,
+            watermark: start,
+            committed: start,
+            end: None,
+            lag: None,
+            in_flight: 0,
+            oldest: None,
+            stalled: None,
+        };
+        if let Ok(mut partitions) = self.partitions.lock() {
+            partitions.insert(partition.clone(), blank);
+        }
+    }
+
+    /// A partition that was assigned is seen like this.
+    pub(crate) fn seen(&self, partition: &TopicPartition, sighting: Sighting<'_>) {
+        if let Ok(mut partitions) = self.partitions.lock()
+            && let Some(shown) = partitions.get_mut(partition)
+        {
+            shown.update(sighting);
+        }
+    }
+
+    /// A partition isn't ours any more.
+    pub(crate) fn gone(&self, partition: &TopicPartition) {
+        if let Ok(mut partitions) = self.partitions.lock() {
+            partitions.remove(partition);
+        }
+    }
+
+    /// None is.
+    pub(crate) fn all_gone(&self) {
+        if let Ok(mut partitions) = self.partitions.lock() {
+            partitions.clear();
+        }
+    }
+
+    pub(crate) fn failed(&self, attempted: &Attempted<'_>) {
+        let text = &attempted.failure.text;
+        let text = text.get(..text.floor_char_boundary(TEXT_LIMIT));
+        let error = LastError {
+            at: millis(attempted.now),
+            topic: attempted.partition.topic.to_string(),
+            partition: attempted.partition.partition,
+            offset: attempted.offset,
+            attempt: attempted.attempt,
+            kind: attempted.failure.kind.to_string(),
+            text: text.unwrap_or_default().to_owned(),
+            then: attempted.then.to_owned(),
+        };
+        if let Ok(mut last) = self.last_error.lock() {
+            *last = Some(error);
+        }
+    }
+
+    pub(super) fn partitions(&self) -> Vec<PartitionOverview> {
+        let partitions = self.partitions.lock();
+        partitions.map_or_else(|_| Vec::new(), |all| all.values().cloned().collect())
+    }
+
+    pub(super) fn last_error(&self) -> Option<LastError> {
+        self.last_error.lock().ok()?.clone()
+    }
+}
+
+impl PartitionOverview {
+    fn update(&mut self, sighting: Sighting<'_>) {
+        let Sighting {
+            snapshot,
+            end,
+            stalled,
+            now,
+        } = sighting;
+        self.position = snapshot.position;
+        self.watermark = snapshot.watermark;
+        self.committed = snapshot.committed;
+        self.end = end.map(|end| end.high).or(self.end);
+        self.lag = self.end.map(|end| (end - snapshot.watermark).max(0));
+        self.in_flight = snapshot.messages;
+        self.stalled = stalled;
+        let oldest = snapshot.oldest.map(|oldest| told(oldest, now));
+        let before = self.oldest.take();
+        self.oldest = oldest.map(|mut oldest| {
+            // As long as it stands at the same place it has stood there since it was first seen.
+            let same = before.filter(|before| {
+                (before.offset, before.attempt, &before.stage)
+                    == (oldest.offset, oldest.attempt, &oldest.stage)
+            });
+            oldest.since = same.map_or(oldest.since, |before| before.since);
+            oldest
+        });
+    }
+}
+
+fn told(oldest: Oldest, now: Duration) -> OldestOverview {
+    let Oldest {
+        offset,
+        stage,
+        attempts,
+    } = oldest;
+    let (stage, comes, due) = match stage {
+        Stage::Queued => ("queued", true, None),
+        Stage::Calling => ("calling", true, None),
+        Stage::Retrying { due } => ("retrying", true, Some(millis(due))),
+        Stage::Producing => ("producing", false, None),
+        Stage::DeadLettering => ("dead-lettering", false, None),
+        Stage::Halted => ("halted", false, None),
+    };
+    OldestOverview {
+        offset,
+        stage: stage.to_owned(),
+        attempt: if comes { attempts + 1 } else { attempts.max(1) },
+        since: millis(now),
+        due,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pelton_types::FailureKind;
+
+    use super::*;
+
+    fn snapshot(oldest: Option<Oldest>) -> Snapshot {
+        Snapshot {
+            position: 12,
+            watermark: 10,
+            committed: 9,
+            messages: 2,
+            bytes: 0,
+            calling: 0,
+            in_delivery: 0,
+            retrying: 0,
+            dead_letters_waiting: 0,
+            oldest,
+            paused: false,
+            suspended: false,
+            crowded: false,
+            halted: false,
+            draining: false,
+        }
+    }
+
+    fn at(stage: Stage, attempts: u32) -> Snapshot {
+        snapshot(Some(Oldest {
+            offset: 10,
+            stage,
+            attempts,
+        }))
+    }
+
+    fn see(shown: &Shown, snapshot: &Snapshot, seconds: u64) -> PartitionOverview {
+        let sighting = Sighting {
+            snapshot,
+            end: Some(End {
+                high: 20,
+                read_to: None,
+            }),
+            stalled: None,
+            now: Duration::from_secs(seconds),
+        };
+        shown.seen(&TopicPartition::new("t", 0), sighting);
+        shown.partitions().remove(0)
+    }
+
+    #[test]
+    fn the_oldest_message_stands_where_it_is_since_it_was_first_seen_there() {
+        let shown = Shown::default();
+        shown.assigned(&TopicPartition::new("t", 0), 9);
+        let blank = shown.partitions().remove(0);
+        assert_eq!((blank.position, blank.lag, blank.oldest), (9, None, None));
+        for (seconds, stage, attempts, wanted) in [
+            (1, Stage::Calling, 0, ("calling", 1, 1_000)),
+            (2, Stage::Calling, 0, ("calling", 1, 1_000)),
+            (
+                3,
+                Stage::Retrying {
+                    due: Duration::from_secs(9),
+                },
+                1,
+                ("retrying", 2, 3_000),
+            ),
+            (9, Stage::Calling, 1, ("calling", 2, 9_000)),
+            (10, Stage::Producing, 1, ("producing", 1, 10_000)),
+        ] {
+            let oldest = see(&shown, &at(stage, attempts), seconds).oldest.unwrap();
+            let due = (stage != Stage::Calling && seconds == 3).then_some(9_000);
+            assert_eq!(oldest.due, due);
+            assert_eq!((&*oldest.stage, oldest.attempt, oldest.since), wanted);
+        }
+        let idle = see(&shown, &snapshot(None), 11);
+        assert_eq!((idle.lag, idle.in_flight, idle.oldest), (Some(10), 2, None));
+    }
+
+    #[test]
+    fn a_partition_that_is_gone_is_shown_no_more_and_a_late_look_brings_it_not_back() {
+        let (shown, partition) = (Shown::default(), TopicPartition::new("t", 0));
+        shown.assigned(&partition, 0);
+        shown.gone(&partition);
+        let sighting = Sighting {
+            snapshot: &snapshot(None),
+            end: None,
+            stalled: None,
+            now: Duration::ZERO,
+        };
+        shown.seen(&partition, sighting);
+        assert_eq!(shown.partitions(), []);
+    }
+
+    #[test]
+    fn a_long_text_is_cut_at_a_character() {
+        let shown = Shown::default();
+        let failure = Failure::new(FailureKind::Other, "é".repeat(TEXT_LIMIT));
+        shown.failed(&Attempted {
+            partition: &TopicPartition::new("t", 0),
+            offset: 3,
+            attempt: 1,
+            failure: &failure,
+            then: "retried",
+            now: Duration::ZERO,
+        });
+        let text = shown.last_error().unwrap().text;
+        assert_eq!(text.len(), TEXT_LIMIT);
+    }
+}

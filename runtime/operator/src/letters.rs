@@ -1,0 +1,45 @@
+//! Dead letters: found, shown, redriven and purged on their topic itself.
+
+mod filter;
+mod ledger;
+mod letter;
+mod purge;
+mod redrive;
+mod writer;
+
+use std::ops::ControlFlow;
+
+pub use self::{
+    filter::Filter,
+    letter::Letter,
+    purge::{Purged, purge},
+    redrive::{Redrive, Redriven, Skipped, redrive},
+};
+use crate::{Error, Reach};
+
+/// The group in whose name topics are read. Nobody joins it, and nothing is committed for it.
+const READER: &str = "pelton-reader";
+
+/// Hands out the dead letters that the filter lets through, each partition in order.
+///
+/// # Errors
+/// The topic isn't there, or can't be read.
+pub fn find(
+    reach: &Reach,
+    filter: &Filter,
+    mut each: impl FnMut(Letter) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    let topic = reach.dead_letter_topic()?;
+    let reader = reach.reader(READER)?;
+    let ranges = reader.ranges(topic)?;
+    let ranges = ranges.ok_or_else(|| Error::NoTopic(topic.to_owned()))?;
+    let ranges = filter.narrow(ranges);
+    reader.read(&ranges, |message| {
+        let letter = Letter::of(message);
+        match filter.lets_through(&letter, &reach.handler.name) {
+            true => each(letter),
+            false => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(())
+}

@@ -1,0 +1,109 @@
+//! How a handler's cluster is reached, and why not.
+
+use std::collections::BTreeMap;
+
+use pelton_config::{Bootstrap, Config, Handler};
+use pelton_kafka::{Admin, ProducerSettings, Reader};
+
+/// What can go wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such handler.
+    #[error("there is no handler `{handler}` in {file}; there are: {known}")]
+    Unknown {
+        /// The one that was asked for.
+        handler: String,
+        /// The configuration's file.
+        file: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// Its broker lives in the daemon.
+    #[error(
+        "the handler `{0}` works on the embedded broker, which is part of the daemon: nothing else can be asked"
+    )]
+    Embedded(String),
+    /// It has none.
+    #[error("the handler `{0}` writes no dead letters: its on-exhausted says otherwise")]
+    NoLetters(String),
+    /// A topic isn't there.
+    #[error("topic {0} does not exist")]
+    NoTopic(String),
+    /// Nothing is meant.
+    #[error("the handler reads no such partition")]
+    NoPartition,
+    /// A broker, or the client.
+    #[error(transparent)]
+    Kafka(#[from] pelton_kafka::Error),
+    /// Something was not written.
+    #[error("{text}; what was acknowledged before is not redriven again by the next try")]
+    Write {
+        /// Why.
+        text: String,
+    },
+}
+
+/// A handler, and how its cluster is reached.
+pub struct Reach {
+    /// The handler.
+    pub handler: Handler,
+    bootstrap: String,
+    properties: BTreeMap<String, String>,
+}
+
+impl Reach {
+    /// A handler of a configuration.
+    ///
+    /// # Errors
+    /// There is none of that name, or its cluster can't be reached from outside.
+    pub fn new(config: &Config, handler: &str) -> Result<Self, Error> {
+        let found = config.handlers.get(handler).ok_or_else(|| {
+            let known: Vec<&str> = config.handlers.keys().map(String::as_str).collect();
+            Error::Unknown {
+                handler: handler.to_owned(),
+                file: config.file.display().to_string(),
+                known: known.join(", "),
+            }
+        })?;
+        let embedded = || Error::Embedded(handler.to_owned());
+        let cluster = config.clusters.get(&found.cluster).ok_or_else(embedded)?;
+        let Bootstrap::Servers(servers) = &cluster.bootstrap else {
+            return Err(embedded());
+        };
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Ok(Self {
+            handler: found.clone(),
+            bootstrap: servers.join(","),
+            properties: cluster.properties.iter().map(own).collect(),
+        })
+    }
+
+    /// A reader in the name of a group.
+    pub(crate) fn reader(&self, group: &str) -> Result<Reader, Error> {
+        let own = self.handler.consumer_properties.iter();
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let properties = self.properties.clone().into_iter().chain(own).collect();
+        Ok(Reader::start(&self.bootstrap, group, &properties)?)
+    }
+
+    pub(crate) fn admin(&self) -> Result<Admin, Error> {
+        Ok(Admin::new(&self.bootstrap, &self.properties)?)
+    }
+
+    pub(crate) fn producer(&self) -> ProducerSettings {
+        let own = self.handler.producer_properties.iter();
+        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        ProducerSettings {
+            bootstrap: self.bootstrap.clone(),
+            client_id: format!("pelton-redrive-{}", self.handler.name),
+            queue_messages: None,
+            queue_bytes: None,
+            properties: self.properties.clone().into_iter().chain(own).collect(),
+        }
+    }
+
+    pub(crate) fn dead_letter_topic(&self) -> Result<&str, Error> {
+        let none = || Error::NoLetters(self.handler.name.clone());
+        self.handler.dead_letter_topic().ok_or_else(none)
+    }
+}
