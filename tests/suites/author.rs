@@ -2,6 +2,10 @@
 
 #[path = "author/dev.rs"]
 mod dev;
+#[path = "author/mistakes.rs"]
+mod mistakes;
+#[path = "author/remembering.rs"]
+mod remembering;
 
 use std::{
     fs,
@@ -235,50 +239,6 @@ fn an_update_writes_what_the_handler_does_and_nothing_else() -> Result<()> {
     );
     assert_eq!(fs::read_to_string(three)?, fine);
     assert_eq!(pelton(&folder, &["test"])?.code, 0);
-    Ok(())
-}
-
-#[test]
-fn what_a_handler_remembers_fails_its_fixture_and_clock_and_chance_stand_still() -> Result<()> {
-    let folder = handler("twice", "remembers", "")?;
-    for name in ["random", "clock", "remaining", "plain"] {
-        fixture(&folder, name, &format!("[message]\nvalue = \"{name}\"\n"))?;
-    }
-    assert_eq!(pelton(&folder, &["test", "--update"])?.code, 0);
-    assert_eq!(pelton(&folder, &["test"])?.code, 0);
-    let clock = fs::read_to_string(folder.join("fixtures/clock.toml"))?;
-    ensure!(clock.contains("value = \"1767225600.0 0\""), "{clock}");
-
-    fixture(
-        &folder,
-        "seen",
-        &format!("[message]\nvalue = \"seen\"\noffset = 9\n\n{}", out("seen")),
-    )?;
-    let said = pelton(&folder, &["test"])?;
-    said.tells(1, "tested seen: failed")?;
-    ensure!(
-        said.out.contains("delivered again to the same instance"),
-        "{}",
-        said.out
-    );
-    ensure!(!said.out.contains("to a fresh instance"), "{}", said.out);
-    fixture(&folder, "seen", "[message]\nvalue = \"count\"\n")?;
-    let said = pelton(&folder, &["test", "--update"])?;
-    said.tells(1, "delivered again to a fresh instance")?;
-
-    // The configuration, not the handler, says that it is meant so.
-    let once = handler(
-        "once",
-        "remembers",
-        "[handlers.tested.test]\ndeliver-twice = false\n",
-    )?;
-    fixture(
-        &once,
-        "seen",
-        &format!("[message]\nvalue = \"seen\"\n\n{}", out("seen")),
-    )?;
-    let said = pelton(&once, &["test"])?;
-    said.tells(0, "each delivered once")?;
     Ok(())
 }
 

@@ -53,6 +53,7 @@ pub(super) fn validate(
         test: Test {
             fixtures: component::fixtures(fixtures, file, source.as_deref(), &component),
             deliver_twice: raw.test.deliver_twice,
+            crash_before_commit: raw.test.crash_before_commit,
         },
         component,
         source,
