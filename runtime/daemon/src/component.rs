@@ -10,6 +10,7 @@ mod keep;
 mod report;
 mod requests;
 mod store;
+mod transition;
 
 use std::{
     collections::HashMap,
@@ -42,7 +43,7 @@ use self::{
     requests::Waiting,
     store::Store,
 };
-pub(crate) use self::{report::millis, store::Process};
+pub(crate) use self::{report::millis, store::Process, transition::What};
 use crate::{
     clock::{Clock, sleep_until},
     control::Request,
