@@ -2,6 +2,10 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
+#[path = "swap/backlog.rs"]
+mod backlog;
+#[path = "swap/gaps.rs"]
+mod gaps;
 #[path = "swap/kept.rs"]
 mod kept;
 #[path = "swap/many.rs"]
