@@ -171,13 +171,17 @@ pub async fn give(revision: &Revision, value: &'static [u8]) -> Outcome {
 }
 
 pub fn engine(slots: u32) -> Engine {
+    engine_with(slots, Compiler::InProcess)
+}
+
+pub fn engine_with(slots: u32, compiler: Compiler) -> Engine {
     Engine::new(&EngineSettings {
         slots,
         max_memory_bytes: 32 << 20,
         max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 64 << 20,
-        compiler: Compiler::InProcess,
+        compiler,
     })
     .unwrap()
 }
@@ -204,7 +208,11 @@ fn env(entry: &Entry) -> HandlerEnv {
             log_lines: 1000,
             log_line_bytes: 4096,
         },
-        grants: Grants::default(),
+        grants: Grants {
+            http: Vec::new(),
+            // Nobody is there, and no entry comes so far as to ask.
+            http_private: vec!["http://127.0.0.1:1".parse().unwrap()],
+        },
         isolation: Isolation::Instance,
         settings: vec![("key".to_owned(), "x".repeat(1000))],
     }
