@@ -59,12 +59,12 @@ fn a_source_that_does_not_compile_or_traps_is_told_with_its_line_and_what_ran_go
     dev.wait_for_log("revision swapped in", LIMIT)?;
     // The revision on probation uses up its attempts, and the one before handles the message.
     passes(&mut dev, &client, &stage, "Third", "THIRD")?;
-    let place = format!("lib.rs:{}:", line_of(&project, "[text][text.len()]")?);
+    let place = format!("/src/lib.rs:{}:", line_of(&project, "[text][text.len()]")?);
     let told = dev.log_lines("attempt failed");
     ensure!(
         told.iter().all(|line| {
             let trap = line.split("its last words").next().unwrap_or_default();
-            line.contains("kind=trap") && trap.contains("wrong::handle") && trap.contains(&place)
+            line.contains("kind=trap") && trap.contains(", in handle (") && trap.contains(&place)
         }) && !told.is_empty(),
         "without {place}: {told:?}"
     );
