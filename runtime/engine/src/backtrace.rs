@@ -67,9 +67,11 @@ fn frames(text: &str) -> Vec<Frame> {
     frames
 }
 
-/// The function of `module!function`. Rust's names have the mark within themselves, as the type that never is.
+/// The function of `module!function`, where a module without a name is `<unknown>`. Rust's names have the mark within
+/// themselves, as the type that never is.
 fn without_module(name: &str) -> &str {
     match name.split_once('!') {
+        Some(("<unknown>", function)) => function,
         Some((module, function)) if !module.contains([':', '<', ' ']) => function,
         _ => name,
     }
@@ -117,6 +119,7 @@ mod tests {
         );
         assert_eq!(without_hashes("a::b<[u8; 3]>"), "a::b<[u8; 3]>");
         assert_eq!(without_module("shop!shop::price"), "shop::price");
+        assert_eq!(without_module("<unknown>!shop::price"), "shop::price");
         let never = "std::sys::backtrace::__rust_end_short_backtrace::<std::A, !>";
         assert_eq!(without_module(never), never);
         assert!(is_machinery("std::alloc::rust_oom") && is_machinery("<core::A as B>::c"));

@@ -95,7 +95,7 @@ pub fn swap_all(file: &Path, daemon: &TestDaemon, swaps: u32) -> Result<Vec<Rang
     puts(swaps)?.enumerate().map(swap).collect()
 }
 
-fn now() -> Result<i64> {
+pub fn now() -> Result<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(i64::try_from(since.as_millis())?)
 }

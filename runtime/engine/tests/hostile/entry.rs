@@ -17,6 +17,14 @@ pub struct Entry {
     pub what: &'static str,
     /// A part of what is said about it.
     pub says: &'static str,
+    /// Whether it may send HTTP requests, to where nobody is.
+    pub http: bool,
+}
+
+impl Entry {
+    pub fn with_http(self) -> Self {
+        Self { http: true, ..self }
+    }
 }
 
 /// An entry; see [`Came::what`] for what may be expected.
@@ -26,6 +34,7 @@ pub fn entry(name: &str, bytes: Vec<u8>, what: &'static str, says: &'static str)
         bytes,
         what,
         says,
+        http: false,
     }
 }
 
@@ -210,8 +219,10 @@ fn env(entry: &Entry) -> HandlerEnv {
         },
         grants: Grants {
             http: Vec::new(),
-            // Nobody is there, and no entry comes so far as to ask.
-            http_private: vec!["http://127.0.0.1:1".parse().unwrap()],
+            http_private: match entry.http {
+                true => vec!["http://127.0.0.1:1".parse().unwrap()],
+                false => Vec::new(),
+            },
         },
         isolation: Isolation::Instance,
         settings: vec![("key".to_owned(), "x".repeat(1000))],

@@ -52,8 +52,8 @@ pub fn entries() -> Vec<Entry> {
             "",
         ),
         entry(
-            "a wait for 1,000 pollables that are never ready",
-            guest(&(pollables(1000) + &poll(4096, 1000))),
+            "a wait for 400 pollables that are never ready",
+            guest(&(pollables(400) + &poll(4096, 400))),
             "failed time-limit",
             "waiting for the host",
         ),
@@ -80,18 +80,21 @@ pub fn entries() -> Vec<Entry> {
             guest(&times(10_000, "(drop (call $fields))")),
             "failed trap",
             "",
-        ),
+        )
+        .with_http(),
         entry(
             "a head of 100,000 headers",
             guest(&format!("{fields} {}", times(100_000, append))),
             "failed trap",
             "",
-        ),
+        )
+        .with_http(),
         entry(
             "a header of a head that is none",
             guest(&format!("(local.set $f (i32.const 7)) {append}")),
             "failed trap",
             "",
-        ),
+        )
+        .with_http(),
     ]
 }
