@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// More messages than there is time for, and how many wait in each partition at the least.
-const MOST: usize = 400_000;
+const MOST: usize = 150_000;
 const DEEP: i64 = 2_000;
 /// Outputs before the first swap.
-const BEFORE: usize = 30_000;
+const BEFORE: usize = 10_000;
 /// Each of these takes all of the machine.
 static ALONE: Mutex<()> = Mutex::new(());
 
