@@ -2,6 +2,10 @@
 
 #[path = "author/dev.rs"]
 mod dev;
+#[path = "author/mistakes.rs"]
+mod mistakes;
+#[path = "author/remembering.rs"]
+mod remembering;
 
 use std::{
     fs,
@@ -239,50 +243,6 @@ fn an_update_writes_what_the_handler_does_and_nothing_else() -> Result<()> {
 }
 
 #[test]
-fn what_a_handler_remembers_fails_its_fixture_and_clock_and_chance_stand_still() -> Result<()> {
-    let folder = handler("twice", "remembers", "")?;
-    for name in ["random", "clock", "remaining", "plain"] {
-        fixture(&folder, name, &format!("[message]\nvalue = \"{name}\"\n"))?;
-    }
-    assert_eq!(pelton(&folder, &["test", "--update"])?.code, 0);
-    assert_eq!(pelton(&folder, &["test"])?.code, 0);
-    let clock = fs::read_to_string(folder.join("fixtures/clock.toml"))?;
-    ensure!(clock.contains("value = \"1767225600.0 0\""), "{clock}");
-
-    fixture(
-        &folder,
-        "seen",
-        &format!("[message]\nvalue = \"seen\"\noffset = 9\n\n{}", out("seen")),
-    )?;
-    let said = pelton(&folder, &["test"])?;
-    said.tells(1, "tested seen: failed")?;
-    ensure!(
-        said.out.contains("delivered again to the same instance"),
-        "{}",
-        said.out
-    );
-    ensure!(!said.out.contains("to a fresh instance"), "{}", said.out);
-    fixture(&folder, "seen", "[message]\nvalue = \"count\"\n")?;
-    let said = pelton(&folder, &["test", "--update"])?;
-    said.tells(1, "delivered again to a fresh instance")?;
-
-    // The configuration, not the handler, says that it is meant so.
-    let once = handler(
-        "once",
-        "remembers",
-        "[handlers.tested.test]\ndeliver-twice = false\n",
-    )?;
-    fixture(
-        &once,
-        "seen",
-        &format!("[message]\nvalue = \"seen\"\n\n{}", out("seen")),
-    )?;
-    let said = pelton(&once, &["test"])?;
-    said.tells(0, "each delivered once")?;
-    Ok(())
-}
-
-#[test]
 fn a_trap_a_loop_and_a_broken_fixture_end_nothing_else() -> Result<()> {
     let further = "[handlers.tested.limits]\ntime-per-message = \"100ms\"\n";
     let folder = handler("failing", "misbehave", further)?;
@@ -402,7 +362,7 @@ fn a_thousand_fixtures_pass_in_one_run() -> Result<()> {
     let begun = Instant::now();
     let said = pelton(&folder, &["test"])?;
     println!(
-        "a thousand fixtures, delivered three times each: {:?}",
+        "a thousand fixtures, delivered again and after a crash: {:?}",
         begun.elapsed()
     );
     said.tells(0, "1000 passed of 1000")?;

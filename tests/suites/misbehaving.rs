@@ -3,11 +3,15 @@
 
 #[path = "misbehaving/neighbours.rs"]
 mod neighbours;
+#[path = "misbehaving/traps.rs"]
+mod traps;
 
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{Copies, DaemonOptions, Draft, Message, Stage, TestCluster, orders};
+use pelton_harness::{
+    Copies, DaemonOptions, Draft, Message, Stage, TestCluster, TestDaemon, orders,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -17,12 +21,25 @@ retry = { attempts = 2, backoff = "20ms", max-backoff = "20ms" }
 limits = { time-per-message = "300ms", memory = "16 MiB", output-messages = 100, output-bytes = "1 MiB" }
 "#;
 
+/// What is left of messages that a handler did badly with.
+struct Buried {
+    stage: Stage,
+    daemon: TestDaemon,
+    letters: Vec<Message>,
+}
+
 /// Sends each bad value between two good ones and returns the dead letters, once the good ones have come
 /// out in order and everything is committed.
-fn dead_letters(name: &str, guest: &str, bad: &[&str]) -> Result<(Stage, Vec<Message>)> {
-    let cluster = TestCluster::shared();
-    let (client, stage) = (cluster.client()?, Stage::new(cluster, name, 1)?);
-    let mut daemon = stage.daemon(guest, SHORT)?.start()?;
+fn dead_letters(name: &str, guest: &str, bad: &[&str]) -> Result<Buried> {
+    let stage = Stage::new(TestCluster::shared(), name, 1)?;
+    let options = stage.daemon(guest, SHORT)?;
+    dead_letters_of(stage, options, bad)
+}
+
+/// The same, with this daemon of the stage's.
+fn dead_letters_of(stage: Stage, options: DaemonOptions, bad: &[&str]) -> Result<Buried> {
+    let client = TestCluster::shared().client()?;
+    let mut daemon = options.start()?;
     let good = orders(bad.len() + 1);
     let mut drafts = vec![good[0].clone()];
     for (value, next) in bad.iter().zip(&good[1..]) {
@@ -42,7 +59,11 @@ fn dead_letters(name: &str, guest: &str, bad: &[&str]) -> Result<(Stage, Vec<Mes
         values == bad,
         "dead letters of {values:?} instead of {bad:?}"
     );
-    Ok((stage, letters))
+    Ok(Buried {
+        stage,
+        daemon,
+        letters,
+    })
 }
 
 /// What a dead letter says in one of Pelton's headers.
@@ -50,6 +71,27 @@ fn says(letter: &Message, name: &str) -> Result<String> {
     letter
         .header(&format!("pelton-dlq-{name}"))
         .with_context(|| format!("no header pelton-dlq-{name} in {letter:?}"))
+}
+
+/// The one line of the daemon's log about a dead letter says what the letter itself says.
+fn is_logged_alike(daemon: &TestDaemon, letter: &Message) -> Result<()> {
+    let offset = format!(" offset={} ", says(letter, "source-offset")?);
+    let lines = daemon.log_lines("dead-lettering message");
+    let mut lines = lines.iter().filter(|line| line.contains(&offset));
+    let line = lines
+        .next()
+        .with_context(|| format!("nothing at{offset}"))?;
+    ensure!(lines.next().is_none(), "told twice: {line}");
+    for (header, field) in [
+        ("error-kind", "kind="),
+        ("error-text", "error="),
+        ("revision", "revision="),
+        ("attempts", "attempts="),
+    ] {
+        let said = format!(" {field}{} ", says(letter, header)?);
+        ensure!(line.contains(&said), "without {said:?}: {line}");
+    }
+    Ok(())
 }
 
 #[test]
@@ -66,7 +108,11 @@ fn each_misdeed_is_dead_lettered_with_its_kind_and_the_others_go_on() -> Result<
         ("topic:elsewhere", "contract", "2"),
         ("partition:99", "produce", "1"),
     ];
-    let (stage, letters) = dead_letters(
+    let Buried {
+        stage,
+        daemon,
+        letters,
+    } = dead_letters(
         "misbehaves",
         "misbehave",
         &misdeeds.map(|(value, _, _)| value),
@@ -94,6 +140,7 @@ fn each_misdeed_is_dead_lettered_with_its_kind_and_the_others_go_on() -> Result<
             !says(letter, "revision")?.is_empty() && !says(letter, "error-text")?.is_empty(),
             "{letter:?}"
         );
+        is_logged_alike(&daemon, letter)?;
         assert_eq!(
             (letter.key_text().as_str(), letter.timestamp),
             ("bad", Some(1_700_000_000_000))
@@ -124,7 +171,7 @@ fn garbage_from_the_packed_batch_breaks_the_contract_and_nothing_else() -> Resul
         "left-over",
         "nothing",
     ];
-    let (_, letters) = dead_letters("garbage", "garbage", &rubbish)?;
+    let letters = dead_letters("garbage", "garbage", &rubbish)?.letters;
     for (letter, word) in letters.iter().zip(rubbish) {
         assert_eq!(says(letter, "error-kind")?, "contract", "{word}");
         ensure!(!says(letter, "error-text")?.is_empty(), "{word}");

@@ -1,6 +1,11 @@
 //! The program as its user meets it: what the configuration promises on a real broker, and what its other
 //! commands answer without one.
 
+#[path = "program/invoke.rs"]
+mod invoke;
+#[path = "program/isolation.rs"]
+mod isolation;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -252,39 +257,6 @@ fn inspect_tells_what_a_component_is() -> Result<()> {
         let size = fs::metadata(paths::guest(name)?)?.len();
         assert_eq!(told["bytes"], size, "{name}");
     }
-    Ok(())
-}
-
-#[test]
-fn invoke_shows_what_a_handler_answers_and_exits_as_it_does() -> Result<()> {
-    let shouting = [
-        "invoke",
-        &guest("bare_wit")?,
-        "--key",
-        "k",
-        "--value",
-        "hello",
-        "-H",
-        "a=b",
-        "--json",
-    ];
-    let (code, text) = pelton(&shouting)?;
-    let told: Value = serde_json::from_str(&text)?;
-    assert_eq!((code, &told["verdict"]), (0, &Value::from("done")));
-    let output = &told["outputs"][0];
-    assert_eq!(output["key"], "k");
-    assert_eq!(output["value"], "HELLO");
-    assert_eq!(output["headers"], serde_json::json!([["a", "b"]]));
-
-    let rejecting = [
-        "invoke",
-        &guest("misbehave")?,
-        "--value",
-        "reject:not today",
-    ];
-    let (code, text) = pelton(&rejecting)?;
-    assert_eq!(code, 1);
-    ensure!(text.contains("failed (reject): not today"), "{text}");
     Ok(())
 }
 

@@ -1,5 +1,7 @@
 //! The configuration of a running daemon changes: handlers come, go and change, and their neighbours notice nothing.
 
+#[path = "reload/clusters.rs"]
+mod clusters;
 #[path = "reload/cut_short.rs"]
 mod cut_short;
 #[path = "reload/reconfigured.rs"]

@@ -2,10 +2,14 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
+#[path = "swap/backlog.rs"]
+mod backlog;
 #[path = "swap/boundary.rs"]
 mod boundary;
 #[path = "swap/fixtures.rs"]
 mod fixtures;
+#[path = "swap/gaps.rs"]
+mod gaps;
 #[path = "swap/kept.rs"]
 mod kept;
 #[path = "swap/many.rs"]

@@ -180,13 +180,13 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "author",
         budget: 2,
-        about: "a new project is built, tested and checked, and fixtures find what a handler remembers",
+        about: "a new project is built, tested and checked, mistakes are told, and fixtures find what a handler remembers",
         work: Work::Broker(&["author"], "4"),
     },
     Suite {
         name: "swap",
         budget: 3,
-        about: "two hundred swaps under load lose, repeat and reorder nothing, without a rebalance",
+        about: "hundreds of swaps under load and amid a backlog lose, repeat and reorder nothing, without a rebalance",
         work: Work::Broker(&["swap"], "4"),
     },
     Suite {

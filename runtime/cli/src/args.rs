@@ -58,8 +58,9 @@ pub(crate) enum Command {
     ///
     /// A fixture is a TOML file in the handler's `fixtures` folder; docs/testing.md describes it. Each message is
     /// delivered again, to the same instance and to a fresh one, and must give the same each time; switch that off with
-    /// `test.deliver-twice` in the configuration. A handler with a `source` folder is built first if its component is
-    /// older.
+    /// `test.deliver-twice` in the configuration. Then all are given to one instance, and what came since a commit again
+    /// to a fresh one, as after a crash; switch that off with `test.crash-before-commit`. A handler with a `source` folder
+    /// is built first if its component is older.
     ///
     /// Exits with 0 when every fixture is fine, 1 when one isn't, 2 for wrong usage, 78 when the configuration, a
     /// component or a fixtures folder is wrong.
@@ -267,7 +268,20 @@ pub(crate) struct InvokeArgs {
     /// Which attempt at it this is.
     #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub attempt: u32,
-    /// A setting that the handler reads, as often as needed.
+    /// Run the component as this handler of the configuration is run: with its limits, grants, settings and isolation.
+    /// Left out, it gets wide limits, and no grants or settings but those given here.
+    #[arg(long, value_name = "NAME")]
+    pub handler: Option<String>,
+    /// The configuration file with that handler.
+    #[arg(
+        short,
+        long,
+        default_value = "pelton.toml",
+        value_name = "FILE",
+        requires = "handler"
+    )]
+    pub config: PathBuf,
+    /// A setting that the handler reads, as often as needed; one that is configured is replaced.
     #[arg(short, long = "setting", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,
     /// An origin that it may send HTTP requests to, in a private network too, as often as needed.

@@ -1,24 +1,30 @@
 //! `pelton invoke`: one message through one component, without a broker.
 
+mod environment;
 mod message;
 
-use std::{process::ExitCode, time::Duration};
+use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use bytes::Bytes;
 use pelton_config::{Log, LogFormat};
-use pelton_engine::{Call, Curtail, Engine, Grants, HandlerEnv, Isolation, Limits, Outcome};
+use pelton_engine::{Call, Curtail, Engine, Outcome};
 use pelton_types::{Message, Output, Verdict};
 
-use crate::{args::InvokeArgs, check, exit, logging, run};
+use self::environment::Environment;
+use crate::{args::InvokeArgs, exit, logging, run};
 
 pub(crate) fn invoke(args: &InvokeArgs) -> anyhow::Result<ExitCode> {
     logging::begin(&Log {
         format: LogFormat::Text,
         filter: "warn,pelton::guest=trace".to_owned(),
     })?;
+    let environment = match Environment::of(args)? {
+        Ok(environment) => environment,
+        Err(why) => return Ok(exit::refuse(exit::USAGE, why)),
+    };
     let message = message::message(args)?;
-    let outcome = run::on_runtime(call(args, &message))?;
+    let outcome = run::on_runtime(call(args, environment, &message))?;
     if args.json {
         println!("{}", serde_json::to_string_pretty(&json(&outcome))?);
     } else {
@@ -30,22 +36,16 @@ pub(crate) fn invoke(args: &InvokeArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
+async fn call(
+    args: &InvokeArgs,
+    environment: Environment,
+    message: &Message,
+) -> anyhow::Result<Outcome> {
+    let Environment { engine, env } = environment;
     let file = args.file.display();
-    let engine =
-        Engine::new(&check::small_engine()).context("the WebAssembly engine can't start")?;
+    let engine = Engine::new(&engine).context("the WebAssembly engine can't start")?;
     let bytes = pelton_daemon::read_component(&args.file, engine.max_component_bytes())
         .with_context(|| format!("{file} can't be read"))?;
-    let env = HandlerEnv {
-        name: "invoke".to_owned(),
-        limits: limits(),
-        grants: Grants {
-            http: Vec::new(),
-            http_private: args.http.clone(),
-        },
-        isolation: Isolation::Message,
-        settings: settings(&args.settings)?,
-    };
     let revision = pelton_daemon::load_component(&engine, &args.file, &bytes, &env)
         .with_context(|| file.to_string())?;
     revision.trial().await.with_context(|| file.to_string())?;
@@ -61,33 +61,6 @@ async fn call(args: &InvokeArgs, message: &Message) -> anyhow::Result<Outcome> {
         .into_iter()
         .next()
         .context("the component gave no answer")
-}
-
-fn limits() -> Limits {
-    Limits {
-        memory_bytes: check::small_engine().max_memory_bytes,
-        table_elements: 100_000,
-        time_per_message: Duration::from_secs(10),
-        output_messages: 10_000,
-        output_bytes: 64 << 20,
-        host_call_bytes: 128 << 20,
-        http_requests: 32,
-        http_body_bytes: 64 << 20,
-        log_lines: 10_000,
-        log_line_bytes: 4096,
-    }
-}
-
-fn settings(given: &[String]) -> anyhow::Result<Vec<(String, String)>> {
-    let mut settings = Vec::new();
-    for setting in given {
-        let Some((name, value)) = setting.split_once('=') else {
-            bail!("--setting {setting}: write NAME=VALUE");
-        };
-        settings.push((name.to_owned(), value.to_owned()));
-    }
-    settings.sort();
-    Ok(settings)
 }
 
 fn print(outcome: &Outcome) {

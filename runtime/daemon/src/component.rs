@@ -11,6 +11,7 @@ mod reconfigure;
 mod report;
 mod requests;
 mod store;
+mod transition;
 mod trial;
 
 use std::{
@@ -50,6 +51,7 @@ pub(crate) use self::{
     reconfigure::Reconfiguration,
     report::{digest_of, millis},
     store::Process,
+    transition::What,
     trial::{Candidate, try_out},
 };
 use crate::{

@@ -20,6 +20,8 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::component::What;
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HandlerLabel {
     handler: String,
@@ -35,6 +37,12 @@ struct KindLabel {
 struct OutcomeLabel {
     handler: String,
     outcome: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WhatLabel {
+    handler: String,
+    what: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -72,6 +80,7 @@ pub struct Metrics {
     outputs: Family<HandlerLabel, Counter>,
     calls: Family<HandlerLabel, Counter>,
     call_seconds: Family<HandlerLabel, Seconds>,
+    transitions: Family<WhatLabel, Counter>,
     swaps: Family<HandlerLabel, Counter>,
     refused_revisions: Family<HandlerLabel, Counter>,
     rollbacks: Family<HandlerLabel, Counter>,
@@ -114,6 +123,7 @@ impl Default for Metrics {
             outputs: Family::default(),
             calls: Family::default(),
             call_seconds: Family::default(),
+            transitions: Family::default(),
             swaps: Family::default(),
             refused_revisions: Family::default(),
             rollbacks: Family::default(),
@@ -192,6 +202,11 @@ impl Metrics {
             "Time in calls of the component",
             Unit::Seconds,
             self.call_seconds.clone(),
+        );
+        r.register(
+            "revision_transitions",
+            "What became of the handler's revisions: one for each line of the log, and of `pelton revisions`",
+            self.transitions.clone(),
         );
         r.register("swaps", "Revisions put into place", self.swaps.clone());
         r.register(
@@ -375,6 +390,15 @@ impl HandlerMetrics {
             self.all.revision.remove(&label(from));
         }
         self.all.revision.get_or_create(&label(to)).set(1);
+    }
+
+    /// Each transition counts here; some have a count of their own besides.
+    pub(crate) fn transition(&self, what: What) {
+        let label = WhatLabel {
+            handler: self.handler.clone(),
+            what: what.as_str(),
+        };
+        self.all.transitions.get_or_create(&label).inc();
     }
 
     pub(crate) fn refused(&self) {

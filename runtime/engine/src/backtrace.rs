@@ -58,14 +58,23 @@ fn frames(text: &str) -> Vec<Frame> {
                 frame.place = Some(place.to_owned());
             }
         } else if let Some((_, name)) = line.split_once("- ") {
-            let function = name.split_once('!').map_or(name, |(_, function)| function);
             frames.push(Frame {
-                name: without_hashes(function),
+                name: without_hashes(without_module(name)),
                 place: None,
             });
         }
     }
     frames
+}
+
+/// The function of `module!function`, where a module without a name is `<unknown>`. Rust's names have the mark within
+/// themselves, as the type that never is.
+fn without_module(name: &str) -> &str {
+    match name.split_once('!') {
+        Some(("<unknown>", function)) => function,
+        Some((module, function)) if !module.contains([':', '<', ' ']) => function,
+        _ => name,
+    }
 }
 
 fn is_machinery(name: &str) -> bool {
@@ -109,6 +118,10 @@ mod tests {
             "<std::X as alloc::Y>::z"
         );
         assert_eq!(without_hashes("a::b<[u8; 3]>"), "a::b<[u8; 3]>");
+        assert_eq!(without_module("shop!shop::price"), "shop::price");
+        assert_eq!(without_module("<unknown>!shop::price"), "shop::price");
+        let never = "std::sys::backtrace::__rust_end_short_backtrace::<std::A, !>";
+        assert_eq!(without_module(never), never);
         assert!(is_machinery("std::alloc::rust_oom") && is_machinery("<core::A as B>::c"));
         assert!(!is_machinery("shop::abort") && !is_machinery("standard::add"));
     }

@@ -35,6 +35,30 @@ pub fn turn(folder: &Path, revision: &str, file: &str, bytes: &[u8]) -> Result<(
     Ok(fs::rename(folder.join("..next"), folder.join("..data"))?)
 }
 
+/// A core module without the names of its functions, as `wasm-strip` would leave it; `None` if the file breaks off.
+pub fn without_names(module: &[u8]) -> Option<Vec<u8>> {
+    let (head, mut rest) = module.split_at_checked(8)?;
+    let mut kept = head.to_vec();
+    while let Some((&id, after)) = rest.split_first() {
+        let (length, digits) = number(after)?;
+        let (section, after) = rest.split_at_checked(1 + digits + length)?;
+        // A custom section's content begins with its name.
+        if id != 0 || !section[1 + digits..].starts_with(b"\x04name") {
+            kept.extend_from_slice(section);
+        }
+        rest = after;
+    }
+    Some(kept)
+}
+
+/// A number as WebAssembly writes one (LEB128), and its digits.
+fn number(bytes: &[u8]) -> Option<(usize, usize)> {
+    let digits = bytes.iter().take(5).position(|byte| byte & 0x80 == 0)? + 1;
+    let value = bytes[..digits].iter().rev();
+    let value = value.fold(0, |value, byte| value << 7 | usize::from(byte & 0x7F));
+    Some((value, digits))
+}
+
 /// A component of so many nested blocks. A hundred thousand keep a compiler busy for minutes.
 pub fn nested_blocks(blocks: usize) -> Vec<u8> {
     let section = |id: u8, content: &[u8]| [&[id], counted(content).as_slice()].concat();

@@ -1,16 +1,20 @@
 //! `pelton dev`: builds, swaps, shows messages, and gives fixtures to what it has swapped in.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{DaemonOptions, TestDaemon, paths};
 
 use super::pelton;
 
-const LIMIT: Duration = Duration::from_secs(120);
+pub(super) const LIMIT: Duration = Duration::from_secs(120);
 
 /// `pelton dev` in this folder, with further arguments.
-fn dev(options: DaemonOptions, arguments: &[&str]) -> Result<TestDaemon> {
+pub(super) fn dev(options: DaemonOptions, arguments: &[&str]) -> Result<TestDaemon> {
     let target = paths::repository().join("plugins/target");
     let options = options
         .instead(paths::pelton()?)
@@ -22,13 +26,21 @@ fn dev(options: DaemonOptions, arguments: &[&str]) -> Result<TestDaemon> {
     options.start()
 }
 
+/// A new project in this folder, of this name.
+pub(super) fn project(folder: &Path, name: &str) -> Result<PathBuf> {
+    let sdk = paths::repository().join("plugins/sdk");
+    let made = pelton(folder, &["new", name, "--sdk", &sdk.display().to_string()])?;
+    ensure!(made.code == 0, "no project");
+    Ok(folder.join(name))
+}
+
 /// What a line about an output says.
-fn out(topic: &str, value: &str) -> String {
+pub(super) fn out(topic: &str, value: &str) -> String {
     format!("to=\"{topic}\" key=\"user-123\" value=\"{value}\"")
 }
 
 /// Replaces the one expression of the source that makes the output.
-fn edit(project: &Path, expression: &str) -> Result<()> {
+pub(super) fn edit(project: &Path, expression: &str) -> Result<()> {
     let source = project.join("src/lib.rs");
     let text = fs::read_to_string(&source)?;
     let (before, rest) = text.split_once(".value(").context("no value is set")?;
@@ -42,13 +54,7 @@ fn edit(project: &Path, expression: &str) -> Result<()> {
 #[test]
 fn fixtures_are_given_to_the_first_revision_and_to_each_that_is_swapped_in() -> Result<()> {
     let options = DaemonOptions::new("dev")?;
-    let sdk = paths::repository().join("plugins/sdk");
-    let made = pelton(
-        options.folder(),
-        &["new", "fed", "--sdk", &sdk.display().to_string()],
-    )?;
-    assert_eq!(made.code, 0);
-    let project = options.folder().join("fed");
+    let project = project(options.folder(), "fed")?;
     let fixtures = project.join("fixtures");
     let config = "[clusters.default]\nbootstrap-servers = [\"localhost:1\"]\n[handlers.fed]\ncomponent = \"fed/fed.wasm\"\n\
                   source = \"fed\"\ntopics = [\"fed-in\"]\noutputs = [\"fed-out\"]\n";

@@ -9,17 +9,18 @@ use std::{
 
 use anyhow::{Result, ensure};
 use pelton_harness::{
-    Copies, Draft, Message, Stage, TestCluster, TestDaemon, component, load::flows_while, orders,
-    paths, wait,
+    Copies, Draft, Stage, TestCluster, TestDaemon, component, load::flows_while, orders, paths,
+    wait,
 };
 
-use crate::{LIMIT, not_rebalanced_since, probation::TWO_ATTEMPTS};
+use crate::{LIMIT, gaps::Flow, not_rebalanced_since, probation::TWO_ATTEMPTS};
 
 /// Messages flow while the swaps go on, in steps of half a second; more than there is time for.
 const MOST: usize = 1_000_000;
 const STEP: usize = 1_000;
 /// Every so many messages there is one that the bad revision fails with.
 const HARD: usize = 50;
+pub const PARTITIONS: i32 = 4;
 const SWAPS: u32 = 200;
 
 /// What is put into the file's place.
@@ -33,11 +34,11 @@ enum Put {
 }
 
 /// Of ten in a row one is bad, and two are refused.
-fn puts() -> Result<impl Iterator<Item = Put>> {
+fn puts(swaps: u32) -> Result<impl Iterator<Item = Put>> {
     let read = |guest: &str| anyhow::Ok(fs::read(paths::guest(guest)?)?);
     let (good, bad) = (read("passthrough")?, read("misbehave")?);
     let fails = read("setup_fails")?;
-    Ok((1..=SWAPS).map(move |swap| match swap % 10 {
+    Ok((1..=swaps).map(move |swap| match swap % 10 {
         3 => Put::Refused(component::variant(&good, swap)[..good.len() / 2].to_vec()),
         6 => Put::Bad(component::variant(&bad, swap)),
         9 => Put::Refused(component::variant(&fails, swap)),
@@ -46,7 +47,7 @@ fn puts() -> Result<impl Iterator<Item = Put>> {
 }
 
 /// Each value is another, and some begin with what makes the bad revision fail.
-fn some_hard(count: usize) -> Vec<Draft> {
+pub fn some_hard(count: usize) -> Vec<Draft> {
     let mut drafts = orders(count);
     for (n, draft) in drafts.iter_mut().enumerate().step_by(HARD) {
         draft.value = Some(format!("fail\n{n}").into_bytes());
@@ -78,8 +79,8 @@ impl Counts {
     }
 }
 
-/// Puts one after the other into place; the stretches of time in which each was taken or refused.
-fn swap_all(file: &Path, daemon: &TestDaemon) -> Result<Vec<Range<i64>>> {
+/// Puts so many after each other into place; the stretches of time in which each was taken or refused.
+pub fn swap_all(file: &Path, daemon: &TestDaemon, swaps: u32) -> Result<Vec<Range<i64>>> {
     let mut counts = Counts::default();
     let swap = |(number, put)| {
         let begins = now()?;
@@ -91,44 +92,20 @@ fn swap_all(file: &Path, daemon: &TestDaemon) -> Result<Vec<Range<i64>>> {
         })?;
         Ok(begins..now()?)
     };
-    puts()?.enumerate().map(swap).collect()
+    puts(swaps)?.enumerate().map(swap).collect()
 }
 
-/// When each was written to its topic, in order.
-fn written(messages: &[Message]) -> Vec<i64> {
-    let mut written: Vec<i64> = messages.iter().filter_map(|m| m.timestamp).collect();
-    written.sort_unstable();
-    written
-}
-
-/// The longest time within each of these stretches in which there were messages and none came out, in order.
-fn longest_gaps(inputs: &[Message], outputs: &[Message], stretches: &[Range<i64>]) -> Vec<i64> {
-    let (inputs, outputs) = (written(inputs), written(outputs));
-    // After `n` outputs there is something to do from the input `n` on.
-    let gap = |n: usize| outputs[n + 1] - outputs[n].max(inputs[n + 1]);
-    let longest = |stretch: &Range<i64>| {
-        // With the gaps that reach into it.
-        let from = outputs.partition_point(|at| *at < stretch.start);
-        let to = outputs.partition_point(|at| *at < stretch.end);
-        let to = to.min(outputs.len().saturating_sub(1));
-        (from.saturating_sub(1)..to).map(gap).max().unwrap_or(0)
-    };
-    let mut gaps: Vec<i64> = stretches.iter().map(longest).collect();
-    gaps.sort_unstable();
-    gaps
-}
-
-fn now() -> Result<i64> {
+pub fn now() -> Result<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(i64::try_from(since.as_millis())?)
 }
 
 /// Topics on which the broker's clock says when something was written, in milliseconds.
-fn stage_with_times(cluster: &TestCluster) -> Result<Stage> {
-    let stage = Stage::named(cluster.bootstrap(), "swapped");
+pub fn stage_with_times(cluster: &TestCluster, name: &str) -> Result<Stage> {
+    let stage = Stage::named(cluster.bootstrap(), name);
     let topics = [
-        (&stage.input, 4),
-        (&stage.output, 4),
+        (&stage.input, PARTITIONS),
+        (&stage.output, PARTITIONS),
         (&stage.dead_letter, 1),
     ];
     for (topic, partitions) in topics {
@@ -142,7 +119,7 @@ fn stage_with_times(cluster: &TestCluster) -> Result<Stage> {
 fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_rebalance() -> Result<()>
 {
     let cluster = TestCluster::shared();
-    let (client, stage) = (cluster.client()?, stage_with_times(cluster)?);
+    let (client, stage) = (cluster.client()?, stage_with_times(cluster, "swapped")?);
     let options = stage.daemon("passthrough", TWO_ATTEMPTS)?;
     let file = options.folder().join("passthrough.wasm");
     let daemon = options.start()?;
@@ -150,7 +127,7 @@ fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_reba
     let generation = cluster.generation(&stage.group);
     let (drafts, start) = (some_hard(MOST), Instant::now());
     let (sent, stretches) = flows_while(&client, &stage.input, (&drafts, STEP), || {
-        swap_all(&file, &daemon)
+        swap_all(&file, &daemon, SWAPS)
     })?;
     let took = start.elapsed();
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -164,13 +141,10 @@ fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_reba
         f64::from(SWAPS / 10),
         "bad revisions rolled back"
     );
-    let gaps = longest_gaps(&client.read_all(&stage.input)?, &outputs, &stretches);
-    let share = |percent: usize| gaps[(gaps.len() - 1) * percent / 100];
+    let flow = Flow::new(&client.read_all(&stage.input)?, &outputs, PARTITIONS);
+    let gaps = flow.longest_gaps(&stretches);
     println!(
-        "{SWAPS} swaps in {took:?} amid {sent} messages; the longest gap of each: p50 {} ms, p99 {} ms, most {} ms",
-        share(50),
-        share(99),
-        share(100)
+        "{SWAPS} swaps in {took:?} amid {sent} messages; the longest gap of each partition in each: {gaps}"
     );
     not_rebalanced_since(generation, cluster, &stage)
 }

@@ -1,7 +1,8 @@
 //! A fuzzer that needs no other compiler: answers and batches of a kept corpus, changed at random, are decoded.
 //!
-//! The changes are the same each time, and few enough for every run of the tests. `PELTON_FUZZ_ROUNDS=10000000
-//! cargo test -p pelton-codec --test mutations` goes on for longer. What it finds belongs into `corpus/`, as text.
+//! The changes follow from the commit, so each tries others and can be tried again, and are few enough for every run of
+//! the tests. `PELTON_FUZZ_ROUNDS=10000000 cargo test -p pelton-codec --test mutations` goes on for longer, and
+//! `PELTON_FUZZ_SEED=N` begins elsewhere. What it finds belongs into `corpus/`, as text.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -9,7 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
-use std::{fmt::Write, fs};
+use std::{fmt::Write, fs, process::Command};
 
 use pelton_codec::{
     Answer, AnswerWriter, BatchReader, OutputHeaders, OutputRef, VerdictRef, decode_answer,
@@ -189,14 +190,32 @@ fn the_corpus_is_what_it_says() {
     }
 }
 
+/// A number from the environment.
+fn number(name: &str) -> Option<u64> {
+    Some(std::env::var(name).ok()?.parse().unwrap())
+}
+
+/// A number that is the commit's own; 0 where there is none.
+fn commit() -> u64 {
+    let git = Command::new("git")
+        .args(["rev-parse", "--short=12", "HEAD"])
+        .output();
+    let hash = git
+        .ok()
+        .and_then(|said| String::from_utf8(said.stdout).ok());
+    let digits = hash.as_deref().and_then(|hash| hash.get(..12));
+    digits.map_or(0, |digits| u64::from_str_radix(digits, 16).unwrap())
+}
+
 #[test]
 fn changed_answers_and_batches_are_refused_or_understood() {
-    let rounds = std::env::var("PELTON_FUZZ_ROUNDS").ok();
-    let rounds = rounds.and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    let rounds = number("PELTON_FUZZ_ROUNDS").unwrap_or(ROUNDS);
+    let seed = number("PELTON_FUZZ_SEED").unwrap_or_else(commit);
+    println!("{rounds} rounds from PELTON_FUZZ_SEED={seed}");
     let corpus = corpus();
     let mut taken = 0_u64;
     for round in 0..rounds {
-        let random = &mut Random(round);
+        let random = &mut Random(seed.wrapping_add(round));
         let mut input = corpus[random.below(corpus.len())].clone();
         let other = &corpus[random.below(corpus.len())];
         for _ in 0..=random.below(4) {
@@ -205,8 +224,11 @@ fn changed_answers_and_batches_are_refused_or_understood() {
         let decoded = std::panic::catch_unwind(|| decode(&input));
         let Ok(decoded) = decoded else {
             panic!(
-                "round {round}, from {}: index {:x?}, arena {:02x?}",
-                input.name, input.index, input.arena
+                "PELTON_FUZZ_SEED={}, from {}: index {:x?}, arena {:02x?}",
+                seed.wrapping_add(round),
+                input.name,
+                input.index,
+                input.arena
             );
         };
         taken += u64::from(decoded);

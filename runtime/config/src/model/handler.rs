@@ -86,6 +86,8 @@ pub struct Test {
     pub at_load: bool,
     /// Whether each message is delivered again, and must give the same outputs.
     pub deliver_twice: bool,
+    /// Whether messages are given again to a fresh instance as after a crash, and must give the same outputs.
+    pub crash_before_commit: bool,
 }
 
 /// Characters of a topic's name that a failure tells; Kafka's have 249 at most, a guest's may have millions.

@@ -415,6 +415,10 @@ pub(crate) struct Test {
     /// Delivers each message again, in the same instance and in a fresh one, with the clock and random numbers the same.
     /// Outputs that differ fail the fixture: a message that is repeated after a crash would give them.
     pub deliver_twice: bool,
+    /// Gives all fixtures' messages to one instance, in their order, and those since the last commit again to a fresh one,
+    /// as after a crash before the next commit. Outputs of a message that differ fail its fixture: the handler keeps
+    /// something in memory that others of its messages depend on.
+    pub crash_before_commit: bool,
 }
 
 impl Default for Test {
@@ -423,6 +427,7 @@ impl Default for Test {
             fixtures: None,
             at_load: None,
             deliver_twice: true,
+            crash_before_commit: true,
         }
     }
 }

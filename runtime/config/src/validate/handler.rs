@@ -54,6 +54,7 @@ pub(super) fn validate(
             fixtures: component::fixtures(fixtures, file, source.as_deref(), &component),
             at_load: raw.test.at_load.unwrap_or(source.is_none()),
             deliver_twice: raw.test.deliver_twice,
+            crash_before_commit: raw.test.crash_before_commit,
         },
         component,
         source,

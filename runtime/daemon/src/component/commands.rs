@@ -4,14 +4,15 @@ use pelton_revisions::{Command, Refusal};
 use pelton_types::RevisionId;
 use tracing::{error, info, warn};
 
-use super::{Keeping, report::hex};
+use super::{Keeping, report::hex, transition::transition};
 
 impl Keeping {
     pub(super) fn carry_out(&mut self, command: Command) {
-        if let Some(what) = in_words(&command) {
-            self.history.add(self.component.clock.now(), what);
-        }
         let shared = &self.component.shared;
+        if let Some((what, words)) = transition(&command) {
+            shared.metrics.transition(what);
+            self.history.add(self.component.clock.now(), words);
+        }
         let handler = &shared.name;
         match command {
             Command::Load { digest } => self.load(digest),
@@ -103,35 +104,4 @@ impl Keeping {
             None => error!(%handler, %file, "component file does not exist; waiting for it"),
         }
     }
-}
-
-/// A transition as people are told of it later; `None` where it is none.
-fn in_words(command: &Command) -> Option<String> {
-    Some(match command {
-        Command::Swap { to, from: None } => format!("revision {to} runs"),
-        Command::Swap {
-            to,
-            from: Some(from),
-        } => format!("revision {to} swapped in for {from}"),
-        Command::Probation { revision, .. } => format!("revision {revision} is on probation"),
-        Command::Vote {
-            revision,
-            votes,
-            of,
-        } => format!("vote {votes} of {of} against revision {revision}"),
-        Command::Confirm { revision } => format!("revision {revision} has passed its probation"),
-        Command::RollBack { from, to, why } => {
-            format!("revision {from} rolled back to {to}: {why}")
-        }
-        Command::Refuse(Refusal { digest, why }) => {
-            let component = hex(digest);
-            format!("component {component:.12} refused: {why}")
-        }
-        Command::Missing => "component file is gone".to_owned(),
-        Command::UseKept { digest } => format!("component {:.12} is used instead", hex(digest)),
-        Command::Load { .. }
-        | Command::Trial { .. }
-        | Command::Remember(_)
-        | Command::Retire { .. } => return None,
-    })
 }

@@ -18,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 /// A file that changed so shortly before it was read may change again without a new time: file systems count time
 /// in steps of up to ten milliseconds.
 const SETTLED: Duration = Duration::from_millis(50);
+/// A file from so far in the future is one of another clock.
+const SET_BACK: Duration = Duration::from_secs(60);
 
 /// What a look at the file showed.
 pub(super) enum Seen {
@@ -134,6 +136,8 @@ fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
         .read(true)
         .custom_flags(libc::O_NONBLOCK)
         .open(path)?;
+    // Before the file is looked at: whoever is held up afterwards must not take that for quiet.
+    let now = SystemTime::now();
     let before = file.metadata()?;
     if !before.is_file() {
         return Err(io::Error::new(
@@ -147,7 +151,7 @@ fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
     if before != stamp(&after) {
         return Ok(None);
     }
-    let stamp = if is_settled(&after) {
+    let stamp = if is_settled(&after, now) {
         before
     } else {
         Stamp::None
@@ -155,14 +159,19 @@ fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
     Ok(Some((stamp, bytes.into())))
 }
 
-/// Whether a further change would show.
-fn is_settled(found: &Metadata) -> bool {
-    let now = SystemTime::now()
+/// Whether any change since then would show.
+fn is_settled(found: &Metadata, then: SystemTime) -> bool {
+    let then = then
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
     let seconds = u64::try_from(found.ctime()).unwrap_or(0);
     let nanos = u32::try_from(found.ctime_nsec()).unwrap_or(0);
-    now.abs_diff(Duration::new(seconds, nanos)) > SETTLED
+    let changed = Duration::new(seconds, nanos);
+    match then.checked_sub(changed) {
+        Some(quiet) => quiet > SETTLED,
+        // It changed since; or the clock was set back, and it would be read at every look for as long.
+        None => changed.saturating_sub(then) > SET_BACK,
+    }
 }
 
 #[cfg(test)]

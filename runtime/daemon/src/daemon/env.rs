@@ -47,3 +47,6 @@ pub(super) fn probation(config: pelton_config::Probation) -> pelton_revisions::P
         votes: config.votes,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,9 @@ use pelton_types::{FailureKind, RevisionId};
 
 use super::{
     HandlerLabel, KindLabel, Metrics, OutcomeLabel, PartitionLabel, RevisionLabel, StageLabel,
+    WhatLabel,
 };
-use crate::stall::Place;
+use crate::{component::What, stall::Place};
 
 /// How a message ends otherwise than by success.
 const ENDINGS: [&str; 3] = ["dead-lettered", "skipped", "halted"];
@@ -92,6 +93,10 @@ impl Metrics {
             let handler = handler.to_owned();
             self.transactions.remove(&OutcomeLabel { handler, outcome });
         }
+        for what in What::ALL.map(What::as_str) {
+            let handler = handler.to_owned();
+            self.transitions.remove(&WhatLabel { handler, what });
+        }
     }
 }
 
@@ -114,6 +119,7 @@ mod tests {
         }
         ENDINGS.into_iter().for_each(|how| gone.ended(how));
         OUTCOMES.into_iter().for_each(|how| gone.transaction(how));
+        What::ALL.into_iter().for_each(|what| gone.transition(what));
         let figures = |partition| PartitionFigures {
             topic: "t",
             partition,

@@ -209,7 +209,8 @@ impl Running {
     fn fell_back(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.fell_back();
         self.note(offset, attempts, failure, "fell-back");
-        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts,
+        let revision = self.tried_by(offset);
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts, %revision,
             kind = %failure.kind, error = %failure.text,
             "the revision on probation has used up its attempts; the message is given to the one before");
     }
@@ -221,6 +222,7 @@ impl Running {
             "partition {} stopped at offset {offset} after {attempts} attempts ({}: {}), as on-exhausted = \"stop\" says",
             self.task.partition, failure.kind, failure.text
         );
-        tracing::error!(handler = %self.task.shared.name, "{text}");
+        let revision = self.tried_by(offset);
+        tracing::error!(handler = %self.task.shared.name, %revision, "{text}");
     }
 }

@@ -17,6 +17,14 @@ pub struct Entry {
     pub what: &'static str,
     /// A part of what is said about it.
     pub says: &'static str,
+    /// Whether it may send HTTP requests, to where nobody is.
+    pub http: bool,
+}
+
+impl Entry {
+    pub fn with_http(self) -> Self {
+        Self { http: true, ..self }
+    }
 }
 
 /// An entry; see [`Came::what`] for what may be expected.
@@ -26,6 +34,7 @@ pub fn entry(name: &str, bytes: Vec<u8>, what: &'static str, says: &'static str)
         bytes,
         what,
         says,
+        http: false,
     }
 }
 
@@ -171,13 +180,17 @@ pub async fn give(revision: &Revision, value: &'static [u8]) -> Outcome {
 }
 
 pub fn engine(slots: u32) -> Engine {
+    engine_with(slots, Compiler::InProcess)
+}
+
+pub fn engine_with(slots: u32, compiler: Compiler) -> Engine {
     Engine::new(&EngineSettings {
         slots,
         max_memory_bytes: 32 << 20,
         max_table_elements: 100_000,
         stack_bytes: 512 << 10,
         max_component_bytes: 64 << 20,
-        compiler: Compiler::InProcess,
+        compiler,
     })
     .unwrap()
 }
@@ -204,7 +217,13 @@ fn env(entry: &Entry) -> HandlerEnv {
             log_lines: 1000,
             log_line_bytes: 4096,
         },
-        grants: Grants::default(),
+        grants: Grants {
+            http: Vec::new(),
+            http_private: match entry.http {
+                true => vec!["http://127.0.0.1:1".parse().unwrap()],
+                false => Vec::new(),
+            },
+        },
         isolation: Isolation::Instance,
         settings: vec![("key".to_owned(), "x".repeat(1000))],
     }

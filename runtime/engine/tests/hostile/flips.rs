@@ -4,7 +4,7 @@
 use std::sync::PoisonError;
 
 use crate::{
-    entry::{Subject, check, engine, entry},
+    entry::{Entry, Subject, check, engine, entry},
     guest::{packed, simple},
     rounds::{ALONE, watchdog},
 };
@@ -29,32 +29,43 @@ fn files_with_flipped_bits_are_survived() {
     runtime.block_on(flip_and_play());
 }
 
-async fn flip_and_play() {
-    let (engine, watchdog) = (engine(1), watchdog());
+/// Files with the flips of so many seeds, one of each form.
+pub fn entries(seeds: u64) -> impl Iterator<Item = Entry> {
     let sound = [
         packed().module(),
         packed().component(),
         simple().module(),
         simple().component(),
     ];
-    let mut refused = 0;
-    for seed in 1..=FILES {
-        for (form, bytes) in sound.iter().enumerate() {
-            let mut bytes = bytes.clone();
-            for flip in 0..1 + seed % 3 {
-                let random = number(seed * 1000 + flip) as usize;
-                // The head is left: without it no more would be tried than that.
-                let at = 8 + random % (bytes.len() - 8);
-                bytes[at] ^= 1 << ((random >> 40) % 8);
-            }
+    (1..=seeds).flat_map(move |seed| {
+        let flipped = sound.iter().enumerate().map(|(form, bytes)| {
             let name = format!("form {form} with flips of seed {seed}");
-            watchdog.begin(&name);
-            let entry = entry(&name, bytes, "survives", "");
-            let subject = Subject::load(&engine, &entry);
-            let came = subject.play(&engine).await;
-            check(&entry, &came).unwrap_or_else(|objection| panic!("{objection}"));
-            refused += usize::from(came.what.starts_with("refused"));
-        }
+            entry(&name, flip(bytes, seed), "survives", "")
+        });
+        flipped.collect::<Vec<_>>()
+    })
+}
+
+fn flip(bytes: &[u8], seed: u64) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for flip in 0..1 + seed % 3 {
+        let random = number(seed * 1000 + flip) as usize;
+        // The head is left: without it no more would be tried than that.
+        let at = 8 + random % (bytes.len() - 8);
+        bytes[at] ^= 1 << ((random >> 40) % 8);
+    }
+    bytes
+}
+
+async fn flip_and_play() {
+    let (engine, watchdog) = (engine(1), watchdog());
+    let mut refused = 0;
+    for entry in entries(FILES) {
+        watchdog.begin(&entry.name);
+        let subject = Subject::load(&engine, &entry);
+        let came = subject.play(&engine).await;
+        check(&entry, &came).unwrap_or_else(|objection| panic!("{objection}"));
+        refused += usize::from(came.what.starts_with("refused"));
     }
     watchdog.end();
     // Most flips hit a length or a type; were none refused, nothing would have been flipped.

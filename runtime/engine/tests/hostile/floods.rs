@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// Does something so often.
-fn times(count: u32, body: &str) -> String {
+pub fn times(count: u32, body: &str) -> String {
     format!(
         "(local.set $i (i32.const {count}))
         (loop $l {body} (br_if $l (local.tee $i (i32.sub (local.get $i) (i32.const 1)))))"

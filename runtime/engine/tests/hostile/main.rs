@@ -11,6 +11,7 @@
 )]
 
 mod answers;
+mod corpus;
 mod entry;
 mod files;
 mod flips;
@@ -21,26 +22,13 @@ mod memory;
 mod results;
 mod rounds;
 mod traps;
+mod wasi;
 mod watch;
 
 use std::collections::HashSet;
 
-use entry::{Came, Entry, check};
-
-fn corpus() -> Vec<Entry> {
-    [
-        answers::entries(),
-        files::entries(),
-        floods::entries(),
-        loops::entries(),
-        memory::entries(),
-        results::entries(),
-        traps::entries(),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
+use corpus::corpus;
+use entry::{Came, check};
 
 #[test]
 fn every_entry_has_a_name_of_its_own() {

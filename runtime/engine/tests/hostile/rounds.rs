@@ -14,8 +14,9 @@ use pelton_engine::{Engine, Revision};
 use pelton_types::Verdict;
 
 use crate::{
-    corpus,
+    corpus::corpus,
     entry::{Entry, Subject, check, engine, entry, give},
+    flips,
     guest::packed,
     watch::{Holdings, Watchdog},
 };
@@ -24,6 +25,8 @@ const ROUNDS: usize = 10_000;
 /// An entry whose first round took longer is played as often as [`COSTLY_ROUNDS`] says.
 const COSTLY: Duration = Duration::from_millis(3);
 const COSTLY_ROUNDS: usize = 2;
+/// Seeds of files with flipped bits that are played with them.
+const FLIPPED: u64 = 10;
 /// Far beyond what any round takes, on however busy a machine.
 const HANGS: Duration = Duration::from_secs(120);
 /// What the allocators may keep beyond what they had after the first rounds.
@@ -42,8 +45,9 @@ pub fn watchdog() -> Watchdog {
 
 #[test]
 fn ten_thousand_rounds_end_as_they_must_and_leave_nothing_behind() {
+    let flipped = flips::entries(FLIPPED);
     let left = Storm {
-        corpus: corpus(),
+        corpus: corpus().into_iter().chain(flipped).collect(),
         rounds: ROUNDS,
         costly: COSTLY,
     }

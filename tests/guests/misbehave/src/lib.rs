@@ -3,7 +3,7 @@
 //!
 //! | command | what happens |
 //! |---|---|
-//! | `trap` | panics |
+//! | `trap`, `trap:TEXT` | logs the text, then panics |
 //! | `loop` | never returns |
 //! | `memory` | allocates until it is stopped |
 //! | `stack` | recurses until it is stopped |
@@ -36,7 +36,10 @@ fn handle(message: &Message, mode: &Option<String>) -> Result<Outputs, Failure> 
     let command = command.lines().next().unwrap_or_default();
     let (command, argument) = command.split_once(':').unwrap_or((command, ""));
     match command {
-        "trap" => trap(),
+        "trap" => {
+            log::info!("{argument}");
+            trap();
+        }
         "loop" => spin(|| true),
         "memory" => eat_memory(),
         "stack" => {

@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `count` | how many messages this instance was given |
 //! | `seen` | nothing, if this instance was given the message before |
+//! | `nth` | which message of its key it is, of those that this instance was given, counted from 1; one that comes again is the same one |
+//! | `cached` | its key in capitals, which is kept from the key's first message, as a cache may |
 //! | `random` | random bytes of the host's |
 //! | `clock` | the host's clocks |
 //! | `remaining` | how much time the message has left |
 //!
 //! Anything else is forwarded as it is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use pelton_sdk::{Failure, Message, Output, delivery};
 
@@ -19,6 +21,9 @@ use pelton_sdk::{Failure, Message, Output, delivery};
 struct Memory {
     count: u64,
     seen: HashSet<String>,
+    /// By key, the messages in the order in which they first came.
+    of_key: HashMap<String, Vec<String>>,
+    cache: HashMap<String, String>,
 }
 
 fn prepare() -> Result<Memory, String> {
@@ -34,11 +39,25 @@ fn handle(message: &Message, memory: &mut Memory) -> Result<Option<Output>, Fail
         message.partition(),
         message.offset()
     );
+    let key = message.key_str().unwrap_or_default();
+    let of_key = memory.of_key.entry(key.to_owned()).or_default();
+    if !of_key.contains(&id) {
+        of_key.push(id.clone());
+    }
+    let nth = of_key
+        .iter()
+        .position(|one| *one == id)
+        .map_or(0, |at| at + 1);
     let new = memory.seen.insert(id);
     let value = message.value_str().unwrap_or_default();
     let answer = match value {
         "count" => memory.count.to_string(),
         "seen" if !new => return Ok(None),
+        "nth" => nth.to_string(),
+        "cached" => {
+            let cached = memory.cache.entry(key.to_owned());
+            cached.or_insert_with(|| key.to_uppercase()).clone()
+        }
         "random" => format!("{:?}", host::random()),
         "clock" => host::clock(),
         "remaining" => delivery::remaining().as_nanos().to_string(),
@@ -115,5 +134,26 @@ mod tests {
         assert_eq!(value("seen"), None);
         assert_eq!(value("as it is").as_deref(), Some("as it is"));
         assert_eq!(value("clock").as_deref(), Some("noon"));
+    }
+
+    #[test]
+    fn one_that_comes_again_is_the_same_one() {
+        let mut memory = prepare().unwrap();
+        let mut nth = |value: &str, offset: i64| {
+            let message = TestMessage::new("t").key("k").value(value).at(0, offset);
+            let produced = message
+                .handle(|message| handle(message, &mut memory))
+                .unwrap();
+            produced[0].value_str().map(str::to_owned)
+        };
+        let expected = [
+            ("nth", 5, "1"),
+            ("nth", 6, "2"),
+            ("nth", 5, "1"),
+            ("cached", 5, "K"),
+        ];
+        for (value, offset, answer) in expected {
+            assert_eq!(nth(value, offset).as_deref(), Some(answer));
+        }
     }
 }
