@@ -2,8 +2,6 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
-#[path = "swap/backlog.rs"]
-mod backlog;
 #[path = "swap/gaps.rs"]
 mod gaps;
 #[path = "swap/kept.rs"]
