@@ -2,8 +2,6 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
-#[path = "swap/backlog.rs"]
-mod backlog;
 #[path = "swap/boundary.rs"]
 mod boundary;
 #[path = "swap/fixtures.rs"]

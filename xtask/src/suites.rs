@@ -186,7 +186,7 @@ pub const SUITES: &[Suite] = &[
     Suite {
         name: "swap",
         budget: 3,
-        about: "hundreds of swaps under load and amid a backlog lose, repeat and reorder nothing, without a rebalance",
+        about: "two hundred swaps under load lose, repeat and reorder nothing, without a rebalance",
         work: Work::Broker(&["swap"], "4"),
     },
     Suite {

@@ -48,53 +48,6 @@ pub fn flows_while<T>(
     })
 }
 
-/// Keeps so many of the drafts or more waiting in each partition of a stage's for as long as something happens; how many
-/// were sent in all, and what came of it. For a handler that forwards to a topic of as many partitions.
-///
-/// # Errors
-/// What `happens` says, or when the drafts run out before it is over.
-pub fn stands_while<T>(
-    client: &Client,
-    stage: &Stage,
-    (drafts, deep): (&[Draft], i64),
-    happens: impl FnOnce() -> Result<T>,
-) -> Result<(usize, T)> {
-    let waiting = || -> Result<i64> {
-        let (there, done) = (client.ends(&stage.input)?, client.ends(&stage.output)?);
-        let waiting = there.iter().zip(done).map(|(there, done)| there - done);
-        Ok(waiting.min().unwrap_or(0))
-    };
-    // With what is used up while it is looked at and sent.
-    let step = usize::try_from(deep)? * client.ends(&stage.input)?.len();
-    let feed = |sent: &mut usize| -> Result<()> {
-        while waiting()? < 2 * deep {
-            let Some(step) = drafts.get(*sent..*sent + step) else {
-                bail!("it took longer than there were messages")
-            };
-            client.produce(&stage.input, step)?;
-            *sent += step.len();
-        }
-        Ok(())
-    };
-    let over = AtomicBool::new(false);
-    let mut sent = 0;
-    feed(&mut sent)?;
-    thread::scope(|scope| {
-        let load = scope.spawn(|| -> Result<usize> {
-            while !over.load(Ordering::Relaxed) {
-                feed(&mut sent)?;
-                thread::sleep(Duration::from_millis(50));
-            }
-            Ok(sent)
-        });
-        let happened = happens();
-        over.store(true, Ordering::Relaxed);
-        let sent = joined(load);
-        let happened = happened?;
-        Ok((sent?, happened))
-    })
-}
-
 fn joined<T>(load: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
     load.join()
         .map_err(|_| anyhow!("the load's thread panicked"))?

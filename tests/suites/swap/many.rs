@@ -20,7 +20,7 @@ const MOST: usize = 1_000_000;
 const STEP: usize = 1_000;
 /// Every so many messages there is one that the bad revision fails with.
 const HARD: usize = 50;
-pub const PARTITIONS: i32 = 4;
+const PARTITIONS: i32 = 4;
 const SWAPS: u32 = 200;
 
 /// What is put into the file's place.
@@ -47,7 +47,7 @@ fn puts(swaps: u32) -> Result<impl Iterator<Item = Put>> {
 }
 
 /// Each value is another, and some begin with what makes the bad revision fail.
-pub fn some_hard(count: usize) -> Vec<Draft> {
+fn some_hard(count: usize) -> Vec<Draft> {
     let mut drafts = orders(count);
     for (n, draft) in drafts.iter_mut().enumerate().step_by(HARD) {
         draft.value = Some(format!("fail\n{n}").into_bytes());
@@ -80,7 +80,7 @@ impl Counts {
 }
 
 /// Puts so many after each other into place; the stretches of time in which each was taken or refused.
-pub fn swap_all(file: &Path, daemon: &TestDaemon, swaps: u32) -> Result<Vec<Range<i64>>> {
+fn swap_all(file: &Path, daemon: &TestDaemon, swaps: u32) -> Result<Vec<Range<i64>>> {
     let mut counts = Counts::default();
     let swap = |(number, put)| {
         let begins = now()?;
@@ -95,13 +95,13 @@ pub fn swap_all(file: &Path, daemon: &TestDaemon, swaps: u32) -> Result<Vec<Rang
     puts(swaps)?.enumerate().map(swap).collect()
 }
 
-pub fn now() -> Result<i64> {
+fn now() -> Result<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(i64::try_from(since.as_millis())?)
 }
 
 /// Topics on which the broker's clock says when something was written, in milliseconds.
-pub fn stage_with_times(cluster: &TestCluster, name: &str) -> Result<Stage> {
+fn stage_with_times(cluster: &TestCluster, name: &str) -> Result<Stage> {
     let stage = Stage::named(cluster.bootstrap(), name);
     let topics = [
         (&stage.input, PARTITIONS),
