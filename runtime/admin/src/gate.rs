@@ -14,7 +14,10 @@ use axum::{
 use sha2::{Digest, Sha256};
 use tracing::{info, warn};
 
-use crate::{answer::wrong, here::refusal};
+use crate::{
+    answer::wrong,
+    here::{names_an_address, refusal},
+};
 
 /// Characters that a token has at least.
 const LEAST: usize = 16;
@@ -82,7 +85,12 @@ fn alike(one: &str, other: &str) -> bool {
 /// For what only looks.
 pub(crate) async fn may_look(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match gate.has_token(request.headers()).await {
-        Ok(None | Some(true)) => next.run(request).await,
+        Ok(Some(true)) => next.run(request).await,
+        Ok(None) if names_an_address(request.headers()) => next.run(request).await,
+        Ok(None) => wrong(
+            StatusCode::FORBIDDEN,
+            "name the daemon as localhost or by its address, or set [admin] token-file",
+        ),
         Ok(Some(false)) => unauthorized(),
         Err(why) => wrong(StatusCode::SERVICE_UNAVAILABLE, why),
     }
@@ -107,10 +115,15 @@ pub(crate) async fn may_change(
     };
     match judged {
         Ok(by) => {
-            let response = next.run(request).await;
-            let status = response.status().as_u16();
-            info!(target: AUDIT, %peer, ?by, %method, %path, status, "an operator asked for a change");
-            response
+            // What was asked for is done and told also where nobody waits for the answer any more.
+            let done = tokio::spawn(async move {
+                let response = next.run(request).await;
+                let status = response.status().as_u16();
+                info!(target: AUDIT, %peer, ?by, %method, %path, status, "an operator asked for a change");
+                response
+            });
+            done.await
+                .unwrap_or_else(|died| wrong(StatusCode::INTERNAL_SERVER_ERROR, died.to_string()))
         }
         Err(response) => {
             let status = response.status().as_u16();

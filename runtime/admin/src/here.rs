@@ -1,6 +1,7 @@
 //! Whether somebody is on this machine, and no web page.
 //!
-//! Invariant: where there is no token, what changes something is only done for who is here, and for no web page: a browser adds
+//! Invariant: where there is no token, nothing is told to a web page, and what changes something is only done for who
+//! is here, and for no web page: a browser adds
 //! [`MARK`] to no request that it makes for another site without asking first, and is never told that it may; and a
 //! page whose own name was pointed at this machine says that name as the host.
 
@@ -21,11 +22,16 @@ pub(crate) fn refusal(peer: IpAddr, headers: &HeaderMap) -> Option<String> {
             "a request that changes something needs the header {MARK}"
         ));
     }
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    (!host.is_some_and(is_address)).then(|| {
+    (!names_an_address(headers)).then(|| {
         "a request that changes something names the daemon as localhost or by its address"
             .to_owned()
     })
+}
+
+/// Whether whoever asks says the daemon's address, and no name that somebody pointed at it.
+pub(crate) fn names_an_address(headers: &HeaderMap) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    host.is_some_and(is_address)
 }
 
 /// Whether a host is named in a way that nobody else can point elsewhere.

@@ -35,7 +35,8 @@ fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
     if !args.json {
         show(body);
     }
-    if names(done_meanwhile(body, asked.elapsed()), "cut-short").is_empty() {
+    let done = done_meanwhile(body, asked.elapsed());
+    if names(done, "cut-short").is_empty() && names(done, "refused").is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(exit::FAILED))
@@ -87,7 +88,13 @@ fn left_over(change: &Value) -> Vec<String> {
     let cut_short = names(change, "cut-short").into_iter().map(|name| {
         format!("not ended within the shutdown-timeout, what was in flight is repeated: {name}")
     });
-    messages.into_iter().chain(cut_short).collect()
+    let refused = names(change, "refused").into_iter();
+    let refused = refused.map(|why| format!("goes on as it was configured before: {why}"));
+    messages
+        .into_iter()
+        .chain(cut_short)
+        .chain(refused)
+        .collect()
 }
 
 fn names<'r>(report: &'r Value, kind: &str) -> Vec<&'r str> {
@@ -108,6 +115,11 @@ mod tests {
         assert!(told.len() == 2 && told[1].ends_with(": slow"), "{told:?}");
         let mut report = json!({ "unchanged": ["other"], "last": change });
         report["last"]["seconds-ago"] = 3.into();
+        let kept = json!({ "refused": ["orders: no memory"] });
+        assert_eq!(
+            left_over(&kept),
+            ["goes on as it was configured before: orders: no memory"]
+        );
         let cut_short = |waited| {
             let change = done_meanwhile(&report, Duration::from_secs(waited));
             names(change, "cut-short").len()

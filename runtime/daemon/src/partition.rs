@@ -329,7 +329,9 @@ impl Running {
             if let Verdict::Failed(failure) = &verdict {
                 self.note_fault(attempt.offset, revision, failure);
             }
-            self.held.try_with(attempt.offset, revision);
+            if !matches!(verdict, Verdict::NotAttempted) {
+                self.held.try_with(attempt.offset, revision);
+            }
             if matches!(verdict, Verdict::Done { .. }) {
                 self.returned.insert(attempt.offset, outcome.outputs);
             }

@@ -47,6 +47,8 @@ pub struct Change {
     pub changed: Vec<String>,
     /// Handlers that got another revision and stayed in their group.
     pub reconfigured: Vec<String>,
+    /// Those of them that go on as they were, and why: their component can't run as it is configured now.
+    pub refused: Vec<String>,
     /// Messages that handlers which ended had begun and not finished: they may be repeated.
     pub unfinished: u32,
     /// Handlers that had not ended when the shutdown-timeout was over: what they had in flight is repeated.

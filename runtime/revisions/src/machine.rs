@@ -119,6 +119,12 @@ impl Revisions {
         self.running.map(|running| running.revision)
     }
 
+    /// Whether this content runs, as it is configured now.
+    pub fn runs(&self, digest: Digest) -> bool {
+        let is_it = |one: Loaded| one.digest == digest && one.configuration == self.configuration;
+        self.running.is_some_and(is_it)
+    }
+
     /// The content of what runs.
     pub fn running_content(&self) -> Option<Digest> {
         self.running.map(|running| running.digest)
@@ -170,7 +176,7 @@ impl Revisions {
         self.want(digest, commands);
     }
 
-    /// What was wrong with content may have been the configuration.
+    /// What was wrong with content may have been the configuration, or what it was tried with.
     fn configured(
         &mut self,
         configuration: Configuration,
@@ -178,9 +184,7 @@ impl Revisions {
         commands: &mut Vec<Command>,
     ) {
         self.probation = probation;
-        if std::mem::replace(&mut self.configuration, configuration) == configuration {
-            return;
-        }
+        self.configuration = configuration;
         self.refused = None;
         if self.running.is_none() {
             self.kept_tried = false;

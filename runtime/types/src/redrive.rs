@@ -2,7 +2,7 @@
 //!
 //! Whoever reads such a message takes these headers off again: the handler sees the message as it was.
 
-use crate::{Header, Message, MessageId};
+use crate::{Header, Message, MessageId, Timestamp};
 
 /// The prefix of every header that Pelton adds to a dead letter.
 pub const DEAD_LETTER_PREFIX: &str = "pelton-dlq-";
@@ -14,6 +14,9 @@ pub const ORIGIN: &str = "pelton-redrive-origin";
 pub const LETTER: &str = "pelton-redrive-letter";
 /// A redriven message's header: how often it was redriven, this time included.
 pub const COUNT: &str = "pelton-redrive-count";
+/// A redriven message's header: its timestamp, in milliseconds. The copy has a new one, or the topic's retention would
+/// count from the old one.
+pub const TIMESTAMP: &str = "pelton-redrive-timestamp";
 /// What all of a redriven message's headers begin with.
 const PREFIX: &str = "pelton-redrive-";
 
@@ -36,6 +39,10 @@ pub fn restored(mut message: Message, retry: Option<&str>) -> (Message, u32) {
         return (message, 0);
     };
     let count = header(&message.headers, COUNT).and_then(|text| text.parse().ok());
+    let timestamp = header(&message.headers, TIMESTAMP).and_then(|text| text.parse().ok());
+    if let Some(millis) = timestamp {
+        message.timestamp = Timestamp::CreateTime(millis);
+    }
     message
         .headers
         .retain(|header| !header.name.starts_with(PREFIX.as_bytes()));
@@ -48,7 +55,6 @@ pub fn restored(mut message: Message, retry: Option<&str>) -> (Message, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Timestamp;
 
     fn message(topic: &str, headers: &[(&str, &str)]) -> Message {
         let header = |(name, value): &(&str, &str)| {
@@ -72,6 +78,7 @@ mod tests {
             (ORIGIN, "orders/3@42"),
             (COUNT, "2"),
             (LETTER, "d/0@1"),
+            (TIMESTAMP, "1767225600000"),
         ];
         let (restored, count) = restored(message("h.retry", &headers), Some("h.retry"));
         assert_eq!(
@@ -79,6 +86,7 @@ mod tests {
             ("orders/3@42".to_owned(), 2)
         );
         assert_eq!(restored.headers, [Header::new("own", "1")]);
+        assert_eq!(restored.timestamp, Timestamp::CreateTime(1_767_225_600_000));
     }
 
     #[test]

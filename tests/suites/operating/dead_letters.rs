@@ -14,7 +14,7 @@ use crate::LIMIT;
 const REJECTS: &str = r#"settings = { mode = "reject" }"#;
 
 fn retry(stage: &Stage) -> String {
-    format!("{}.retry", stage.handler)
+    format!("{}.retry", stage.group)
 }
 
 /// What `pelton dlq` answers, where it succeeds.

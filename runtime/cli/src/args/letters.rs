@@ -17,7 +17,7 @@ pub(crate) enum DlqCommand {
     Show(ShowArgs),
     /// Give dead letters back to their handler. Without --execute it only says what would be written.
     ///
-    /// A copy of each goes to the topic HANDLER.retry, which the handler reads by itself and no other group does; it is
+    /// A copy of each goes to the topic GROUP.retry, which the handler reads by itself and no other group does; it is
     /// made if it isn't there. The handler sees the message as it was, under its first id. What was redriven before stays
     /// where it is, so that a redrive that was cut short is taken up by running it again.
     ///

@@ -121,11 +121,11 @@ impl Handler {
         }
     }
 
-    /// The topic that its dead letters are redriven to, and that it reads besides its own once it is there: no other
-    /// group sees them again.
+    /// The topic that its dead letters are redriven to, and that it reads besides its own once it is there. It is its
+    /// group's: no other one sees them again.
     pub fn retry_topic(&self) -> Option<String> {
         self.dead_letter_topic()
-            .map(|_| format!("{}.retry", self.name))
+            .map(|_| format!("{}.retry", self.group))
     }
 
     /// Every topic it writes to: outputs, then the dead-letter topic.

@@ -99,7 +99,7 @@ pub(crate) struct Handler {
     pub producer_properties: BTreeMap<String, Scalar>,
     /// What the component reads through its `settings` import: strings as they are, anything else as JSON.
     pub settings: Settings,
-    /// How `pelton test` tests it; `pelton run` ignores it.
+    /// How `pelton test` tests it, and a daemon each new revision of it.
     pub test: Test,
 }
 

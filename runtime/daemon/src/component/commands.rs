@@ -49,7 +49,7 @@ impl Keeping {
             Command::RollBack { from, to, why } => {
                 shared.metrics.rolled_back();
                 error!(%handler, revision = %from, to = %to, %why,
-                    "revision rolled back; it is refused until its file changes{}",
+                    "revision rolled back; it is refused until its file or its configuration changes{}",
                     if self.outlives_the_daemon() { "" } else { " or the daemon starts anew" });
                 self.runs(to, Some(from));
             }

@@ -68,14 +68,13 @@ impl Keeping {
             let refused = self.machine.refused().filter(|r| r.digest == digest);
             let problem = match refused {
                 Some(refused) => Some(format!("component refused: {}", refused.why)),
-                None if self.is_running(&digest) => None,
+                None if self.machine.runs(digest) => None,
+                None if self.machine.running_content() == Some(digest) => {
+                    Some("what runs is as it was configured before".to_owned())
+                }
                 None => Some("the file has changed meanwhile; ask again".to_owned()),
             };
             let _ = reply.send(self.report(problem));
         }
-    }
-
-    fn is_running(&self, digest: &Digest) -> bool {
-        self.machine.running_content() == Some(*digest)
     }
 }

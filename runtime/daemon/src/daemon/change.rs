@@ -101,7 +101,7 @@ impl Daemon {
         let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
         self.begin(&beginning);
-        self.reconfigure(&plan).await;
+        let refused = self.reconfigure(&plan).await;
         self.metrics.reloaded();
         let (added, removed, changed) = (plan.added.len(), plan.removed.len(), plan.changed.len());
         info!(
@@ -123,6 +123,7 @@ impl Daemon {
                 .into_iter()
                 .map(|(name, _)| name)
                 .collect(),
+            refused,
             unfinished: ended.unfinished,
             cut_short: ended.cut_short,
         };
@@ -146,8 +147,10 @@ impl Daemon {
             .map_err(Error::Engine)
     }
 
-    /// Gives those who stay in their group their other revision, and waits until it runs or is refused.
-    async fn reconfigure(&mut self, plan: &Plan) {
+    /// Gives those who stay in their group their other revision, and waits until it runs or is refused: of whom and
+    /// why.
+    async fn reconfigure(&mut self, plan: &Plan) -> Vec<String> {
+        let mut refused = Vec::new();
         for (name, _) in &plan.reconfigured {
             let Some(handler) = self.config.handlers.get(name) else {
                 continue;
@@ -160,10 +163,14 @@ impl Daemon {
             let (reply, answer) = oneshot::channel();
             let other = Reconfiguration { conditions, reply };
             // Its keeper ends only when the daemon stops.
-            if begun.reconfigure.send(other).await.is_ok() {
-                let _ = answer.await;
+            if begun.reconfigure.send(other).await.is_ok()
+                && let Ok(report) = answer.await
+                && let Some(why) = report.problem
+            {
+                refused.push(format!("{name}: {why}"));
             }
         }
+        refused
     }
 
     /// Drains those who leave, as at a stop and within this time. Nothing is left of them then.

@@ -245,7 +245,10 @@ fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
             *producer_properties != before.producer_properties,
         ),
         ("settings", *settings != before.settings),
-        ("test", test.at_load && *test != before.test),
+        (
+            "test",
+            (test.at_load || before.test.at_load) && *test != before.test,
+        ),
     ];
     differ(&keys).collect()
 }

@@ -9,7 +9,7 @@ use std::{
 use pelton_kafka::{Mailbox, Outgoing, Producer, SendError};
 use pelton_types::{
     Header, MessageId,
-    redrive::{COUNT, LETTER, ORIGIN},
+    redrive::{COUNT, LETTER, ORIGIN, TIMESTAMP},
 };
 use tokio::runtime::Handle;
 
@@ -57,7 +57,7 @@ impl Writer {
             topic,
             // Where it came from it goes among its neighbours, whoever chose the partition.
             partition: to_source.then_some(origin.partition),
-            timestamp: message.timestamp.millis(),
+            timestamp: None,
             key: message.key.as_deref(),
             value: message.value.as_deref(),
             headers: &headers,
@@ -124,6 +124,8 @@ fn headers(letter: &Letter, origin: &MessageId) -> Vec<Header> {
         Header::new(LETTER, letter.at.to_string()),
         Header::new(COUNT, (letter.redrives + 1).to_string()),
     ]);
+    let timestamp = letter.message.timestamp.millis();
+    headers.extend(timestamp.map(|millis| Header::new(TIMESTAMP, millis.to_string())));
     headers
 }
 

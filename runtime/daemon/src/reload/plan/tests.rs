@@ -82,7 +82,7 @@ const IN_PLACE: [(&str, &str); 6] = [
     ("limits", "{ memory = \"65 MiB\" }"),
     ("grants", "{ http = [\"https://api.example.com\"] }"),
     ("settings", "{ greeting = \"hi\" }"),
-    ("test", "{ fixtures = \"here\" }"),
+    ("test", "{ at-load = false }"),
 ];
 
 /// Every other key of a handler's table.
@@ -168,7 +168,7 @@ fn what_a_running_daemon_ignores_changes_nothing() {
     for line in [
         "allow-loops = true",
         "source = \"src\"",
-        "test = { at-load = false }",
+        "source = \"src\"\ntest = { deliver-twice = false }",
     ] {
         let after = with(
             "topics = [\"c-in\"]",
