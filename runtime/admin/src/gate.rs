@@ -7,7 +7,9 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::{
     extract::{ConnectInfo, Request, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION, header::WWW_AUTHENTICATE},
+    http::{
+        HeaderMap, HeaderValue, Method, StatusCode, header::AUTHORIZATION, header::WWW_AUTHENTICATE,
+    },
     middleware::Next,
     response::Response,
 };
@@ -115,21 +117,45 @@ pub(crate) async fn may_change(
     };
     match judged {
         Ok(by) => {
-            // What was asked for is done and told also where nobody waits for the answer any more.
-            let done = tokio::spawn(async move {
-                let response = next.run(request).await;
-                let status = response.status().as_u16();
-                info!(target: AUDIT, %peer, ?by, %method, %path, status, "an operator asked for a change");
-                response
-            });
-            done.await
-                .unwrap_or_else(|died| wrong(StatusCode::INTERNAL_SERVER_ERROR, died.to_string()))
+            let mut line = Line {
+                peer,
+                by,
+                method,
+                path,
+                status: None,
+            };
+            let response = next.run(request).await;
+            line.status = Some(response.status().as_u16());
+            response
         }
         Err(response) => {
             let status = response.status().as_u16();
             warn!(target: AUDIT, %peer, %method, %path, status, "a change was asked for and refused");
             response
         }
+    }
+}
+
+/// The line about a change, which is written also where nobody waits for the answer any more: the change may be under
+/// way then.
+struct Line {
+    peer: SocketAddr,
+    by: By,
+    method: Method,
+    path: String,
+    status: Option<u16>,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let Self {
+            peer,
+            by,
+            method,
+            path,
+            status,
+        } = self;
+        info!(target: AUDIT, %peer, ?by, %method, %path, status, "an operator asked for a change");
     }
 }
 
