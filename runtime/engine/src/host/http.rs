@@ -1,6 +1,6 @@
 //! `wasi:http`, outgoing requests alone: what a guest asks for is held against the handler's grants, and sent.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use http::{Request, Response, Uri};
 use tracing::Level;
@@ -20,6 +20,10 @@ use crate::{
 const HEADER_BYTES: usize = 16 * 1024;
 /// Bytes that a guest may write of a body at once, and that are held twice.
 const WRITE_BYTES: usize = 16 * 1024;
+
+/// How much longer an exchange may take than its message has left, so that it is always the message's limit that ends
+/// the guest, and not an error that it could take for the other side's.
+const GRACE: Duration = Duration::from_millis(50);
 
 /// What `Box`es of wasmtime's hooks come to.
 type Sent = Result<(Response<WasiBody>, Worker), Error>;
@@ -113,7 +117,7 @@ impl Hooks {
         self.exchanges.retain(|kept| Arc::strong_count(kept) > 1);
         let exchange = Arc::new(Exchange::default());
         self.exchanges.push(exchange.clone());
-        let left = self.meter.remaining();
+        let left = self.meter.remaining().saturating_add(GRACE);
         let (env, journal) = (self.env.clone(), self.journal.clone());
         Box::new(async move {
             let Some(client) = &access.client else {
