@@ -137,11 +137,13 @@ mod tests {
     fn a_copy_says_where_it_came_from_and_how_often() {
         let letter = letter(7, &[("source-offset", "42"), ("redrives", "1")]);
         let origin = letter.origin.clone().unwrap();
+        let written = letter.message.timestamp.millis().unwrap_or(0);
         let expected = [
             Header::new("own", "1"),
             Header::new(ORIGIN, "orders/3@42"),
             Header::new(LETTER, "h.dead-letter/1@7"),
             Header::new(COUNT, "2"),
+            Header::new(TIMESTAMP, written.to_string()),
         ];
         assert_eq!(headers(&letter, &origin), expected);
     }
