@@ -2,11 +2,11 @@
 //!
 //! Invariant: what is measured is a release build, in a target folder of its own, so that nobody else's build begins anew.
 
-use std::{ffi::OsString, os::unix::process::CommandExt, process::Command};
+use std::ffi::OsString;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{guests, paths, setup, shell};
+use crate::{guests, handover, paths, setup, shell};
 
 /// What to measure.
 #[derive(clap::Args)]
@@ -21,9 +21,7 @@ pub struct Options {
 /// # Errors
 /// The guest toolchain or Kafka can't be had, or something doesn't build.
 pub fn run(options: &Options) -> Result<()> {
-    let arguments = &options.arguments;
-    let asks_for_help = arguments.iter().any(|one| one == "--help" || one == "-h");
-    if !asks_for_help {
+    if !handover::asks_for_help(&options.arguments) {
         setup::everything()?;
         guests::build_all()?;
     }
@@ -37,10 +35,6 @@ pub fn run(options: &Options) -> Result<()> {
         shell::run("the build", command, None)?;
     }
     let program = folder.join("release/pelton-bench");
-    // In this process's place: so its exit code is this one's, and Ctrl-C reaches it alone.
-    let error = Command::new(&program)
-        .args(arguments)
-        .env("PELTON_BIN", folder.join("release/pelton"))
-        .exec();
-    Err(error).with_context(|| format!("can't start {}", program.display()))
+    let pelton = folder.join("release/pelton");
+    handover::become_program(&program, &options.arguments, &[("PELTON_BIN", &pelton)])
 }

@@ -1,13 +1,11 @@
 //! `cargo xtask chaos`: builds what it takes, and becomes `tests/chaos`.
 
-use std::{
-    ffi::OsString, os::unix::process::CommandExt, path::PathBuf, process::Command, time::Instant,
-};
+use std::{ffi::OsString, path::PathBuf, time::Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::{
-    guests, paths, setup,
+    guests, handover, paths, setup,
     shell::{self, Tally},
 };
 
@@ -24,15 +22,11 @@ pub struct Options {
 /// # Errors
 /// The guest toolchain or Kafka can't be had, or something doesn't build.
 pub fn run(options: &Options) -> Result<()> {
-    let arguments = &options.arguments;
-    let asks_for_help = arguments.iter().any(|one| one == "--help" || one == "-h");
-    if !asks_for_help {
+    if !handover::asks_for_help(&options.arguments) {
         setup::everything()?;
     }
     build()?;
-    // In this process's place: so its exit code is this one's, and Ctrl-C reaches it alone.
-    let error = Command::new(program()).args(arguments).exec();
-    Err(error).with_context(|| format!("can't start {}", program().display()))
+    handover::become_program(&program(), &options.arguments, &[])
 }
 
 /// A minute of everything, with recordings that are replayed; a rolling restart, which may repeat nothing; and the

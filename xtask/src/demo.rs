@@ -3,11 +3,11 @@
 //! The demonstration is a program of its own (`xtask/demo`), because it needs a Kafka client and everything else here
 //! must build in seconds.
 
-use std::{ffi::OsString, os::unix::process::CommandExt, process::Command};
+use std::ffi::OsString;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use crate::{guests, paths, shell};
+use crate::{guests, handover, paths, shell};
 
 /// What to show.
 #[derive(clap::Args)]
@@ -30,7 +30,5 @@ pub fn run(options: &Options) -> Result<()> {
     let words: Vec<&str> = build.split(' ').collect();
     shell::run("the build", shell::command("cargo", &words), None)?;
     let program = paths::target().join("debug/pelton-demo");
-    // In this process's place: so Ctrl-C reaches the demonstration alone, which ends everything in order.
-    let error = Command::new(&program).args(&options.arguments).exec();
-    Err(error).with_context(|| format!("can't start {}", program.display()))
+    handover::become_program(&program, &options.arguments, &[])
 }

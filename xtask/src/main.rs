@@ -8,6 +8,7 @@ mod bench;
 mod chaos;
 mod demo;
 mod guests;
+mod handover;
 mod instructions;
 mod mutants;
 mod paths;

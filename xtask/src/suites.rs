@@ -1,6 +1,6 @@
 //! The suites: all that CI runs, in one table, cheap and telling ones first.
 //!
-//! Invariant: the budgets together stay at 88 minutes, on two cores in a checkout where nothing is built
+//! Invariant: the budgets together stay at 90 minutes, on two cores in a checkout where nothing is built
 //! yet; an idle machine takes half of that. A suite that takes longer is told of in the summary; one that takes twice as long is ended.
 
 use std::time::{Duration, Instant};

@@ -120,20 +120,12 @@ fn purging(args: &PurgeArgs) -> anyhow::Result<ExitCode> {
         json,
     } = &args.whose;
     let (before, execute, anyone) = (args.before, args.execute, args.any_handler);
-    let work = move |reach: Reach| {
-        let looked = purge(&reach, before, false)?;
-        let refused = looked.of_others > 0 && !anyone;
-        let done = match execute && !refused {
-            true => purge(&reach, before, true)?,
-            false => looked,
-        };
-        Ok((done, refused))
-    };
-    let (purged, refused) = match with(config, handler, work)? {
-        Ok(done) => done,
+    let work = move |reach: Reach| purge(&reach, before, anyone, execute);
+    let purged = match with(config, handler, work)? {
+        Ok(purged) => purged,
         Err(refused) => return Ok(refused),
     };
-    if refused && execute {
+    if purged.refused {
         let why = format!(
             "{} of {} dead letters are another handler's, or another program's; --any-handler deletes them too",
             purged.of_others, purged.letters

@@ -39,6 +39,9 @@ pub(crate) fn status(args: &StatusArgs) -> anyhow::Result<ExitCode> {
 
 fn look(args: &StatusArgs) -> anyhow::Result<Overview> {
     let answer = ask::look(&args.daemon, "/v1/status")?;
+    if let Some(error) = answer.body["error"].as_str() {
+        anyhow::bail!("the daemon answers {}: {error}", answer.status);
+    }
     serde_json::from_value(answer.body).context("the daemon is of another version")
 }
 

@@ -152,6 +152,8 @@ impl Reader {
                         return self.give_up();
                     }
                 }
+                // What is done with messages takes its time, and is no silence of the brokers.
+                heard = Instant::now();
             }
             if heard.elapsed() > PATIENCE {
                 return Err(self.unread(&format!("nothing comes any more; {said}")));

@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Result, ensure};
-use pelton_harness::{DaemonOptions, TestCluster, TestDaemon, Version, usage, wait};
+use pelton_harness::{DaemonOptions, TestCluster, TestDaemon, Version, stage, usage, wait};
 use rdkafka::{
     ClientConfig, Message as _, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer},
@@ -127,20 +127,9 @@ fn daemon(
 ) -> Result<TestDaemon> {
     cluster.create_topic_named(&format!("{name}-out"), options.partitions, &[])?;
     cluster.create_topic_named(&format!("{name}.dead-letter"), 1, &[])?;
-    let config = format!(
-        r#"
-[clusters.default]
-bootstrap-servers = ["{}"]
-
-[handlers.{name}]
-component = "{GUEST}.wasm"
-topics = ["{input}"]
-outputs = ["{name}-out"]
-group = "{name}"
-guarantee = "{guarantee}"
-"#,
-        cluster.bootstrap()
-    );
+    let output = format!("{name}-out");
+    let topics = [input, output.as_str()];
+    let config = stage::measured(cluster.bootstrap(), name, GUEST, topics, guarantee);
     DaemonOptions::new(name)?
         .component(GUEST)?
         .config(&config)?

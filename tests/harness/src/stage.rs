@@ -100,6 +100,30 @@ drain-timeout = "5s"
     }
 }
 
+/// The whole of `pelton.toml` for one handler that is left at its defaults, to be measured: its name is its group's.
+pub fn measured(
+    bootstrap: &str,
+    name: &str,
+    guest: &str,
+    topics: [&str; 2],
+    guarantee: &str,
+) -> String {
+    let [input, output] = topics;
+    format!(
+        r#"
+[clusters.default]
+bootstrap-servers = ["{bootstrap}"]
+
+[handlers.{name}]
+component = "{guest}.wasm"
+topics = ["{input}"]
+outputs = ["{output}"]
+group = "{name}"
+guarantee = "{guarantee}"
+"#
+    )
+}
+
 /// A further line of a handler's table, for tests that kill: a member that is gone is missed after 3 s, not 45.
 pub const MISSED_SOON: &str =
     r#"consumer-properties = { "session.timeout.ms" = 6000, "heartbeat.interval.ms" = 500 }"#;

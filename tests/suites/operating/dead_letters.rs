@@ -1,6 +1,6 @@
 //! `pelton dlq`: dead letters are found, given back to their handler and to nobody else, and deleted.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeMap, fs, path::Path, process::Command, time::SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
@@ -12,6 +12,15 @@ use crate::LIMIT;
 
 /// A line of the handler's table by which it rejects whatever comes.
 const REJECTS: &str = r#"settings = { mode = "reject" }"#;
+
+/// In milliseconds.
+const MINUTE: i64 = 60_000;
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
 
 fn retry(stage: &Stage) -> String {
     format!("{}.retry", stage.group)
@@ -112,6 +121,7 @@ fn letters_go_back_to_their_handler_alone_and_keep_their_id() -> Result<()> {
         assert_eq!(places[key], format!("{place} {place} {headers}"));
     }
     client.wait_for_all_committed(&stage.group, &retry(&stage), LIMIT)?;
+    assert_eq!(client.read_all(&stage.output)?.len(), 3, "each once");
     let again = dlq(&folder, &["redrive", &stage.handler, "--execute"])?;
     assert_eq!(
         (&again["written"], &again["skipped"]["already"]),
@@ -219,6 +229,50 @@ fn letters_go_back_to_their_source_where_that_is_asked_for() -> Result<()> {
     assert_eq!(outputs[0].value_text(), format!("{place} {place} 0"));
     assert_eq!(dlq(daemon.folder(), &redrive)?["skipped"]["already"], 1);
     assert_eq!(client.read_all(&stage.input)?.len(), 2);
+    Ok(())
+}
+
+/// A message's clock may run ahead of everybody's.
+#[test]
+fn letters_of_the_future_and_of_long_ago_are_redriven_once() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "ahead", 1)?);
+    let drafts = [
+        Draft::new("a", "where").timestamp(now() + 30 * MINUTE),
+        Draft::new("b", "where").timestamp(now() - 600 * MINUTE),
+    ];
+    let daemon = repaired(&client, &stage, &drafts)?;
+    let redrive = ["redrive", &stage.handler, "--execute"];
+    let told = dlq(daemon.folder(), &redrive)?;
+    assert_eq!(told["written"][retry(&stage)], 2);
+    let again = dlq(daemon.folder(), &redrive)?;
+    assert_eq!(again["skipped"]["already"], 2, "{again:#}");
+    let copies = client.read_all(&retry(&stage))?;
+    let new = |copy: &Message| {
+        copy.timestamp
+            .is_some_and(|at| (now() - at).abs() < 10 * MINUTE)
+    };
+    ensure!(
+        copies.len() == 2 && copies.iter().all(new),
+        "retention counts from when they were written: {copies:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn only_what_is_older_is_purged() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "cut", 1)?);
+    let drafts = [
+        Draft::new("old", "where").timestamp(now() - 120 * MINUTE),
+        Draft::new("new", "where").timestamp(now()),
+    ];
+    let daemon = repaired(&client, &stage, &drafts)?;
+    let purge = ["purge", &stage.handler, "--before", "1h", "--execute"];
+    assert_eq!(dlq(daemon.folder(), &purge)?["letters"], 1);
+    let left = client.read_all(&stage.dead_letter)?;
+    let keys: Vec<_> = left.iter().map(Message::key_text).collect();
+    assert_eq!(keys, ["new"]);
     Ok(())
 }
 

@@ -90,23 +90,13 @@ fn a_paused_handler_with_exactly_once_writes_each_output_once() -> Result<()> {
     client.produce(&stage.input, &drafts)?;
     for _ in 0..3 {
         told(&daemon, &stage, "pause")?;
-        wait_until_still(&daemon, 2, status_ends(&daemon)?)?;
+        wait_until_still(&daemon, 2, ends(&client, &stage)?)?;
         told(&daemon, &stage, "resume")?;
     }
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     Copies::of(&drafts, &client.read_all(&stage.output)?).exactly_once()?;
     ensure!(daemon.stop(LIMIT)? == 0, "a clean stop");
     Ok(())
-}
-
-/// The ends as the daemon knows them, markers of transactions included.
-fn status_ends(daemon: &TestDaemon) -> Result<i64> {
-    let seen = status_once(daemon, "the ends to be known", |seen| {
-        let all = seen["partitions"].as_array().map_or(&[][..], Vec::as_slice);
-        all.len() == 2 && all.iter().all(|one| one["end"].is_i64())
-    })?;
-    let all = seen["partitions"].as_array().into_iter().flatten();
-    Ok(all.filter_map(|one| one["end"].as_i64()).sum())
 }
 
 #[test]

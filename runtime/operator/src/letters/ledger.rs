@@ -5,38 +5,41 @@
 //! they don't have is.
 
 use std::{
-    collections::{BTreeSet, HashSet},
+    collections::{BTreeMap, HashSet},
     ops::ControlFlow,
 };
 
 use pelton_types::{
-    MessageId,
+    MessageId, Offset,
     redrive::{LETTER, header},
 };
 
 use super::READER;
 use crate::{Error, Reach};
 
+/// The topics that letters go to. Of one that they came from, the lowest offset of theirs on each of its partitions.
+pub(super) type Targets = BTreeMap<String, BTreeMap<i32, Offset>>;
+
 /// The letters that stand in some topics.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(HashSet<MessageId>);
 
 impl Ledger {
-    /// Reads these topics, from this time on where one is known: no copy of a letter is older than it. Those that
-    /// aren't there hold nothing.
-    pub(super) fn read(
-        reach: &Reach,
-        topics: &BTreeSet<String>,
-        since: Option<i64>,
-    ) -> Result<Self, Error> {
+    /// Reads these topics. Those that aren't there hold nothing.
+    pub(super) fn read(reach: &Reach, targets: &Targets) -> Result<Self, Error> {
         let mut found = HashSet::new();
         let reader = reach.reader(READER)?;
-        for topic in topics {
+        for (topic, origins) in targets {
             let Some(mut ranges) = reader.ranges(topic)? else {
                 continue;
             };
-            if let Some(since) = since {
-                ranges = reader.since(ranges, since)?;
+            if !origins.is_empty() {
+                // A copy stands on the partition that its message came from, and behind it.
+                ranges.retain_mut(|(partition, range)| {
+                    let first = origins.get(&partition.partition);
+                    range.start = first.map_or(range.end, |first| range.start.max(*first));
+                    !range.is_empty()
+                });
             }
             reader.read(&ranges, |message| {
                 let letter = header(&message.headers, LETTER);

@@ -15,16 +15,24 @@ pub struct Purged {
     pub letters: u64,
     /// How many of them are another handler's, or another program's.
     pub of_others: u64,
+    /// Nothing was deleted, though it was to be, because of those.
+    pub refused: bool,
     /// From which offset on each partition keeps what it holds.
     pub keeps_from: BTreeMap<i32, Offset>,
 }
 
 /// Deletes what stands before the first letter that isn't older than `before` (milliseconds since 1970); all of it
-/// without. Without `execute` it only says what that would be.
+/// without. Without `execute` it only says what that would be, and where letters of others are among them it deletes
+/// nothing without `any_handler`.
 ///
 /// # Errors
 /// The topic can't be read, or a broker refuses.
-pub fn purge(reach: &Reach, before: Option<i64>, execute: bool) -> Result<Purged, Error> {
+pub fn purge(
+    reach: &Reach,
+    before: Option<i64>,
+    any_handler: bool,
+    execute: bool,
+) -> Result<Purged, Error> {
     let topic = reach.dead_letter_topic()?;
     let reader = reach.reader(READER)?;
     let ranges = reader.ranges(topic)?;
@@ -56,7 +64,8 @@ pub fn purge(reach: &Reach, before: Option<i64>, execute: bool) -> Result<Purged
         }
         ControlFlow::Continue(())
     })?;
-    if execute {
+    purged.refused = execute && purged.of_others > 0 && !any_handler;
+    if execute && !purged.refused {
         let cuts: Vec<_> = purged
             .keeps_from
             .iter()

@@ -1,17 +1,17 @@
 //! Dead letters are given back to their handler.
 //!
 //! Invariant: a letter counts as redriven only once the brokers have acknowledged its copy, and no letter is written
-//! twice: see [`Ledger`].
+//! twice by one redrive after another to the same place: see [`Ledger`].
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    num::NonZeroU32,
-    ops::ControlFlow,
-};
+use std::{collections::BTreeMap, num::NonZeroU32, ops::ControlFlow};
 
 use tokio::runtime::Handle;
 
-use super::{Filter, Letter, ledger::Ledger, writer::Writer};
+use super::{
+    Filter, Letter,
+    ledger::{Ledger, Targets},
+    writer::Writer,
+};
 use crate::{Error, Reach};
 
 /// How a redrive is done.
@@ -61,9 +61,8 @@ pub enum Skipped {
 /// # Errors
 /// A topic can't be read, made or written to. What was acknowledged by then is not written again by the next try.
 pub fn redrive(reach: &Reach, wanted: &Redrive) -> Result<Redriven, Error> {
-    let letters = Chosen::look(reach, wanted)?;
-    let targets: BTreeSet<String> = letters.targets.iter().cloned().collect();
-    let ledger = Ledger::read(reach, &targets, letters.oldest)?;
+    let targets = targets(reach, wanted)?;
+    let ledger = Ledger::read(reach, &targets)?;
     let mut redriven = Redriven {
         made: make_topic(reach, wanted, &targets)?,
         ..Redriven::default()
@@ -96,35 +95,20 @@ pub fn redrive(reach: &Reach, wanted: &Redrive) -> Result<Redriven, Error> {
     Ok(redriven)
 }
 
-/// What a first look at the letters tells: where they go, and how old they are.
-#[derive(Default)]
-struct Chosen {
-    targets: BTreeSet<String>,
-    oldest: Option<i64>,
-}
-
-impl Chosen {
-    fn look(reach: &Reach, wanted: &Redrive) -> Result<Self, Error> {
-        let mut chosen = Self::default();
-        let mut timeless = false;
-        super::find(reach, &wanted.filter, |letter| {
-            if letter.origin.is_some() {
-                chosen.targets.insert(target(reach, wanted, &letter));
-                match letter.message.timestamp.millis() {
-                    Some(time) => {
-                        let oldest = chosen.oldest.unwrap_or(time);
-                        chosen.oldest = Some(oldest.min(time));
-                    }
-                    None => timeless = true,
-                }
+/// Where the letters go, by a first look at them.
+fn targets(reach: &Reach, wanted: &Redrive) -> Result<Targets, Error> {
+    let mut targets = Targets::new();
+    super::find(reach, &wanted.filter, |letter| {
+        if let Some(origin) = &letter.origin {
+            let origins = targets.entry(target(reach, wanted, &letter)).or_default();
+            if wanted.to_source {
+                let lowest = origins.entry(origin.partition).or_insert(origin.offset);
+                *lowest = origin.offset.min(*lowest);
             }
-            ControlFlow::Continue(())
-        })?;
-        if timeless {
-            chosen.oldest = None;
         }
-        Ok(chosen)
-    }
+        ControlFlow::Continue(())
+    })?;
+    Ok(targets)
 }
 
 /// Where a letter goes.
@@ -149,13 +133,9 @@ fn skipped(letter: &Letter, wanted: &Redrive, ledger: &Ledger) -> Option<Skipped
 }
 
 /// Makes the topic of the handler's redrives, with as many partitions as that of its dead letters, where it isn't there.
-fn make_topic(
-    reach: &Reach,
-    wanted: &Redrive,
-    targets: &BTreeSet<String>,
-) -> Result<Option<String>, Error> {
+fn make_topic(reach: &Reach, wanted: &Redrive, targets: &Targets) -> Result<Option<String>, Error> {
     let retry = reach.handler.retry_topic();
-    let Some(retry) = retry.filter(|retry| !wanted.to_source && targets.contains(retry)) else {
+    let Some(retry) = retry.filter(|retry| !wanted.to_source && targets.contains_key(retry)) else {
         return Ok(None);
     };
     let reader = reach.reader(super::READER)?;

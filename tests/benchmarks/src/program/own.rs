@@ -3,7 +3,7 @@
 use std::env;
 
 use anyhow::{Context, Result};
-use pelton_harness::{DaemonOptions, TestDaemon, paths};
+use pelton_harness::{DaemonOptions, TestDaemon, paths, stage};
 
 use crate::place::Place;
 
@@ -13,19 +13,7 @@ use crate::place::Place;
 /// When the daemon or the guest isn't built.
 pub fn pelton(place: &Place<'_>, guest: &str, guarantee: &str) -> Result<TestDaemon> {
     let (bootstrap, input, name) = (place.cluster.bootstrap(), place.input, &place.name);
-    let config = format!(
-        r#"
-[clusters.default]
-bootstrap-servers = ["{bootstrap}"]
-
-[handlers.{name}]
-component = "{guest}.wasm"
-topics = ["{input}"]
-outputs = ["{name}"]
-group = "{name}"
-guarantee = "{guarantee}"
-"#
-    );
+    let config = stage::measured(bootstrap, name, guest, [input, name], guarantee);
     // Compiled once for all rounds, as it is for all starts of a daemon.
     let cache = paths::target().join("benchmarks/cache");
     DaemonOptions::new(name)?
