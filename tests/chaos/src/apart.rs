@@ -22,8 +22,9 @@ use crate::careless::{consumer, forward};
 
 /// How long a transaction gathers messages.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// How long it then does something else before it commits its offsets: long enough for a kill to find it there.
-const APART: Duration = Duration::from_millis(50);
+/// How long it then does something else before it commits its offsets: so much longer than all the rest that nearly
+/// every kill finds it there.
+const APART: Duration = Duration::from_secs(1);
 const CALL: Duration = Duration::from_secs(10);
 
 /// Consumes until SIGTERM.
