@@ -30,6 +30,9 @@ use clap::Parser;
 
 use crate::args::{Args, Command, ConfigCommand};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),

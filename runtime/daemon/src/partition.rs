@@ -14,12 +14,14 @@ mod show;
 mod tickets;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
 
-use pelton_dispatch::{Arrival, Checkpoint, Event, MemberEvent, Outcome, Partition, Snapshot};
+use pelton_dispatch::{
+    Arrival, Checkpoint, Event, MemberEvent, Order, Outcome, Partition, Snapshot,
+};
 use pelton_kafka::{Consumer, Epoch, Producer, Transit};
 use pelton_types::{
     Failure, FailureKind, Message, Offset, Output, RevisionId, TopicPartition, Verdict,
@@ -112,7 +114,7 @@ struct Running {
     held: Held,
     outbox: Outbox,
     /// Outputs of the last call at a message, until the machine says what becomes of them.
-    returned: HashMap<Offset, Vec<Output>>,
+    returned: VecDeque<(Offset, Vec<Output>)>,
     /// Outputs that wait for the next transaction.
     kept: HashMap<Offset, Vec<Output>>,
     /// What these may take of the memory for calls.
@@ -153,7 +155,7 @@ impl PartitionTask {
             task: self,
             machine,
             held: Held::default(),
-            returned: HashMap::new(),
+            returned: VecDeque::new(),
             kept: HashMap::new(),
             kept_memory: Vec::new(),
             heard: 0,
@@ -210,6 +212,8 @@ impl Running {
     fn told(&mut self, told: Inbox) {
         match told {
             Inbox::Messages(messages, transit) => {
+                let order = self.task.shared.policy.order;
+                let arrival = |message| arrival(message, order);
                 let arrivals: Vec<Arrival> = messages.iter().map(arrival).collect();
                 let largest = arrivals.iter().map(|arrival| arrival.bytes).max();
                 self.share.met(largest.unwrap_or(0));
@@ -277,31 +281,38 @@ impl Running {
     }
 
     fn settled(&mut self, settled: Vec<Settled>) {
-        for Settled {
-            offset,
-            letter,
-            refused,
-            handed_over,
-        } in settled
-        {
-            self.apply(match refused {
+        let mut offsets = Vec::with_capacity(settled.len());
+        for one in settled {
+            match one.refused {
                 None => {
-                    if letter {
+                    if one.letter {
                         self.task.shared.metrics.ended("dead-lettered");
                     }
-                    Event::Delivered { offset }
+                    offsets.push(one.offset);
                 }
                 Some(text) => {
-                    warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
-                        "an output was refused for good");
-                    Event::Refused {
-                        offset,
-                        failure: Failure::new(FailureKind::Produce, text),
-                        partly: handed_over,
-                    }
+                    self.delivered(std::mem::take(&mut offsets));
+                    self.refused(one.offset, text, one.handed_over);
                 }
-            });
+            }
         }
+        self.delivered(offsets);
+    }
+
+    fn delivered(&mut self, offsets: Vec<Offset>) {
+        if !offsets.is_empty() {
+            self.apply(Event::Delivered { offsets });
+        }
+    }
+
+    fn refused(&mut self, offset: Offset, text: String, partly: bool) {
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
+            "an output was refused for good");
+        self.apply(Event::Refused {
+            offset,
+            failure: Failure::new(FailureKind::Produce, text),
+            partly,
+        });
     }
 
     fn called(&mut self, returned: Returned) {
@@ -332,8 +343,9 @@ impl Running {
             if !matches!(verdict, Verdict::NotAttempted) {
                 self.held.try_with(attempt.offset, revision);
             }
-            if matches!(verdict, Verdict::Done { .. }) {
-                self.returned.insert(attempt.offset, outcome.outputs);
+            // Of nothing there is nothing to be asked for.
+            if matches!(verdict, Verdict::Done { outputs: 1.. }) {
+                self.returned.push_back((attempt.offset, outcome.outputs));
             }
             verdicts.push(verdict);
         }
@@ -423,11 +435,13 @@ impl Running {
     }
 }
 
-fn arrival(message: &Message) -> Arrival {
+/// What the machine is to know of a message; of its key only where that decides what waits for what.
+fn arrival(message: &Message, order: Order) -> Arrival {
+    let key = message.key.as_deref().filter(|_| order == Order::Key);
     Arrival {
         offset: message.offset,
         bytes: u32::try_from(message.size()).unwrap_or(u32::MAX),
-        key: message.key.as_deref().map(key_hash),
+        key: key.map(key_hash),
     }
 }
 

@@ -27,10 +27,10 @@ pub enum Event {
         /// instead, or runs again.
         probation: bool,
     },
-    /// What was last produced or dead-lettered for this message is acknowledged, all of it.
+    /// What was last produced or dead-lettered for these messages is acknowledged, all of it.
     Delivered {
-        /// Whose outputs.
-        offset: Offset,
+        /// Whose outputs, in any order.
+        offsets: Vec<Offset>,
     },
     /// Something of what was last produced or dead-lettered for this message was refused for good.
     Refused {
@@ -97,6 +97,6 @@ pub struct Arrival {
     pub offset: Offset,
     /// Bytes it occupies in the buffer.
     pub bytes: u32,
-    /// A hash of its key; `None` for a null key.
+    /// A hash of its key; `None` for a null key, and where the order doesn't depend on keys.
     pub key: Option<u64>,
 }

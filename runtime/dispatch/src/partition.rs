@@ -143,7 +143,7 @@ impl Partition {
                 let time = CallTime { took, waited };
                 self.called(call, verdicts, time, probation, commands);
             }
-            Event::Delivered { offset } => self.delivered(offset),
+            Event::Delivered { offsets } => self.delivered(&offsets),
             Event::Refused {
                 offset,
                 failure,

@@ -12,7 +12,7 @@ use std::{
     },
 };
 
-use pelton_types::{Message, MessageId};
+use pelton_types::{Message, MessageId, Offset, TopicPartition};
 use tracing::Level;
 
 use crate::{
@@ -54,20 +54,48 @@ pub(crate) struct Journal {
     entries: Mutex<Entries>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Entries {
-    deliveries: Vec<Delivery>,
+    /// The partitions of the call, nearly always one: naming it for each message would cost more than the rest.
+    places: Vec<TopicPartition>,
+    deliveries: Vec<Placed>,
     last_words: VecDeque<String>,
     /// The position of the message that they were said at.
     last_words_at: u32,
 }
 
+/// A message of the call.
+#[derive(Debug)]
+struct Placed {
+    /// Which of the places.
+    place: usize,
+    offset: Offset,
+    attempt: u32,
+}
+
+impl Entries {
+    fn place(&mut self, message: &Message) -> usize {
+        let here = |place: &TopicPartition| {
+            place.partition == message.partition && place.topic == message.topic
+        };
+        if !self.places.last().is_some_and(here) {
+            let place = TopicPartition::new(message.topic.clone(), message.partition);
+            self.places.push(place);
+        }
+        self.places.len() - 1
+    }
+
+    fn clear(&mut self) {
+        self.places.clear();
+        self.deliveries.clear();
+    }
+}
+
 impl Journal {
     pub(crate) fn new(budget: Arc<LogBudget>) -> Self {
         let entries = Entries {
-            deliveries: Vec::new(),
-            last_words: VecDeque::new(),
             last_words_at: NONE,
+            ..Entries::default()
         };
         Self {
             budget,
@@ -82,19 +110,21 @@ impl Journal {
         let mut entries = self.entries();
         entries.last_words_at = NONE;
         entries.last_words.clear();
-        entries.deliveries.clear();
-        entries
-            .deliveries
-            .extend(messages.iter().map(|(message, attempt)| Delivery {
-                id: message.id(),
+        entries.clear();
+        for (message, attempt) in messages {
+            let place = entries.place(message);
+            entries.deliveries.push(Placed {
+                place,
+                offset: message.offset,
                 attempt: *attempt,
-            }));
+            });
+        }
     }
 
     /// The call is over.
     pub(crate) fn close(&self) {
         self.position.store(NONE, Ordering::Relaxed);
-        self.entries().deliveries.clear();
+        self.entries().clear();
     }
 
     /// The message at this position begins.
@@ -113,7 +143,18 @@ impl Journal {
     /// The message that was begun last.
     pub(crate) fn delivery(&self) -> Option<Delivery> {
         let position = self.position()?;
-        self.entries().deliveries.get(position).cloned()
+        let entries = self.entries();
+        let placed = entries.deliveries.get(position)?;
+        let TopicPartition { topic, partition } = entries.places.get(placed.place)?;
+        let id = MessageId {
+            topic: topic.clone(),
+            partition: *partition,
+            offset: placed.offset,
+        };
+        Some(Delivery {
+            id,
+            attempt: placed.attempt,
+        })
     }
 
     /// Whether a line of this level would go anywhere.

@@ -16,6 +16,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
+use pelton_types::Header;
 use tokio::sync::watch;
 
 pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
@@ -63,15 +65,15 @@ pub struct Outgoing<'a> {
     pub key: Option<&'a [u8]>,
     /// The value; `None` is null, a tombstone.
     pub value: Option<&'a [u8]>,
-    /// Name and value of each header, in order; duplicates are kept, and a value may be null.
-    pub headers: &'a [(&'a [u8], Option<&'a [u8]>)],
+    /// In order; duplicates are kept, and a value may be null.
+    pub headers: &'a [Header],
 }
 
 impl Outgoing<'_> {
     /// The bytes that librdkafka counts: key, value, and headers with their lengths.
     fn size(&self) -> usize {
-        let header = |(name, value): &(&[u8], Option<&[u8]>)| {
-            HEADER_OVERHEAD + name.len() + value.map_or(0, <[u8]>::len)
+        let header = |Header { name, value }: &Header| {
+            HEADER_OVERHEAD + name.len() + value.as_ref().map_or(0, Bytes::len)
         };
         self.key.map_or(0, <[u8]>::len)
             + self.value.map_or(0, <[u8]>::len)

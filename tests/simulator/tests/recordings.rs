@@ -195,7 +195,9 @@ fn events_that_the_model_does_not_allow_fail_the_replay() {
             waited: Duration::ZERO,
             probation: false,
         },
-        Event::Delivered { offset: 999_999 },
+        Event::Delivered {
+            offsets: vec![999_999],
+        },
         Event::Committed { next: 999_999 },
         Event::Fetched(Vec::new()),
     ];

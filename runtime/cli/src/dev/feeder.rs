@@ -100,11 +100,6 @@ impl Feeder {
                 "its topic is {topic}, and the handler reads {read}; correct `topic` in `[message]`"
             ));
         }
-        let headers: Vec<_> = message
-            .headers
-            .iter()
-            .map(|header| (&*header.name, header.value.as_deref()))
-            .collect();
         let outgoing = Outgoing {
             topic: &message.topic,
             // As any producer of such messages would: by the key.
@@ -112,7 +107,7 @@ impl Feeder {
             timestamp: message.timestamp.millis(),
             key: message.key.as_deref(),
             value: message.value.as_deref(),
-            headers: &headers,
+            headers: &message.headers,
         };
         let mailbox = self.mailbox.clone();
         let producer = self.producer(&handler.cluster)?;

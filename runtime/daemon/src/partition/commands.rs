@@ -35,7 +35,7 @@ impl Running {
             Command::Cancel { call } => self.calls.cancel(call),
             Command::Produce { offset } => self.produce(offset),
             Command::Hold { offset } => {
-                if let Some(outputs) = self.returned.remove(&offset) {
+                if let Some(outputs) = self.returned_for(offset) {
                     self.kept.insert(offset, outputs);
                 }
             }
@@ -113,9 +113,14 @@ impl Running {
     }
 
     fn outputs_of(&mut self, offset: Offset) -> Option<Vec<Output>> {
-        self.returned
-            .remove(&offset)
+        self.returned_for(offset)
             .or_else(|| self.kept.remove(&offset))
+    }
+
+    /// What the call returned for a message. The machine asks in the order of the call, for most of them if not for all.
+    fn returned_for(&mut self, offset: Offset) -> Option<Vec<Output>> {
+        let at = self.returned.iter().position(|(of, _)| *of == offset)?;
+        self.returned.remove(at).map(|(_, outputs)| outputs)
     }
 
     pub(super) fn tell_member(&self, event: impl FnOnce(AssignmentId) -> MemberEvent) {
@@ -140,9 +145,9 @@ impl Running {
             .into_iter()
             .filter_map(|output| self.task.shared.address(output, &message))
             .collect();
-        outgoing.iter().for_each(|to| {
-            show::output(&self.task.shared.name, &message.id(), &to.topic, &to.output)
-        });
+        outgoing
+            .iter()
+            .for_each(|to| show::output(&self.task.shared.name, &message, &to.topic, &to.output));
         self.outbox.send(offset, false, outgoing);
     }
 

@@ -80,8 +80,9 @@ impl Outbox {
         if outputs.is_empty() {
             return self.settle(ticket, None);
         }
-        if let Some(text) = outputs.iter().find_map(|output| self.refuses(output)) {
-            // Nothing of it is sent, rather than a part.
+        // Nothing of it is sent, rather than a part. One alone is refused when it is sent.
+        let parts = outputs.iter().filter(|_| outputs.len() > 1);
+        if let Some(text) = parts.into_iter().find_map(|output| self.refuses(output)) {
             return self.settle(ticket, Some(text));
         }
         self.waiting
@@ -101,8 +102,7 @@ impl Outbox {
     }
 
     fn refuses(&self, output: &Addressed) -> Option<String> {
-        let producer = self.producer.as_ref()?;
-        with_outgoing(output, |outgoing| producer.refuses(&outgoing))
+        self.producer.as_ref()?.refuses(&output.outgoing())
     }
 
     /// Nothing of it is handed over.
@@ -160,10 +160,7 @@ impl Outbox {
         };
         while let Some((ticket, output)) = self.waiting.front() {
             let ticket = *ticket;
-            let sent = with_outgoing(output, |outgoing| {
-                producer.send(outgoing, &self.mailbox, ticket)
-            });
-            match sent {
+            match producer.send(output.outgoing(), &self.mailbox, ticket) {
                 Ok(()) => {
                     if let Some(open) = self.tickets.get_mut(ticket) {
                         open.handed_over = true;
@@ -226,20 +223,17 @@ impl Outbox {
     }
 }
 
-/// An output as the producer takes it.
-fn with_outgoing<T>(output: &Addressed, then: impl FnOnce(Outgoing<'_>) -> T) -> T {
-    let Addressed { topic, output } = output;
-    let headers: Vec<(&[u8], Option<&[u8]>)> = output
-        .headers
-        .iter()
-        .map(|header| (&*header.name, header.value.as_deref()))
-        .collect();
-    then(Outgoing {
-        topic,
-        partition: output.partition,
-        timestamp: output.timestamp,
-        key: output.key.as_deref(),
-        value: output.value.as_deref(),
-        headers: &headers,
-    })
+impl Addressed {
+    /// As the producer takes it.
+    fn outgoing(&self) -> Outgoing<'_> {
+        let Output { key, value, .. } = &self.output;
+        Outgoing {
+            topic: &self.topic,
+            partition: self.output.partition,
+            timestamp: self.output.timestamp,
+            key: key.as_deref(),
+            value: value.as_deref(),
+            headers: &self.output.headers,
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! Log lines that show messages as they pass, for development. Costs nothing unless they are asked for.
 
 use bytes::Bytes;
-use pelton_types::{Message, MessageId, Output};
+use pelton_types::{Message, Output};
 use tracing::{debug, enabled};
 
 /// The log target of these lines.
@@ -16,10 +16,10 @@ pub(super) fn input(handler: &str, message: &Message) {
     }
 }
 
-pub(super) fn output(handler: &str, from: &MessageId, topic: &str, output: &Output) {
+pub(super) fn output(handler: &str, from: &Message, topic: &str, output: &Output) {
     if enabled!(target: TARGET, tracing::Level::DEBUG) {
         let (key, value) = (text(output.key.as_ref()), text(output.value.as_ref()));
-        debug!(target: TARGET, handler, id = %from, to = topic, key, value, "out");
+        debug!(target: TARGET, handler, id = %from.id(), to = topic, key, value, "out");
     }
 }
 

@@ -56,11 +56,19 @@ impl Backlog {
     }
 
     pub fn get_mut(&mut self, offset: Offset) -> Option<&mut Entry> {
-        let index = self
-            .entries
-            .binary_search_by_key(&offset, |entry| entry.offset)
-            .ok()?;
+        let index = self.position_of(offset)?;
         self.entries.get_mut(index)
+    }
+
+    fn position_of(&self, offset: Offset) -> Option<usize> {
+        let at = |index: usize| self.entries.get(index).map(|entry| entry.offset);
+        // Most offsets follow one another, so that the first one tells where the others are.
+        let guess = usize::try_from(offset.checked_sub(at(0)?)?).ok()?;
+        if at(guess) == Some(offset) {
+            return Some(guess);
+        }
+        let found = |entry: &Entry| entry.offset;
+        self.entries.binary_search_by_key(&offset, found).ok()
     }
 
     /// The entries from the first undecided one on.

@@ -294,15 +294,17 @@ impl Partition {
         }
     }
 
-    /// What was last produced or dead-lettered for this message is acknowledged.
-    pub(super) fn delivered(&mut self, offset: Offset) {
-        let Some(entry) = self.backlog.get_mut(offset) else {
-            return;
-        };
-        if matches!(entry.state, State::Producing | State::DeadLettering(_)) {
-            entry.state = State::Finished;
-            self.in_delivery -= 1;
-            self.commits.news();
+    /// What was last produced or dead-lettered for these messages is acknowledged.
+    pub(super) fn delivered(&mut self, offsets: &[Offset]) {
+        for offset in offsets {
+            let Some(entry) = self.backlog.get_mut(*offset) else {
+                continue;
+            };
+            if matches!(entry.state, State::Producing | State::DeadLettering(_)) {
+                entry.state = State::Finished;
+                self.in_delivery -= 1;
+                self.commits.news();
+            }
         }
     }
 

@@ -260,7 +260,7 @@ fn nothing_is_commanded_after_the_drain() {
         Event::Timer,
         Event::Drain { deadline: ms(0) },
         Event::Committed { next: 1 },
-        Event::Delivered { offset: 0 },
+        Event::Delivered { offsets: vec![0] },
         Event::Lost,
     ];
     for event in events {

@@ -152,7 +152,9 @@ impl Bench {
     }
 
     pub fn delivered(&mut self, offset: Offset) -> Vec<Command> {
-        self.event(Event::Delivered { offset })
+        self.event(Event::Delivered {
+            offsets: vec![offset],
+        })
     }
 
     pub fn refused(&mut self, offset: Offset) -> Vec<Command> {

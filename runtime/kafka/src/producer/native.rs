@@ -4,7 +4,7 @@
 //! async task.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     sync::{
         Arc, PoisonError, RwLock,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -31,6 +31,8 @@ use crate::{
 
 /// How long a topic that may not be written to is not tried again.
 const DENIED: Duration = Duration::from_secs(30);
+/// Which part of what was in flight when the queue was full may still be when whoever waits for room is woken.
+const LOW_WATER: (usize, usize) = (7, 8);
 
 pub(crate) struct Native {
     shared: Arc<Shared>,
@@ -47,6 +49,8 @@ pub(super) struct Shared {
     /// The largest message that is taken.
     largest: usize,
     in_flight: AtomicUsize,
+    /// Whoever waits is woken only when no more than this is in flight.
+    low_water: AtomicUsize,
     answered: Notify,
     closing: AtomicBool,
 }
@@ -55,8 +59,9 @@ pub(super) struct Shared {
 struct Open {
     /// The transaction under way, where there are any.
     transaction: Option<u64>,
-    /// Topics that were sent to. They go before the client does.
-    topics: HashMap<String, Topic>,
+    /// Topics that were sent to. They go before the client does. Searched for each message, and they are few: comparing
+    /// names is cheaper than hashing one.
+    topics: BTreeMap<String, Topic>,
     queue: Arc<Queue>,
     client: Arc<Client>,
 }
@@ -83,11 +88,12 @@ impl Native {
             largest: largest.unwrap_or(usize::MAX),
             open: RwLock::new(Some(Open {
                 transaction: None,
-                topics: HashMap::new(),
+                topics: BTreeMap::new(),
                 queue: queue.clone(),
                 client: client.clone(),
             })),
             in_flight: AtomicUsize::new(0),
+            low_water: AtomicUsize::new(usize::MAX),
             answered: Notify::new(),
             closing: AtomicBool::new(false),
         });
@@ -158,6 +164,9 @@ impl Native {
                     return Ok(());
                 };
                 self.shared.untake();
+                if code == Code::QueueFull {
+                    self.shared.was_full();
+                }
                 let error = match code {
                     // The transaction has failed meanwhile, and waits to be aborted.
                     Code::State | Code::UnknownTopic if transaction.is_some() => {
@@ -192,7 +201,8 @@ impl Native {
         }
         let denied = self.shared.denied.read();
         let denied = denied.unwrap_or_else(PoisonError::into_inner);
-        let until = denied.get(outgoing.topic)?;
+        // Nearly always nothing is: then no name is looked up.
+        let until = (!denied.is_empty()).then(|| denied.get(outgoing.topic))??;
         (*until > Instant::now())
             .then(|| format!("writing to topic {} is not allowed", outgoing.topic))
     }
@@ -257,7 +267,7 @@ impl Native {
         Ok(receipt)
     }
 
-    /// Waits until something was answered, unless nothing is outstanding.
+    /// Waits until enough was answered that there is room again, unless nothing is outstanding.
     pub(crate) async fn answered(&self) {
         let answered = self.shared.answered.notified();
         if self.in_flight() > 0 {
@@ -334,10 +344,19 @@ impl Shared {
         self.in_flight.load(Ordering::Acquire)
     }
 
+    /// There was no room. Each partition's task waits for some, and each that is woken in vain has made a message for
+    /// nothing: so they are woken only when there is room for a good many.
+    fn was_full(&self) {
+        let low_water = self.in_flight() / LOW_WATER.1 * LOW_WATER.0;
+        self.low_water.store(low_water, Ordering::Release);
+    }
+
     /// Counts messages that are answered.
     pub(super) fn settle(&self, count: usize) {
-        self.in_flight.fetch_sub(count, Ordering::AcqRel);
-        self.answered.notify_waiters();
+        let before = self.in_flight.fetch_sub(count, Ordering::AcqRel);
+        if before - count <= self.low_water.load(Ordering::Acquire) {
+            self.answered.notify_waiters();
+        }
     }
 }
 

@@ -49,10 +49,6 @@ impl Writer {
         self.refusals()?;
         let message = &letter.message;
         let headers = headers(letter, origin);
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|header| (&*header.name, header.value.as_deref()))
-            .collect();
         let outgoing = Outgoing {
             topic,
             // Where it came from it goes among its neighbours, whoever chose the partition.

@@ -47,7 +47,9 @@ fn answer(command: Command) -> Option<Event> {
             waited: Duration::ZERO,
             probation: false,
         }),
-        Command::Produce { offset } => Some(Event::Delivered { offset }),
+        Command::Produce { offset } => Some(Event::Delivered {
+            offsets: vec![offset],
+        }),
         Command::Commit(checkpoint) => Some(Event::Committed {
             next: checkpoint.next,
         }),

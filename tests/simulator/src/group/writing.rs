@@ -157,7 +157,9 @@ impl<M: Machine> World<M> {
                     partly: true,
                 }
             } else {
-                Event::Delivered { offset }
+                Event::Delivered {
+                    offsets: vec![offset],
+                }
             },
         )
     }

@@ -23,7 +23,9 @@ impl Model {
         match event {
             Event::Fetched(arrivals) => self.allows_fetched(arrivals),
             Event::Called { call, verdicts, .. } => self.allows_called(*call, verdicts),
-            Event::Delivered { offset } => self.allows_delivery(*offset),
+            Event::Delivered { offsets } => offsets
+                .iter()
+                .try_for_each(|offset| self.allows_delivery(*offset)),
             Event::Refused {
                 offset, failure, ..
             } => {
@@ -129,8 +131,10 @@ impl Model {
                 waited,
                 probation,
             } => self.answered(*call, verdicts, (*took, *waited), *probation),
-            Event::Delivered { offset } => {
-                self.fate(*offset, Fate::Finished);
+            Event::Delivered { offsets } => {
+                for offset in offsets {
+                    self.fate(*offset, Fate::Finished);
+                }
                 self.news = true;
             }
             Event::Refused {

@@ -35,7 +35,9 @@ impl Fault for ForgetsToWait {
     fn imagines(&mut self, commands: &[Command]) -> Vec<Event> {
         let delivered = |command: &Command| match command {
             Command::Produce { offset } | Command::DeadLetter { offset, .. } => {
-                Some(Event::Delivered { offset: *offset })
+                Some(Event::Delivered {
+                    offsets: vec![*offset],
+                })
             }
             _ => None,
         };
@@ -118,7 +120,9 @@ impl Fault for CommitsRefusedLetters {
     fn hears(&mut self, event: Event) -> Vec<Event> {
         match event {
             Event::Refused { offset, .. } if self.0.contains(&offset) => {
-                vec![Event::Delivered { offset }]
+                vec![Event::Delivered {
+                    offsets: vec![offset],
+                }]
             }
             _ => vec![event],
         }

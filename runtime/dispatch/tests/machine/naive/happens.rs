@@ -28,10 +28,13 @@ impl Script {
             }
             Op::Deliver(_) | Op::Refuse(_) if self.delivering.is_empty() => {}
             Op::Deliver(pick) => {
-                let offset = self.delivering.swap_remove(pick % self.delivering.len());
-                self.finished.insert(offset);
+                // A few at once, in any order.
+                let count = self.delivering.len().min(1 + pick % 3);
+                let mut one = |_| self.delivering.swap_remove(pick % self.delivering.len());
+                let offsets: Vec<_> = (0..count).map(&mut one).collect();
+                self.finished.extend(&offsets);
                 self.news = true;
-                self.event(Event::Delivered { offset });
+                self.event(Event::Delivered { offsets });
             }
             Op::Refuse(pick) => {
                 let offset = self.delivering.swap_remove(pick % self.delivering.len());
@@ -165,7 +168,9 @@ impl Script {
                 waited: ms(0),
                 probation: false,
             },
-            Stray::Delivered => Event::Delivered { offset: number },
+            Stray::Delivered => Event::Delivered {
+                offsets: vec![number],
+            },
             Stray::Refused => Event::Refused {
                 offset: number,
                 failure,

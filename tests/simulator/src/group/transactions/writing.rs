@@ -141,7 +141,9 @@ impl<M: Machine, T: Transactions> World<M, T> {
             return Ok(());
         }
         let event = match refused {
-            None => Event::Delivered { offset },
+            None => Event::Delivered {
+                offsets: vec![offset],
+            },
             Some(partly) => Event::Refused {
                 offset,
                 failure: Failure::new(FailureKind::Produce, "the broker refuses"),
