@@ -91,6 +91,8 @@ pub(crate) struct Component {
     pub state_folder: Option<PathBuf>,
     /// Where they are kept otherwise, for as long as the daemon lives.
     pub kept: Arc<Process>,
+    /// How long a trial may take.
+    pub trial_timeout: watch::Receiver<Duration>,
     /// What somebody asks.
     pub requests: mpsc::Receiver<Request>,
     pub onlooker: Option<Onlooker>,
@@ -350,10 +352,11 @@ impl Keeping {
         };
         self.at = Some(At::Trial(id));
         let proof = self.proof.take();
+        let within = *self.component.trial_timeout.borrow();
         let trial = async move {
             Job::Tried {
                 revision: id,
-                result: try_out(revision, proof).await,
+                result: try_out(revision, proof, within).await,
             }
         };
         self.jobs.spawn_on(trial, &self.component.guests);
