@@ -4,14 +4,23 @@ use pelton_revisions::{Command, Refusal};
 use pelton_types::RevisionId;
 use tracing::{error, info, warn};
 
-use super::{Keeping, report::hex, transition::transition};
+use super::{
+    Keeping, Transition,
+    report::{hex, millis},
+    transition::transition,
+};
 
 impl Keeping {
     pub(super) fn carry_out(&mut self, command: Command) {
         let shared = &self.component.shared;
         if let Some((what, words)) = transition(&command) {
             shared.metrics.transition(what);
-            self.history.add(self.component.clock.now(), words);
+            let transition = Transition {
+                at: millis(self.component.clock.now()),
+                what: words,
+            };
+            shared.shown.transition(transition.clone());
+            self.history.add(transition);
         }
         let handler = &shared.name;
         match command {

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Keeping;
@@ -87,7 +87,7 @@ pub struct Fault {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Transition {
     /// When, in milliseconds since 1970.
@@ -101,12 +101,11 @@ pub struct Transition {
 pub(super) struct History(VecDeque<Transition>);
 
 impl History {
-    pub(super) fn add(&mut self, now: Duration, what: String) {
+    pub(super) fn add(&mut self, transition: Transition) {
         if self.0.len() == HISTORY {
             self.0.pop_front();
         }
-        let at = millis(now);
-        self.0.push_back(Transition { at, what });
+        self.0.push_back(transition);
     }
 }
 
