@@ -114,6 +114,8 @@ struct Keeping {
     /// When the probation under way ends.
     timer: Option<Duration>,
     history: History,
+    /// How what has last proved good is configured, as far as that is known.
+    good_env: Option<HandlerEnv>,
     /// Where things are kept, once that is known.
     store: Option<Arc<Store>>,
     /// What is to be written down there.
@@ -161,6 +163,7 @@ impl Component {
             votes,
             timer: None,
             history: History::default(),
+            good_env: None,
             store: None,
             unwritten: None,
             waiting: Vec::new(),
@@ -319,7 +322,7 @@ impl Keeping {
         }
     }
 
-    fn load(&mut self, digest: Digest) {
+    fn load(&mut self, digest: Digest, conditions: Result<Conditions, String>) {
         let of_file = self.seen.take_if(|(seen, _)| *seen == digest);
         let source = Source {
             digest,
@@ -327,7 +330,6 @@ impl Keeping {
             store: self.store.clone(),
             max_bytes: self.component.conditions.engine.max_component_bytes(),
         };
-        let conditions = self.component.conditions.clone();
         info!(handler = %self.component.shared.name, "loading component");
         let begun = Instant::now();
         let (name, file) = (
@@ -337,7 +339,7 @@ impl Keeping {
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = source.bytes().and_then(|bytes| {
-                let candidate = Candidate::load(&conditions, &file, &bytes)?;
+                let candidate = Candidate::load(&conditions?, &file, &bytes)?;
                 source.keep(&bytes, &name);
                 info!(handler = %name, bytes = bytes.len(), took = ?begun.elapsed(), "component loaded");
                 Ok(candidate)

@@ -24,7 +24,11 @@ impl Keeping {
         }
         let handler = &shared.name;
         match command {
-            Command::Load { digest } => self.load(digest),
+            Command::Load { digest } => self.load(digest, Ok(self.component.conditions.clone())),
+            Command::LoadKept {
+                digest,
+                configuration,
+            } => self.load(digest, self.conditions_then(configuration)),
             Command::Trial { revision } => self.try_out(revision),
             Command::Swap { to, from } => {
                 info!(%handler, revision = %to, before = from.map(tracing::field::display),
@@ -64,13 +68,19 @@ impl Keeping {
             }
             Command::Refuse(refusal) => self.refused(&refusal),
             Command::Missing => self.missing(),
-            Command::UseKept { digest } => {
+            Command::UseKept { digest, as_it_was } => {
                 shared.metrics.used_kept();
                 let (file, component) = (self.component.path.display(), hex(&digest));
+                let how = if as_it_was {
+                    ", as it was configured then: the handler's table of now was rolled back, and counts once it, or the file, \
+                     changes or `pelton reload --force` insists"
+                } else {
+                    ""
+                };
                 error!(%handler, %file, component = format!("{component:.12}"),
-                    "the file can't be used: the last good component is loaded, which was kept");
+                    "the file can't be used: the last good component is loaded, which was kept{how}");
             }
-            Command::Remember(memory) => self.unwritten = Some(memory),
+            Command::Remember(memory) => self.remember(memory),
             // Calls under way keep the revision alive until they end.
             Command::Retire { revision } => drop(self.loaded.remove(&revision)),
         }
