@@ -262,6 +262,8 @@ impl Keeping {
         for command in commands {
             self.carry_out(command);
         }
+        let refused = self.machine.refused().map(RefusedReport::of);
+        self.component.shared.shown.refused(refused);
         self.publish();
         self.answer_waiting();
     }

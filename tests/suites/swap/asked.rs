@@ -30,6 +30,8 @@ fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
         last.contains("rolled back to") && last.contains("somebody asked for it"),
         "{last}"
     );
+    let refused = &seen["handlers"][0]["refused"]["component"];
+    assert_eq!(refused, &bad["component"]);
     // The good one runs: what the bad one fails with passes.
     client.produce(&stage.input, &[Draft::new("k", "fail")])?;
     client.read_at_least(&stage.output, 1, LIMIT)?;

@@ -7,7 +7,7 @@ use pelton_kafka::End;
 use pelton_types::{Failure, Offset, TopicPartition};
 
 use super::{LastError, OldestOverview, PartitionOverview};
-use crate::component::{Transition, millis};
+use crate::component::{RefusedReport, Transition, millis};
 
 /// Longest text of an error or of a transition that is kept, in bytes.
 const TEXT_LIMIT: usize = 4096;
@@ -18,6 +18,7 @@ pub(crate) struct Shown {
     partitions: Mutex<BTreeMap<TopicPartition, PartitionOverview>>,
     last_error: Mutex<Option<LastError>>,
     last_transition: Mutex<Option<Transition>>,
+    refused: Mutex<Option<RefusedReport>>,
 }
 
 /// A look at a partition.
@@ -106,6 +107,21 @@ impl Shown {
         if let Ok(mut last) = self.last_transition.lock() {
             *last = Some(Transition { at, what });
         }
+    }
+
+    /// What is not taken as things stand.
+    pub(crate) fn refused(&self, refused: Option<RefusedReport>) {
+        let refused = refused.map(|RefusedReport { component, why }| RefusedReport {
+            component,
+            why: cut(&why),
+        });
+        if let Ok(mut known) = self.refused.lock() {
+            *known = refused;
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<RefusedReport> {
+        self.refused.lock().ok()?.clone()
     }
 
     pub(super) fn last_transition(&self) -> Option<Transition> {

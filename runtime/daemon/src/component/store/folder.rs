@@ -23,7 +23,7 @@ use super::{super::report::hex, Record};
 /// The name of the index.
 const INDEX: &str = "revisions.json";
 /// The largest index that is read.
-const LARGEST_INDEX: u64 = 1 << 20;
+const LARGEST_INDEX: u64 = 16 << 20;
 /// What the name of content ends with, after its digest.
 const CONTENT: &str = ".wasm";
 /// What the name of a file begins with that is being written.
