@@ -82,7 +82,7 @@ are_found_out! {
     one_that_forgets_that_a_configuration_was_rolled_back_is_found_out: ForgetsConfigurations, "is written down";
     one_that_ignores_what_is_kept_is_found_out: IgnoresKept, "nothing runs, though";
     one_that_ignores_files_is_found_out: IgnoresFiles, "the file holds";
-    one_that_ignores_configurations_is_found_out: IgnoresConfigurations, "the file holds";
+    one_that_ignores_configurations_is_found_out: IgnoresConfigurations, "is written down";
 }
 
 impl Fault for CountsPoison {

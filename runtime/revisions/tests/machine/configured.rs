@@ -51,7 +51,8 @@ fn a_configuration_that_is_rolled_back_stays_so_until_the_next_one() {
     bench.falls_back(17, 1, true);
     assert_eq!(bench.running(), Some(1));
     assert_eq!(bench.event(changed(1)), []);
-    assert_eq!(bench.event(configured(8)), [load(1)]);
+    let forgotten = remember_good(1);
+    assert_eq!(bench.event(configured(8)), [load(1), forgotten]);
 }
 
 #[test]
