@@ -38,7 +38,7 @@ enum Prepared {
     /// It is what runs, and nobody asked.
     Nothing,
     /// The file has changed since: this is what it says now.
-    Overtaken(Result<Config, Wrong>),
+    Overtaken(Box<Result<Config, Wrong>>),
 }
 
 /// Why a configuration is not taken in.
@@ -70,7 +70,7 @@ impl Daemon {
             match prepared {
                 Ok(Prepared::Change { config, plan }) => break self.change_to(*config, plan).await,
                 Ok(Prepared::Nothing) => break Ok(Reload::default()),
-                Ok(Prepared::Overtaken(newer)) => read = newer,
+                Ok(Prepared::Overtaken(newer)) => read = *newer,
                 Err(refused) => break Err(refused),
             }
         };

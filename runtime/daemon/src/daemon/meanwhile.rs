@@ -19,7 +19,7 @@ pub(super) enum Heard {
     /// The trials are over.
     Tried(Result<(), Untried>),
     /// The file says this now, which is something else than what was tried.
-    Overtaken(Result<Config, Wrong>),
+    Overtaken(Box<Result<Config, Wrong>>),
 }
 
 impl Daemon {
@@ -45,7 +45,7 @@ impl Daemon {
             let newer = self.reloads.source.read().await;
             if !newer.as_ref().is_ok_and(|newer| newer == config) {
                 info!("the configuration has changed again: what was tried for it is given up");
-                return Heard::Overtaken(newer);
+                return Heard::Overtaken(Box::new(newer));
             }
         }
     }
