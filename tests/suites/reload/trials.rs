@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Stage, TestCluster, command::pelton, component, orders, paths};
+use pelton_harness::{Stage, TestCluster, command::pelton, component, orders, paths, wait};
 
 use crate::support::{LIMIT, Scene, pass};
 
@@ -32,6 +32,10 @@ fn a_stop_amid_a_trial_waits_for_none_of_it() -> Result<()> {
     let mut scene = Scene::start("beside-stopped-trial", "")?;
     scene.write(&endless(&scene, &stage)?)?;
     scene.daemon.wait_for_log(TRIED, LIMIT)?;
+    // The neighbour's was the first: what comes now is the trial itself.
+    wait::until_true("its component to be compiled", LIMIT, || {
+        Ok(scene.daemon.metric("pelton_compilations_total", &[])? == 2.0)
+    })?;
     ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
     ensure!(
         scene.daemon.log_count("handler added") == 0,

@@ -13,11 +13,13 @@ const STEP: usize = 1_000;
 const MOST: usize = 100_000;
 const SWAPS: u32 = 10;
 
-/// Begins no more than this in each partition until what was begun is acknowledged, or committed with its transaction:
-/// about 250 a second, however fast the machine is.
-fn bounded(in_flight: u32, more: &str) -> String {
-    format!("in-flight = {in_flight}\nbatch = {{ messages = 20 }}\n{more}")
-}
+/// Begins no more in each partition until what was begun is acknowledged: about 250 a second, however fast the machine
+/// is.
+const BOUNDED: &str = r#"
+in-flight = 5
+batch = { messages = 3 }
+producer-properties = { "linger.ms" = 20 }
+"#;
 
 /// What came out is read as committed.
 fn amid_a_backlog(name: &str, more: &str) -> Result<()> {
@@ -44,12 +46,11 @@ fn amid_a_backlog(name: &str, more: &str) -> Result<()> {
 
 #[test]
 fn swaps_amid_a_backlog_lose_repeat_and_reorder_nothing() -> Result<()> {
-    let lingering = "producer-properties = { \"linger.ms\" = 20 }";
-    amid_a_backlog("backlog", &bounded(5, lingering))
+    amid_a_backlog("backlog", BOUNDED)
 }
 
 #[test]
 fn so_do_swaps_amid_a_backlog_of_transactions() -> Result<()> {
-    let once = "guarantee = \"exactly-once\"";
-    amid_a_backlog("backlog-once", &bounded(50, once))
+    let once = format!("guarantee = \"exactly-once\"\n{BOUNDED}");
+    amid_a_backlog("backlog-once", &once)
 }
