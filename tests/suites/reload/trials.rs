@@ -90,6 +90,7 @@ fn trials_that_take_too_long_refuse_a_component_and_a_configuration() -> Result<
     scene.under_load(|scene| {
         scene.write(&format!("{part}{}", within("2s")))?;
         scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
+        scene.daemon.wait_for_log_times("revision runs", 2, LIMIT)?;
         endless(scene, &stage)?;
         let file = scene.folder().join("misbehave.wasm");
         let good = fs::read(&file)?;
