@@ -7,7 +7,8 @@ use pelton_harness::{TestCluster, load::flows_while};
 
 use crate::swapped::{Swapped, some_hard, stage_with_times};
 
-/// So many wait when the handler begins, and in each half second come so many more: half as many again as it can do at its best.
+/// So many wait when the handler begins, and in each half second come so many more: half as many again as it can do at
+/// its best.
 const AHEAD: usize = 3_000;
 const STEP: usize = 750;
 const MOST: usize = 100_000;
