@@ -14,6 +14,8 @@ mod renamed;
 mod signals;
 #[path = "reload/support.rs"]
 mod support;
+#[path = "reload/trials.rs"]
+mod trials;
 
 use std::{process::Command, time::Duration};
 

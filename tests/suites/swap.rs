@@ -2,6 +2,8 @@
 
 #[path = "swap/asked.rs"]
 mod asked;
+#[path = "swap/backlog.rs"]
+mod backlog;
 #[path = "swap/boundary.rs"]
 mod boundary;
 #[path = "swap/fixtures.rs"]
@@ -14,6 +16,8 @@ mod kept;
 mod many;
 #[path = "swap/probation.rs"]
 mod probation;
+#[path = "swap/swapped.rs"]
+mod swapped;
 
 use std::{fs, time::Duration};
 

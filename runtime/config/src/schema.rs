@@ -128,6 +128,9 @@ pub(crate) struct Daemon {
     /// How much memory compiling a component may take, at least "64 MiB". One that takes more is refused. Up to four
     /// are compiled at once.
     pub compile_memory: Size,
+    /// How long the trial of a component may take, and those that a changed configuration needs may take together,
+    /// with compiling. A component, or a configuration, that needs longer is refused.
+    pub trial_timeout: Time,
     /// Keeps compiled code in a folder, so that the next start needs no compiler.
     pub cache: bool,
     /// The folder, found from this file's folder; for its owner alone. Not set: the first of $CACHE_DIRECTORY (which
@@ -153,6 +156,7 @@ impl Default for Daemon {
             component_bytes: Size::mib(64),
             compile_timeout: Time::seconds(60),
             compile_memory: Size::gib(1),
+            trial_timeout: Time::seconds(300),
             cache: true,
             cache_folder: None,
             cache_bytes: Size::gib(1),

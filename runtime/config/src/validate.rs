@@ -108,6 +108,7 @@ pub(crate) fn daemon_as_written(raw: &schema::Daemon, file: &Path) -> Daemon {
         component_bytes: bytes(raw.component_bytes),
         compile_timeout: raw.compile_timeout.0,
         compile_memory: bytes(raw.compile_memory),
+        trial_timeout: raw.trial_timeout.0,
         cache: Cache {
             enabled: raw.cache,
             folder: raw.cache_folder.as_ref().map(|folder| here.join(folder)),

@@ -91,6 +91,8 @@ pub(crate) struct Component {
     pub state_folder: Option<PathBuf>,
     /// Where they are kept otherwise, for as long as the daemon lives.
     pub kept: Arc<Process>,
+    /// How long a trial may take.
+    pub trial_timeout: watch::Receiver<Duration>,
     /// What somebody asks.
     pub requests: mpsc::Receiver<Request>,
     pub onlooker: Option<Onlooker>,
@@ -112,6 +114,8 @@ struct Keeping {
     /// When the probation under way ends.
     timer: Option<Duration>,
     history: History,
+    /// How what has last proved good is configured, as far as that is known.
+    good_env: Option<HandlerEnv>,
     /// Where things are kept, once that is known.
     store: Option<Arc<Store>>,
     /// What is to be written down there.
@@ -159,6 +163,7 @@ impl Component {
             votes,
             timer: None,
             history: History::default(),
+            good_env: None,
             store: None,
             unwritten: None,
             waiting: Vec::new(),
@@ -257,6 +262,8 @@ impl Keeping {
         for command in commands {
             self.carry_out(command);
         }
+        let refused = self.machine.refused().map(RefusedReport::of);
+        self.component.shared.shown.refused(refused);
         self.publish();
         self.answer_waiting();
     }
@@ -317,7 +324,7 @@ impl Keeping {
         }
     }
 
-    fn load(&mut self, digest: Digest) {
+    fn load(&mut self, digest: Digest, conditions: Result<Conditions, String>) {
         let of_file = self.seen.take_if(|(seen, _)| *seen == digest);
         let source = Source {
             digest,
@@ -325,7 +332,6 @@ impl Keeping {
             store: self.store.clone(),
             max_bytes: self.component.conditions.engine.max_component_bytes(),
         };
-        let conditions = self.component.conditions.clone();
         info!(handler = %self.component.shared.name, "loading component");
         let begun = Instant::now();
         let (name, file) = (
@@ -335,7 +341,7 @@ impl Keeping {
         self.at = Some(At::Load(digest));
         self.jobs.spawn_blocking(move || {
             let result = source.bytes().and_then(|bytes| {
-                let candidate = Candidate::load(&conditions, &file, &bytes)?;
+                let candidate = Candidate::load(&conditions?, &file, &bytes)?;
                 source.keep(&bytes, &name);
                 info!(handler = %name, bytes = bytes.len(), took = ?begun.elapsed(), "component loaded");
                 Ok(candidate)
@@ -350,10 +356,11 @@ impl Keeping {
         };
         self.at = Some(At::Trial(id));
         let proof = self.proof.take();
+        let within = *self.component.trial_timeout.borrow();
         let trial = async move {
             Job::Tried {
                 revision: id,
-                result: try_out(revision, proof).await,
+                result: try_out(revision, proof, within).await,
             }
         };
         self.jobs.spawn_on(trial, &self.component.guests);

@@ -6,10 +6,17 @@ mod clients;
 mod clusters;
 mod engines;
 mod env;
+mod meanwhile;
 mod process;
+mod reconfigure;
 mod trials;
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use pelton_config::{Bootstrap, Config};
 use tokio::{
@@ -96,6 +103,8 @@ pub struct Daemon {
     control: Control,
     budget: Arc<Budget>,
     state_folder: Option<PathBuf>,
+    /// How long a trial may take, as it is configured now.
+    trial_timeout: watch::Sender<Duration>,
     /// What is kept for handlers that begin anew, by their names, and of which component.
     kept: BTreeMap<String, (PathBuf, Arc<Process>)>,
     /// Names this life of the process among all others.
@@ -137,6 +146,7 @@ impl Daemon {
             control: Control::new(ask),
             budget: Budget::new(config.daemon.memory),
             state_folder: folders::state(&config.daemon),
+            trial_timeout: watch::Sender::new(config.daemon.trial_timeout),
             kept: BTreeMap::new(),
             process: process::random_name(),
             config,
@@ -213,6 +223,7 @@ impl Daemon {
             current,
             state_folder: self.state_folder.clone(),
             kept: self.kept_of(handler),
+            trial_timeout: self.trial_timeout.subscribe(),
             requests,
             onlooker: self.options.onlooker.clone(),
         };
@@ -268,8 +279,8 @@ impl Daemon {
         self.clusters.addresses()
     }
 
-    /// Takes in what changes in the configuration's file, and what is asked for, one after the other, until every
-    /// handler has ended by itself, which happens only when all of them fail. To be dropped only to
+    /// Takes in what changes in the configuration's file, and what is asked for, until every handler has ended by
+    /// itself, which happens only when all of them fail. To be dropped only to
     /// [`stop`](Self::stop).
     pub async fn run(&mut self) {
         loop {
@@ -277,8 +288,7 @@ impl Daemon {
                 ended = self.handlers.join_next_with_id() => match ended {
                     None => return,
                     Some(ended) => {
-                        let left = self.left(ended);
-                        self.stopped.add(left);
+                        self.has_ended(ended);
                         continue;
                     }
                 },
@@ -299,10 +309,7 @@ impl Daemon {
             let next = self.handlers.join_next_with_id();
             match tokio::time::timeout_at(deadline.into(), next).await {
                 Ok(None) => break,
-                Ok(Some(ended)) => {
-                    let left = self.left(ended);
-                    self.stopped.add(left);
-                }
+                Ok(Some(ended)) => self.has_ended(ended),
                 Err(_) => {
                     self.stopped.cut_short = true;
                     break;

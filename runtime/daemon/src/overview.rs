@@ -14,6 +14,7 @@ pub(crate) use self::{
     collect::Life,
     shown::{Attempted, Shown, Sighting},
 };
+use crate::component::{RefusedReport, Transition};
 
 /// The whole daemon. Times are in milliseconds since 1970, by the daemon's clock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +50,10 @@ pub struct HandlerOverview {
     pub paused: bool,
     /// The revision that runs.
     pub revision: Option<RunningRevision>,
+    /// What the component's file holds and is not taken, with the configuration of now, and why.
+    pub refused: Option<RefusedReport>,
+    /// What became of its revisions last: one was swapped in, refused, rolled back and why, ...
+    pub last_transition: Option<Transition>,
     /// The partitions that it has, by topic and number.
     pub partitions: Vec<PartitionOverview>,
     /// Messages that are not finished, to the ends of its partitions, as far as those are known.

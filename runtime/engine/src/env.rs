@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use pelton_types::Origin;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 /// What one instance of a handler, or one message in it, may take at most.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Bytes of linear memory, all memories of an instance together.
     pub memory_bytes: usize,
@@ -32,7 +33,7 @@ pub struct Limits {
 }
 
 /// How long an instance is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Isolation {
     /// From message to message, as long as it is sound.
     Instance,
@@ -41,7 +42,7 @@ pub enum Isolation {
 }
 
 /// What a handler may reach beyond its messages.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Grants {
     /// Origins of HTTP requests, whose names must stand for public addresses.
     pub http: Vec<Origin>,
@@ -57,7 +58,7 @@ impl Grants {
 }
 
 /// What a component runs with: together with its bytes it makes a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandlerEnv {
     /// The handler's name, as it stands in its log lines. Not part of the revision's identity.
     pub name: String,

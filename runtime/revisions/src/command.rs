@@ -5,7 +5,7 @@ use std::time::Duration;
 use pelton_types::RevisionId;
 use serde::{Deserialize, Serialize};
 
-use crate::{Digest, Refusal};
+use crate::{Configuration, Digest, Refusal};
 
 /// Something to be done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,13 @@ pub enum Command {
     Load {
         /// Which content.
         digest: Digest,
+    },
+    /// The same with content that was kept, as it was configured when it proved good.
+    LoadKept {
+        /// Which content.
+        digest: Digest,
+        /// How it was configured.
+        configuration: Configuration,
     },
     /// Instantiate this revision and set it up; answer [`Event::TrialPassed`](crate::Event::TrialPassed) or
     /// [`Event::TrialFailed`](crate::Event::TrialFailed).
@@ -69,6 +76,8 @@ pub enum Command {
     UseKept {
         /// Which content.
         digest: Digest,
+        /// Also as it was configured then: what was rolled back may be the configuration of now.
+        as_it_was: bool,
     },
     /// Write this down for the next life of the daemon; the good content too, if it isn't yet.
     Remember(Memory),
@@ -84,6 +93,17 @@ pub enum Command {
 pub struct Memory {
     /// The content that has last proved good.
     pub good: Option<Digest>,
-    /// The content that was rolled back.
-    pub rolled_back: Option<Refusal>,
+    /// How it was configured; `None` where that is not known, which is as much as now.
+    pub configuration: Option<Configuration>,
+    /// The revision that was rolled back.
+    pub rolled_back: Option<RolledBack>,
+}
+
+/// A revision that was rolled back: it is refused with its configuration, and not with another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolledBack {
+    /// Which content, and why.
+    pub refusal: Refusal,
+    /// How it was configured; `None` where that is not known, which is as much as now.
+    pub configuration: Option<Configuration>,
 }

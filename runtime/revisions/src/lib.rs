@@ -19,7 +19,7 @@ mod event;
 mod machine;
 mod policy;
 
-pub use command::{Command, Memory};
+pub use command::{Command, Memory, RolledBack};
 pub use event::Event;
 pub use machine::Revisions;
 pub use policy::Probation;

@@ -14,7 +14,7 @@ use self::{
     candidate::{Candidate, Purpose},
     term::Term,
 };
-use crate::{Command, Configuration, Digest, Event, Memory, Probation, Refusal};
+use crate::{Command, Configuration, Digest, Event, Memory, Probation, Refusal, RolledBack};
 
 /// Content that is loaded and has passed its trial.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,10 +76,7 @@ impl Revisions {
         self.now = self.now.max(now);
         self.end_term_in_time(commands);
         match event {
-            Event::Remembered(memory) => {
-                self.refused = memory.rolled_back.clone();
-                self.memory = memory;
-            }
+            Event::Remembered(memory) => self.remembered(memory),
             Event::Configured {
                 configuration,
                 probation,
@@ -167,6 +164,15 @@ impl Revisions {
         self.candidate.is_some()
     }
 
+    /// What was rolled back with another configuration than there is now says nothing of it.
+    fn remembered(&mut self, memory: Memory) {
+        let now = self.configuration;
+        let of_now = |r: &&RolledBack| r.configuration.is_none_or(|it| it == now);
+        let rolled_back = memory.rolled_back.as_ref().filter(of_now);
+        self.refused = rolled_back.map(|r| r.refusal.clone());
+        self.memory = memory;
+    }
+
     fn changed(&mut self, digest: Digest, commands: &mut Vec<Command>) {
         self.missing = false;
         let before = self.file.replace(digest);
@@ -230,6 +236,21 @@ impl Revisions {
         commands.push(Command::Load { digest });
     }
 
+    /// Content that was kept, as it was configured when it proved good.
+    fn load_as_it_was(
+        &mut self,
+        digest: Digest,
+        configuration: Configuration,
+        purpose: Purpose,
+        commands: &mut Vec<Command>,
+    ) {
+        self.candidate = Some(Candidate::loading(digest, configuration, purpose));
+        commands.push(Command::LoadKept {
+            digest,
+            configuration,
+        });
+    }
+
     /// What is to run is what ran before, which is still there: it needs no load and no trial.
     fn put_back(&mut self, previous: Loaded, commands: &mut Vec<Command>) {
         let from = self.running.take();
@@ -280,17 +301,20 @@ impl Revisions {
         self.term = None;
         self.running = Some(to);
         self.memory.good = Some(to.digest);
+        self.memory.configuration = Some(to.configuration);
         // Where the file holds something else already, or is configured otherwise, that came since: it counts.
         let is_wanted = self.file.is_none_or(|file| file == from.digest)
             && from.configuration == self.configuration;
         if is_wanted {
-            self.refused = Some(Refusal {
+            let refusal = Refusal {
                 digest: from.digest,
                 why: format!("it was rolled back: {why}"),
+            };
+            self.refused = Some(refusal.clone());
+            self.memory.rolled_back = Some(RolledBack {
+                refusal,
+                configuration: Some(from.configuration),
             });
-            // In another life, of whose configuration nothing is known, the same content counts as good.
-            let other = from.digest != to.digest;
-            self.memory.rolled_back = self.refused.clone().filter(|_| other);
         }
         commands.push(Command::RollBack {
             from: from.revision,
@@ -306,18 +330,22 @@ impl Revisions {
     /// Says what is new of what the next life should know: a roll-back that is not refused any more, and what
     /// proved good without a probation.
     fn remember(&mut self, commands: &mut Vec<Command>) {
+        let proved = self.running.filter(|_| self.has_proved());
         let refused = self.refused.as_ref().map(|refused| refused.digest);
         let forgotten = self
             .memory
             .rolled_back
-            .take_if(|rolled_back| refused != Some(rolled_back.digest));
-        let proved = self.running.filter(|_| self.has_proved());
-        let proved = proved.map(|running| running.digest);
-        let news = proved.is_some() && proved != self.memory.good;
-        if news {
-            self.memory.good = proved;
+            .take_if(|rolled_back| refused != Some(rolled_back.refusal.digest));
+        let memory = &mut self.memory;
+        let known = |r: &Loaded| {
+            memory.good == Some(r.digest) && memory.configuration == Some(r.configuration)
+        };
+        let news = proved.filter(|running| !known(running));
+        if let Some(proved) = news {
+            memory.good = Some(proved.digest);
+            memory.configuration = Some(proved.configuration);
         }
-        if news || forgotten.is_some() {
+        if news.is_some() || forgotten.is_some() {
             commands.push(Command::Remember(self.memory.clone()));
         }
     }

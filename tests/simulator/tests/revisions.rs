@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pelton_revisions::{Command, Configuration, Event, Probation, Revisions};
+use pelton_revisions::{Command, Configuration, Event, Probation, Revisions, RolledBack};
 use pelton_simulator::{
     model::Violation,
     revisions::{Machine, run_seed},
@@ -79,9 +79,10 @@ are_found_out! {
     one_that_never_confirms_is_found_out: NeverConfirms, "was not ended";
     one_that_keeps_nothing_is_found_out: KeepsNothing, "nothing is kept";
     one_that_keeps_what_is_on_probation_is_found_out: KeepsAnything, "while on probation";
+    one_that_forgets_that_a_configuration_was_rolled_back_is_found_out: ForgetsConfigurations, "is written down";
     one_that_ignores_what_is_kept_is_found_out: IgnoresKept, "nothing runs, though";
     one_that_ignores_files_is_found_out: IgnoresFiles, "the file holds";
-    one_that_ignores_configurations_is_found_out: IgnoresConfigurations, "the file holds";
+    one_that_ignores_configurations_is_found_out: IgnoresConfigurations, "is written down";
 }
 
 impl Fault for CountsPoison {
@@ -147,13 +148,25 @@ impl Fault for KeepsAnything {
             Command::Probation { revision, .. } => {
                 Some(Command::Remember(pelton_revisions::Memory {
                     good: Some(revision.0),
-                    rolled_back: None,
+                    ..pelton_revisions::Memory::default()
                 }))
             }
             _ => None,
         };
         let kept: Vec<_> = commands.iter().filter_map(memory).collect();
         commands.extend(kept);
+    }
+}
+
+impl Fault for ForgetsConfigurations {
+    fn says(&mut self, commands: &mut Vec<Command>) {
+        for command in commands {
+            if let Command::Remember(memory) = command {
+                let good = memory.good;
+                let of_good = |r: &mut RolledBack| Some(r.refusal.digest) == good;
+                memory.rolled_back.take_if(of_good);
+            }
+        }
     }
 }
 

@@ -23,6 +23,15 @@ fn an_operator_rolls_back_and_insists_and_is_told_what_runs() -> Result<()> {
     assert_eq!((code, &report["running"]), (0, good), "{words}");
     assert_eq!(report["refused"]["component"], bad["component"]);
     daemon.wait_for_log("revision rolled back", LIMIT)?;
+    let (code, seen, words) = pelton(&folder, &["status", &name, "--json"])?;
+    let last = &seen["handlers"][0]["last-transition"]["what"];
+    let last = last.as_str().with_context(|| format!("{code}: {words}"))?;
+    ensure!(
+        last.contains("rolled back to") && last.contains("somebody asked for it"),
+        "{last}"
+    );
+    let refused = &seen["handlers"][0]["refused"]["component"];
+    assert_eq!(refused, &bad["component"]);
     // The good one runs: what the bad one fails with passes.
     client.produce(&stage.input, &[Draft::new("k", "fail")])?;
     client.read_at_least(&stage.output, 1, LIMIT)?;

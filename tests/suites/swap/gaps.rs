@@ -32,6 +32,15 @@ impl Flow {
         gaps.sort_unstable();
         Gaps(gaps)
     }
+
+    /// How many messages of one partition waited through one of these stretches, at the least.
+    pub fn least_waiting(&self, stretches: &[Range<i64>]) -> usize {
+        let waiting = self
+            .0
+            .iter()
+            .flat_map(|lane| stretches.iter().map(|stretch| lane.waiting(stretch)));
+        waiting.min().unwrap_or(0)
+    }
 }
 
 impl Lane {
@@ -44,6 +53,12 @@ impl Lane {
         let to = outputs.partition_point(|at| *at < stretch.end);
         let to = to.min(outputs.len().saturating_sub(1));
         (from.saturating_sub(1)..to).map(gap).max().unwrap_or(0)
+    }
+
+    fn waiting(&self, stretch: &Range<i64>) -> usize {
+        let there = self.inputs.partition_point(|at| *at < stretch.start);
+        let done = self.outputs.partition_point(|at| *at < stretch.end);
+        there.saturating_sub(done)
     }
 }
 

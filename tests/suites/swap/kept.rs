@@ -4,7 +4,7 @@ use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    DaemonOptions, Draft, Stage, TestCluster, component, paths, stage::MISSED_SOON,
+    DaemonOptions, Draft, Stage, TestCluster, command::pelton, component, paths, stage::MISSED_SOON,
 };
 
 use crate::{LIMIT, probation::TWO_ATTEMPTS};
@@ -71,6 +71,61 @@ fn what_was_rolled_back_is_refused_after_a_restart() -> Result<()> {
     daemon.wait_for_log("it was rolled back", LIMIT)?;
     client.produce(&stage.input, &[Draft::new("k", "fail")])?;
     client.read_at_least(&stage.output, 2, LIMIT)?;
+    ensure!(
+        client.read_all(&stage.dead_letter)?.is_empty(),
+        "a message was given up"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_configuration_that_was_rolled_back_is_refused_after_a_restart_and_the_one_before_runs()
+-> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (
+        cluster.client()?,
+        Stage::new(cluster, "refused-configuration", 1)?,
+    );
+    // What it had then is more than what the engine of the next start is made for.
+    let large = "limits = { memory = \"96 MiB\" }";
+    let more = format!("{TWO_ATTEMPTS}\nprobation = {{ votes = 1 }}\n{MISSED_SOON}\n{large}");
+    let options = keeping(stage.daemon("misbehave", &more)?)?;
+    let config = options.folder().join("pelton.toml");
+    let text = fs::read_to_string(&config)?;
+    let configure = |line: &str| component::replace(&config, text.replace(large, line).as_bytes());
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    configure("settings = { mode = \"fail\" }")?;
+    let mut come = 0;
+    let mut one_more = || -> Result<()> {
+        come += 1;
+        client.produce(&stage.input, &[Draft::new("k", format!("{come}"))])?;
+        client.read_at_least(&stage.output, come, LIMIT).map(drop)
+    };
+    daemon.wait_for_log("revision is on probation", LIMIT)?;
+    one_more()?;
+    daemon.wait_for_log("revision rolled back", LIMIT)?;
+    daemon.stop(LIMIT)?;
+    daemon.restart()?;
+    daemon.wait_for_log("component refused", LIMIT)?;
+    daemon.wait_for_log("as it was configured then", LIMIT)?;
+    one_more()?;
+    let insist = ["reload", "--force", &stage.handler];
+    let (code, _, words) = pelton(daemon.folder(), &insist)?;
+    ensure!(code == 0, "{code}: {words}");
+    daemon.wait_for_log_times("revision is on probation", 2, LIMIT)?;
+    one_more()?;
+    daemon.wait_for_log_times("revision rolled back", 2, LIMIT)?;
+    daemon.stop(LIMIT)?;
+    // Another one is no matter of what was rolled back.
+    configure("")?;
+    daemon.restart()?;
+    daemon.wait_for_log_times("revision runs", 3, LIMIT)?;
+    one_more()?;
+    ensure!(
+        daemon.log_count("component refused") == 1,
+        "it is refused again"
+    );
     ensure!(
         client.read_all(&stage.dead_letter)?.is_empty(),
         "a message was given up"

@@ -3,7 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use pelton_daemon::{
-    HandlerOverview, LastError, OldestOverview, Overview, PartitionOverview, State,
+    HandlerOverview, LastError, OldestOverview, Overview, PartitionOverview, RefusedReport, State,
+    Transition,
 };
 
 use crate::{
@@ -95,6 +96,14 @@ fn of_handler(handler: &HandlerOverview, now: u64, look: Look, all: bool) -> Vec
         lines.extend(look.wrap(2, &plain(reason)));
     }
     lines.extend(look.wrap(2, &revision(handler, now)));
+    if let Some(RefusedReport { component, why }) = &handler.refused {
+        let why = plain(why.lines().next().unwrap_or_default());
+        let refused = format!("refused: component {component:.12}: {why}");
+        lines.extend(look.wrap(2, &refused));
+    }
+    if let Some(transition) = &handler.last_transition {
+        lines.extend(look.wrap(2, &last_transition(transition, now)));
+    }
     let topics = handler.topics.join(", ");
     lines.extend(look.wrap(
         2,
@@ -122,6 +131,12 @@ fn revision(handler: &HandlerOverview, now: u64) -> String {
         "revision {} (component {:.12}) for {since}{probation}",
         revision.revision, revision.component
     )
+}
+
+fn last_transition(transition: &Transition, now: u64) -> String {
+    let ago = span(now.saturating_sub(transition.at));
+    let what = plain(transition.what.lines().next().unwrap_or_default());
+    format!("{ago} ago: {what}")
 }
 
 fn figures(handler: &HandlerOverview) -> String {

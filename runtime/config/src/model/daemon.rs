@@ -56,6 +56,8 @@ pub struct Daemon {
     pub compile_timeout: Duration,
     /// Bytes of memory that compiling one component may take, at least 64 MiB.
     pub compile_memory: NonZeroU64,
+    /// How long the trial of one component may take, and the trials of a changed configuration together.
+    pub trial_timeout: Duration,
     /// Where compiled code is kept.
     pub cache: Cache,
     /// The folder in which the last good components are kept; `None`: where the supervisor says, if it does.

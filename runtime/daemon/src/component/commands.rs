@@ -1,21 +1,34 @@
 //! What the revisions machine commands, carried out. Every transition is a line of the log and a count.
 
-use pelton_revisions::{Command, Refusal};
+use pelton_revisions::{Command, Digest, Refusal};
 use pelton_types::RevisionId;
 use tracing::{error, info, warn};
 
-use super::{Keeping, report::hex, transition::transition};
+use super::{
+    Keeping, Transition,
+    report::{hex, millis},
+    transition::transition,
+};
 
 impl Keeping {
     pub(super) fn carry_out(&mut self, command: Command) {
         let shared = &self.component.shared;
         if let Some((what, words)) = transition(&command) {
             shared.metrics.transition(what);
-            self.history.add(self.component.clock.now(), words);
+            let transition = Transition {
+                at: millis(self.component.clock.now()),
+                what: words,
+            };
+            shared.shown.transition(transition.clone());
+            self.history.add(transition);
         }
         let handler = &shared.name;
         match command {
-            Command::Load { digest } => self.load(digest),
+            Command::Load { digest } => self.load(digest, Ok(self.component.conditions.clone())),
+            Command::LoadKept {
+                digest,
+                configuration,
+            } => self.load(digest, self.conditions_then(configuration)),
             Command::Trial { revision } => self.try_out(revision),
             Command::Swap { to, from } => {
                 info!(%handler, revision = %to, before = from.map(tracing::field::display),
@@ -55,13 +68,8 @@ impl Keeping {
             }
             Command::Refuse(refusal) => self.refused(&refusal),
             Command::Missing => self.missing(),
-            Command::UseKept { digest } => {
-                shared.metrics.used_kept();
-                let (file, component) = (self.component.path.display(), hex(&digest));
-                error!(%handler, %file, component = format!("{component:.12}"),
-                    "the file can't be used: the last good component is loaded, which was kept");
-            }
-            Command::Remember(memory) => self.unwritten = Some(memory),
+            Command::UseKept { digest, as_it_was } => self.uses_kept(&digest, as_it_was),
+            Command::Remember(memory) => self.remember(memory),
             // Calls under way keep the revision alive until they end.
             Command::Retire { revision } => drop(self.loaded.remove(&revision)),
         }
@@ -80,6 +88,20 @@ impl Keeping {
         shared.metrics.refused();
         let file = self.component.path.display();
         error!(handler = %shared.name, %file, %why, "component refused; {}", self.goes_on());
+    }
+
+    fn uses_kept(&self, digest: &Digest, as_it_was: bool) {
+        let shared = &self.component.shared;
+        shared.metrics.used_kept();
+        let (file, component) = (self.component.path.display(), hex(digest));
+        let how = if as_it_was {
+            ", as it was configured then: the handler's table of now was rolled back, and counts once it, or the file, \
+             changes or `pelton reload --force` insists"
+        } else {
+            ""
+        };
+        error!(handler = %shared.name, %file, component = format!("{component:.12}"),
+            "the file can't be used: the last good component is loaded, which was kept{how}");
     }
 
     fn outlives_the_daemon(&self) -> bool {

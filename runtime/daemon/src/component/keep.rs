@@ -5,12 +5,13 @@
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
-use pelton_revisions::{Digest, Event};
+use pelton_engine::{Engine, EngineSettings, HandlerEnv, Revision};
+use pelton_revisions::{Configuration, Digest, Event, Memory};
 use tracing::{info, warn};
 
 use super::{
-    Keeping,
-    store::{Folder, Store},
+    Conditions, Keeping,
+    store::{Folder, Record, Store},
 };
 
 /// Where content comes from that is to be loaded: the file, or what is kept.
@@ -54,9 +55,9 @@ impl Keeping {
         let (handler, shown) = (name.clone(), folder.display().to_string());
         let opened = on_a_thread(move || {
             let store = Store::Folder(Folder::open(&folder, &name, &file)?);
-            Ok((store.memory(), store))
+            Ok((store.record(), store))
         });
-        let (memory, store) = match opened.await {
+        let (record, store) = match opened.await {
             Ok(opened) => opened,
             Err(error) => {
                 warn!(handler, folder = shown, %error,
@@ -65,11 +66,11 @@ impl Keeping {
             }
         };
         self.store = Some(Arc::new(store));
-        match memory {
-            Ok(memory) => {
-                let good = memory.good.is_some();
+        match record {
+            Ok(record) => {
+                let good = record.memory.good.is_some();
                 info!(handler, folder = shown, good, "recalled what was kept");
-                self.apply(Event::Remembered(memory));
+                self.recalled(record);
             }
             Err(error) => warn!(handler, folder = shown, %error,
                 "what was kept can't be read; it is made anew"),
@@ -78,8 +79,40 @@ impl Keeping {
 
     fn recall_in_process(&mut self) {
         let process = self.component.kept.clone();
-        self.apply(Event::Remembered(process.memory()));
+        self.recalled(process.record());
         self.store = Some(Arc::new(Store::Process(process)));
+    }
+
+    fn recalled(&mut self, Record { memory, env }: Record) {
+        self.good_env = env;
+        self.apply(Event::Remembered(memory));
+    }
+
+    /// Takes up what is to be written down, while the revision that has proved good is there to say how it is configured.
+    pub(super) fn remember(&mut self, memory: Memory) {
+        let good = self
+            .loaded
+            .values()
+            .map(Revision::env)
+            .find(|env| memory.configuration == Some(env.digest()));
+        if let Some(env) = good {
+            self.good_env = Some(env.clone());
+        }
+        self.unwritten = Some(memory);
+    }
+
+    /// What content is loaded with that was kept: as it was configured when it proved good. It did with the fixtures
+    /// what it was to do then.
+    pub(super) fn conditions_then(&self, then: Configuration) -> Result<Conditions, String> {
+        let env = self.good_env.clone().filter(|env| env.digest() == then);
+        let env = env.ok_or("how it was configured is not kept")?;
+        let now = self.component.conditions.clone();
+        Ok(Conditions {
+            engine: with_room(now.engine, &env)?,
+            env,
+            probation: now.probation,
+            fixtures: None,
+        })
     }
 
     /// Writes down what there is to write down.
@@ -88,11 +121,26 @@ impl Keeping {
             return;
         };
         let needed: Vec<Digest> = self.machine.needed().collect();
-        if let Err(error) = on_a_thread(move || store.remember(&memory, &needed)).await {
+        let record = Record::new(memory, self.good_env.clone());
+        if let Err(error) = on_a_thread(move || store.remember(&record, &needed)).await {
             warn!(handler = %self.component.shared.name, %error,
                 "the state folder can't be written: the next start doesn't know of the last change");
         }
     }
+}
+
+/// An engine that is large enough: it was made for what is configured now.
+fn with_room(engine: Engine, env: &HandlerEnv) -> Result<Engine, String> {
+    let (has, limits) = (engine.settings(), &env.limits);
+    let wanted = EngineSettings {
+        max_memory_bytes: has.max_memory_bytes.max(limits.memory_bytes),
+        max_table_elements: has.max_table_elements.max(limits.table_elements),
+        ..has.clone()
+    };
+    if wanted == *has {
+        return Ok(engine);
+    }
+    engine.beside(&wanted).map_err(|error| error.to_string())
 }
 
 async fn on_a_thread<T: Send + 'static>(

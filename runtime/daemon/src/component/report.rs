@@ -3,8 +3,9 @@
 use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
+use pelton_revisions::Refusal;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::Keeping;
@@ -59,13 +60,22 @@ pub struct ProbationReport {
 }
 
 /// Content that is not taken.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct RefusedReport {
     /// The SHA-256 of the component's file, in hexadecimal.
     pub component: String,
     /// What is wrong with it.
     pub why: String,
+}
+
+impl RefusedReport {
+    pub(super) fn of(refusal: &Refusal) -> Self {
+        Self {
+            component: hex(&refusal.digest),
+            why: refusal.why.clone(),
+        }
+    }
 }
 
 /// An attempt that cost its instance.
@@ -87,7 +97,7 @@ pub struct Fault {
 }
 
 /// Something that happened.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct Transition {
     /// When, in milliseconds since 1970.
@@ -101,12 +111,11 @@ pub struct Transition {
 pub(super) struct History(VecDeque<Transition>);
 
 impl History {
-    pub(super) fn add(&mut self, now: Duration, what: String) {
+    pub(super) fn add(&mut self, transition: Transition) {
         if self.0.len() == HISTORY {
             self.0.pop_front();
         }
-        let at = millis(now);
-        self.0.push_back(Transition { at, what });
+        self.0.push_back(transition);
     }
 }
 
@@ -132,10 +141,7 @@ impl Keeping {
                 let until = millis(until);
                 ProbationReport { votes, of, until }
             }),
-            refused: machine.refused().map(|refused| RefusedReport {
-                component: hex(&refused.digest),
-                why: refused.why.clone(),
-            }),
+            refused: machine.refused().map(RefusedReport::of),
             loading: machine.is_busy(),
             last_fault: self.component.shared.last_fault(),
             history: self.history.0.iter().cloned().collect(),

@@ -6,10 +6,34 @@ mod process;
 use std::{io, sync::Arc};
 
 use bytes::Bytes;
+use pelton_engine::HandlerEnv;
 use pelton_revisions::{Digest, Memory};
 
 pub(super) use self::folder::Folder;
 pub(crate) use self::process::Process;
+
+/// What is written down.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Record {
+    pub memory: Memory,
+    /// How the good content was configured: what `memory.configuration` is the digest of.
+    pub env: Option<HandlerEnv>,
+}
+
+impl Record {
+    /// A configuration is known if it is written down itself.
+    pub fn new(memory: Memory, env: Option<HandlerEnv>) -> Self {
+        let of_it = |env: &HandlerEnv| memory.configuration == Some(env.digest());
+        let env = env.filter(of_it);
+        Self {
+            memory: Memory {
+                configuration: env.as_ref().map(HandlerEnv::digest),
+                ..memory
+            },
+            env,
+        }
+    }
+}
 
 /// Where it is kept.
 pub(super) enum Store {
@@ -21,18 +45,18 @@ pub(super) enum Store {
 
 impl Store {
     /// What was written down; nothing, if nothing was.
-    pub(super) fn memory(&self) -> io::Result<Memory> {
+    pub(super) fn record(&self) -> io::Result<Record> {
         match self {
-            Self::Folder(folder) => folder.memory(),
-            Self::Process(process) => Ok(process.memory()),
+            Self::Folder(folder) => folder.record(),
+            Self::Process(process) => Ok(process.record()),
         }
     }
 
     /// Writes down what the next life should know, and drops all contents but what that names and these.
-    pub(super) fn remember(&self, memory: &Memory, needed: &[Digest]) -> io::Result<()> {
+    pub(super) fn remember(&self, record: &Record, needed: &[Digest]) -> io::Result<()> {
         match self {
-            Self::Folder(folder) => folder.remember(memory, needed)?,
-            Self::Process(process) => process.remember(memory, needed),
+            Self::Folder(folder) => folder.remember(record, needed)?,
+            Self::Process(process) => process.remember(record, needed),
         }
         Ok(())
     }

@@ -82,11 +82,16 @@ pub(super) fn transition(command: &Command) -> Option<(What, String)> {
             format!("component {:.12} refused: {why}", hex(digest)),
         ),
         Command::Missing => (What::FileGone, "component file is gone".to_owned()),
-        Command::UseKept { digest } => (
-            What::KeptUsed,
-            format!("component {:.12} is used instead", hex(digest)),
-        ),
+        Command::UseKept { digest, as_it_was } => {
+            let how = match as_it_was {
+                true => ", as it was configured before",
+                false => "",
+            };
+            let what = format!("component {:.12} is used instead{how}", hex(digest));
+            (What::KeptUsed, what)
+        }
         Command::Load { .. }
+        | Command::LoadKept { .. }
         | Command::Trial { .. }
         | Command::Remember(_)
         | Command::Retire { .. } => return None,

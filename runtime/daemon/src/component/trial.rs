@@ -1,9 +1,10 @@
 //! The trial of a component: it is made ready once, and its fixtures are given to it where that is wanted.
 
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use pelton_config::Handler;
 use pelton_engine::{Engine, Revision};
+use tokio::time::timeout;
 
 use super::{Conditions, load_component};
 
@@ -53,8 +54,21 @@ impl Candidate {
     }
 }
 
-/// Tries a revision, where guests run.
-pub(crate) async fn try_out(revision: Revision, proof: Option<Proof>) -> Result<(), String> {
+/// Tries a revision, where guests run, for as long as it may take.
+pub(crate) async fn try_out(
+    revision: Revision,
+    proof: Option<Proof>,
+    within: Duration,
+) -> Result<(), String> {
+    let tried = timeout(within, try_through(revision, proof)).await;
+    tried.unwrap_or_else(|_| {
+        Err(format!(
+            "its trial took longer than `daemon.trial-timeout` ({within:?}); give it fewer fixtures, or more time"
+        ))
+    })
+}
+
+async fn try_through(revision: Revision, proof: Option<Proof>) -> Result<(), String> {
     revision.trial().await.map_err(|error| error.to_string())?;
     match proof {
         Some(Proof { revision, handler }) => pelton_fixtures::try_out(&revision, &handler).await,

@@ -40,6 +40,12 @@ pub(super) struct Begun {
 }
 
 impl Daemon {
+    /// A handler has ended by itself, or at a stop.
+    pub(super) fn has_ended(&mut self, ended: Result<(task::Id, Left), JoinError>) {
+        let left = self.left(ended);
+        self.stopped.add(left);
+    }
+
     /// How a handler ended; one that died is a handler that failed.
     pub(super) fn left(&mut self, ended: Result<(task::Id, Left), JoinError>) -> (String, Left) {
         let (id, left) = ended.unwrap_or_else(|error| {

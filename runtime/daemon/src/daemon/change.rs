@@ -11,21 +11,16 @@ use std::{
 };
 
 use pelton_config::{Config, Error as Wrong};
-use tokio::{
-    sync::oneshot,
-    task::{AbortHandle, JoinSet},
-};
+use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
 use super::{
     Daemon, Error,
     clients::{BadClients, Unfit, clients},
+    meanwhile::Heard,
     trials::Untried,
 };
-use crate::{
-    component::Reconfiguration,
-    reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
-};
+use crate::reload::{Change, NeedsRestart, Plan, Reload, Reply, plan};
 
 /// How those ended who leave.
 #[derive(Debug, Default)]
@@ -34,6 +29,16 @@ struct Ended {
     unfinished: u32,
     /// Who had not ended in time.
     cut_short: Vec<String>,
+}
+
+/// What is to be done about a configuration that was read.
+enum Prepared {
+    /// Nothing stands in its way.
+    Change { config: Box<Config>, plan: Plan },
+    /// It is what runs, and nobody asked.
+    Nothing,
+    /// The file has changed since: this is what it says now.
+    Overtaken(Box<Result<Config, Wrong>>),
 }
 
 /// Why a configuration is not taken in.
@@ -47,20 +52,27 @@ enum Refused {
     Clients(#[from] Unfit),
     #[error(transparent)]
     Start(#[from] Error),
-    #[error("{0}")]
-    Components(Untried),
+    #[error(transparent)]
+    Components(#[from] Untried),
 }
 
 impl Daemon {
     /// Reads the configuration anew and does what follows. Where it is dropped half-way, which only a stop does, who
     /// leaves goes on leaving and nobody begins.
-    pub(super) async fn reload(&mut self, replies: Vec<Reply>) {
-        // At the first look after the start nobody has asked, and nothing has changed as a rule.
-        let quiet = replies.is_empty() && !self.reloads.source.was_read();
-        let read = self.reloads.source.read().await;
-        let outcome = match read {
-            Ok(config) => self.change_to(config, quiet).await,
-            Err(wrong) => Err(wrong.into()),
+    pub(super) async fn reload(&mut self, mut replies: Vec<Reply>) {
+        let first = !self.reloads.source.was_read();
+        let mut read = self.reloads.source.read().await;
+        let outcome = loop {
+            let prepared = match read {
+                Ok(config) => self.prepare(config, first, &mut replies).await,
+                Err(wrong) => Err(wrong.into()),
+            };
+            match prepared {
+                Ok(Prepared::Change { config, plan }) => break self.change_to(*config, plan).await,
+                Ok(Prepared::Nothing) => break Ok(Reload::default()),
+                Ok(Prepared::Overtaken(newer)) => read = *newer,
+                Err(refused) => break Err(refused),
+            }
         };
         let mut outcome = outcome.unwrap_or_else(|refused| {
             self.metrics.reload_refused();
@@ -77,18 +89,32 @@ impl Daemon {
         }
     }
 
-    async fn change_to(&mut self, config: Config, quiet: bool) -> Result<Reload, Refused> {
+    /// All that can fail, before anybody notices. Who asks in the meantime gets the same answer.
+    async fn prepare(
+        &mut self,
+        config: Config,
+        first: bool,
+        replies: &mut Vec<Reply>,
+    ) -> Result<Prepared, Refused> {
         let failed = self.begun.iter().filter(|(_, begun)| begun.failed);
         let failed = failed.map(|(name, _)| name.clone()).collect();
         let plan = plan(&self.config, &config, &failed)?;
-        if quiet && config == self.config {
-            return Ok(Reload::default());
+        // At the first look after the start nobody has asked, and nothing has changed as a rule.
+        if first && replies.is_empty() && config == self.config {
+            return Ok(Prepared::Nothing);
         }
         let config = clients(config, &plan).await?;
         self.make_room(&config, &plan)?;
-        self.try_components(&config, &plan)
-            .await
-            .map_err(Refused::Components)?;
+        let trials = self.trials(&config, &plan);
+        match self.while_trying(trials, &config, replies).await {
+            Heard::Tried(tried) => tried?,
+            Heard::Overtaken(newer) => return Ok(Prepared::Overtaken(newer)),
+        }
+        let config = Box::new(config);
+        Ok(Prepared::Change { config, plan })
+    }
+
+    async fn change_to(&mut self, config: Config, plan: Plan) -> Result<Reload, Refused> {
         self.clusters.connect(&config).map_err(Error::Embedded)?;
         for warning in &config.warnings {
             warn!("{warning}");
@@ -97,6 +123,7 @@ impl Daemon {
         let stop = |config: &Config| config.daemon.shutdown_timeout;
         // Who leaves drains as it was configured, whatever is configured now.
         let within = stop(&self.config).max(stop(&config));
+        self.trial_timeout.send_replace(config.daemon.trial_timeout);
         self.config = config;
         let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
@@ -145,32 +172,6 @@ impl Daemon {
         self.engines
             .make_room(config, &beginning, staying)
             .map_err(Error::Engine)
-    }
-
-    /// Gives those who stay in their group their other revision, and waits until it runs or is refused: of whom and
-    /// why.
-    async fn reconfigure(&mut self, plan: &Plan) -> Vec<String> {
-        let mut refused = Vec::new();
-        for (name, _) in &plan.reconfigured {
-            let Some(handler) = self.config.handlers.get(name) else {
-                continue;
-            };
-            let (conditions, place) = (self.conditions(handler), self.engines.place(handler));
-            let Some(begun) = self.begun.get_mut(name) else {
-                continue;
-            };
-            begun.place = place;
-            let (reply, answer) = oneshot::channel();
-            let other = Reconfiguration { conditions, reply };
-            // Its keeper ends only when the daemon stops.
-            if begun.reconfigure.send(other).await.is_ok()
-                && let Ok(report) = answer.await
-                && let Some(why) = report.problem
-            {
-                refused.push(format!("{name}: {why}"));
-            }
-        }
-        refused
     }
 
     /// Drains those who leave, as at a stop and within this time. Nothing is left of them then.

@@ -2,24 +2,54 @@
 //!
 //! A component that isn't there, or that doesn't run as it is, says nothing about the configuration: its handler waits
 //! for a better one, or goes on with what it has.
+//!
+//! Invariant: the trials end when they are dropped, and together they have an end.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use bytes::Bytes;
 use pelton_config::{Config, Handler};
 use pelton_engine::Engine;
-use tokio::task::spawn_blocking;
+use tokio::{
+    runtime::Handle,
+    sync::watch,
+    task::{JoinSet, spawn_blocking},
+    time::timeout_at,
+};
 use tracing::info;
 
 use super::Daemon;
 use crate::{
-    component::{Candidate, digest_of, read_component, try_out},
+    component::{Candidate, Conditions, digest_of, read_component, try_out},
+    in_use::InUse,
     reload::Plan,
 };
 
+/// Why a configuration's components were not all found to run with it.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Untried {
+    #[error("{0}")]
+    Unfit(AllUnfit),
+    #[error(
+        "trying the components took longer than `daemon.trial-timeout` ({within:?}): that of handler `{handler}`, {file}, \
+         was being loaded or given its fixtures; give it fewer of them, change fewer handlers at once, or raise \
+         `daemon.trial-timeout`",
+        file = .file.display()
+    )]
+    TooLong {
+        handler: String,
+        file: PathBuf,
+        within: Duration,
+    },
+}
+
 /// Handlers whose component can't run as they are configured.
 #[derive(Debug)]
-pub(super) struct Untried(Vec<Unfit>);
+pub(super) struct AllUnfit(Vec<Unfit>);
 
 #[derive(Debug, thiserror::Error)]
 #[error(
@@ -32,60 +62,115 @@ struct Unfit {
     why: String,
 }
 
-impl fmt::Display for Untried {
+impl fmt::Display for AllUnfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<_> = self.0.iter().map(Unfit::to_string).collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
+/// What is to be tried, one after the other.
+pub(super) struct Trials {
+    each: Vec<Trial>,
+    /// All of them together.
+    within: Duration,
+}
+
+/// A component that is about to be loaded.
+struct Trial {
+    handler: String,
+    file: PathBuf,
+    conditions: Conditions,
+    /// What the handler runs, unless it is new.
+    running: Option<watch::Receiver<Option<InUse>>>,
+    guests: Handle,
+}
+
 impl Daemon {
-    /// Loads and tries what the files of those hold that are about to load it.
-    pub(super) async fn try_components(&self, config: &Config, plan: &Plan) -> Result<(), Untried> {
+    /// The trials of those that are about to load what their files hold.
+    pub(super) fn trials(&self, config: &Config, plan: &Plan) -> Trials {
+        let loading = plan.loading();
+        let loading = loading.filter_map(|name| config.handlers.get(name));
+        Trials {
+            each: loading.filter_map(|handler| self.trial(handler)).collect(),
+            within: config.daemon.trial_timeout,
+        }
+    }
+
+    fn trial(&self, handler: &Handler) -> Option<Trial> {
+        let begun = self.begun.get(&handler.name);
+        Some(Trial {
+            handler: handler.name.clone(),
+            file: handler.component.path.clone(),
+            conditions: self.conditions(handler),
+            running: begun.map(|begun| begun.revision.clone()),
+            guests: self.guests.as_ref()?.handle().clone(),
+        })
+    }
+}
+
+impl Trials {
+    pub(super) async fn run(self) -> Result<(), Untried> {
+        let Self { each, within } = self;
+        let deadline = Instant::now() + within;
         let mut unfit = Vec::new();
-        for handler in plan.loading().filter_map(|name| config.handlers.get(name)) {
-            if let Err(why) = self.try_component(handler).await {
-                unfit.push(Unfit {
-                    handler: handler.name.clone(),
-                    file: handler.component.path.clone(),
-                    why,
-                });
+        for trial in each {
+            let (handler, file) = (trial.handler.clone(), trial.file.clone());
+            match timeout_at(deadline.into(), trial.run(within)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(why)) => unfit.push(Unfit { handler, file, why }),
+                Err(_) => {
+                    return Err(Untried::TooLong {
+                        handler,
+                        file,
+                        within,
+                    });
+                }
             }
         }
         if unfit.is_empty() {
             Ok(())
         } else {
-            Err(Untried(unfit))
+            Err(Untried::Unfit(AllUnfit(unfit)))
         }
     }
+}
 
-    async fn try_component(&self, handler: &Handler) -> Result<(), String> {
-        let Some(guests) = self.guests.as_ref().map(|guests| guests.handle().clone()) else {
+impl Trial {
+    async fn run(self, within: Duration) -> Result<(), String> {
+        let Some(bytes) = read(&self.conditions.engine, self.file.clone()).await else {
             return Ok(());
         };
-        let (conditions, path) = (self.conditions(handler), handler.component.path.clone());
-        let Some(bytes) = read(&conditions.engine, path.clone()).await else {
-            return Ok(());
-        };
-        if !self.runs_as_it_is(handler, &bytes) {
+        if !self.runs_as_it_is(&bytes) {
             return Ok(());
         }
-        info!(handler = %handler.name, "trying the component as it is configured now");
-        let load = move || Candidate::load(&conditions, &path, &bytes);
+        info!(handler = %self.handler, "trying the component as it is configured now");
+        let Self {
+            file,
+            conditions,
+            guests,
+            ..
+        } = self;
+        let load = move || Candidate::load(&conditions, &file, &bytes);
         let loaded = spawn_blocking(load)
             .await
             .map_err(|died| died.to_string())?;
         let (revision, proof) = loaded?.split();
-        let trial = guests.spawn(try_out(revision, proof));
-        trial.await.map_err(|died| died.to_string())?
+        let mut tried = JoinSet::new();
+        tried.spawn_on(try_out(revision, proof, within), &guests);
+        match tried.join_next().await {
+            Some(Ok(tried)) => tried,
+            Some(Err(died)) => Err(died.to_string()),
+            None => Ok(()),
+        }
     }
 
     /// Whether these bytes run now, or are a handler's that is new.
-    fn runs_as_it_is(&self, handler: &Handler, bytes: &[u8]) -> bool {
-        let Some(begun) = self.begun.get(&handler.name) else {
+    fn runs_as_it_is(&self, bytes: &[u8]) -> bool {
+        let Some(running) = &self.running else {
             return true;
         };
-        let running = begun.revision.borrow();
+        let running = running.borrow();
         let digest = running.as_ref().map(|in_use| in_use.revision.digest());
         digest == Some(digest_of(bytes).as_str())
     }

@@ -70,6 +70,8 @@ impl Life {
             reasons,
             paused,
             revision: self.revision.borrow().as_ref().map(running),
+            refused: shared.shown.refusal(),
+            last_transition: shared.shown.last_transition(),
             lag: partitions.iter().filter_map(|one| one.lag).sum(),
             in_flight: partitions.iter().map(|one| one.in_flight).sum(),
             partitions,

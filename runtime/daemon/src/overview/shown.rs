@@ -7,9 +7,9 @@ use pelton_kafka::End;
 use pelton_types::{Failure, Offset, TopicPartition};
 
 use super::{LastError, OldestOverview, PartitionOverview};
-use crate::component::millis;
+use crate::component::{RefusedReport, Transition, millis};
 
-/// Longest text of an error that is kept, in bytes.
+/// Longest text of an error or of a transition that is kept, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
 /// What is known of one life of a handler.
@@ -17,6 +17,8 @@ const TEXT_LIMIT: usize = 4096;
 pub(crate) struct Shown {
     partitions: Mutex<BTreeMap<TopicPartition, PartitionOverview>>,
     last_error: Mutex<Option<LastError>>,
+    last_transition: Mutex<Option<Transition>>,
+    refused: Mutex<Option<RefusedReport>>,
 }
 
 /// A look at a partition.
@@ -84,8 +86,6 @@ impl Shown {
     }
 
     pub(crate) fn failed(&self, attempted: &Attempted<'_>) {
-        let text = &attempted.failure.text;
-        let text = text.get(..text.floor_char_boundary(TEXT_LIMIT));
         let error = LastError {
             at: millis(attempted.now),
             topic: attempted.partition.topic.to_string(),
@@ -93,12 +93,39 @@ impl Shown {
             offset: attempted.offset,
             attempt: attempted.attempt,
             kind: attempted.failure.kind.to_string(),
-            text: text.unwrap_or_default().to_owned(),
+            text: cut(&attempted.failure.text),
             then: attempted.then.to_owned(),
         };
         if let Ok(mut last) = self.last_error.lock() {
             *last = Some(error);
         }
+    }
+
+    /// Something became of the handler's revisions.
+    pub(crate) fn transition(&self, Transition { at, what }: Transition) {
+        let what = cut(&what);
+        if let Ok(mut last) = self.last_transition.lock() {
+            *last = Some(Transition { at, what });
+        }
+    }
+
+    /// What is not taken as things stand.
+    pub(crate) fn refused(&self, refused: Option<RefusedReport>) {
+        let refused = refused.map(|RefusedReport { component, why }| RefusedReport {
+            component,
+            why: cut(&why),
+        });
+        if let Ok(mut known) = self.refused.lock() {
+            *known = refused;
+        }
+    }
+
+    pub(super) fn refusal(&self) -> Option<RefusedReport> {
+        self.refused.lock().ok()?.clone()
+    }
+
+    pub(super) fn last_transition(&self) -> Option<Transition> {
+        self.last_transition.lock().ok()?.clone()
     }
 
     pub(super) fn partitions(&self) -> Vec<PartitionOverview> {
@@ -109,6 +136,11 @@ impl Shown {
     pub(super) fn last_error(&self) -> Option<LastError> {
         self.last_error.lock().ok()?.clone()
     }
+}
+
+fn cut(text: &str) -> String {
+    let text = text.get(..text.floor_char_boundary(TEXT_LIMIT));
+    text.unwrap_or_default().to_owned()
 }
 
 impl PartitionOverview {

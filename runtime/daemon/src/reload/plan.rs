@@ -124,10 +124,11 @@ fn fixed(before: &Config, after: &Config) -> Vec<String> {
     keys
 }
 
-/// All of `[daemon]` but the time for a stop, which nothing is built from.
+/// All of `[daemon]` but the times for a stop and for trials, which nothing is built from.
 fn of_daemon(before: &Daemon, after: &Daemon) -> Vec<&'static str> {
     let alike = Daemon {
         shutdown_timeout: after.shutdown_timeout,
+        trial_timeout: after.trial_timeout,
         ..before.clone()
     };
     if alike == *after {
@@ -163,94 +164,66 @@ fn of_daemon(before: &Daemon, after: &Daemon) -> Vec<&'static str> {
     if keys.is_empty() { vec!["*"] } else { keys }
 }
 
+/// Whether these fields of a handler differ, each under its key. All others must be named, so that none is passed over.
+macro_rules! compare {
+    ($before:ident, $after:ident, { $($field:ident: $key:literal,)* }, beside { $($other:ident,)* }) => {{
+        let Handler { $($field,)* $($other: _,)* } = $after;
+        [$(($key, *$field != $before.$field)),*]
+    }};
+}
+
 /// The keys of a handler's table that differ, less those that a running daemon ignores.
 fn differing(before: &Handler, after: &Handler) -> Vec<&'static str> {
-    let Handler {
-        name: _,
-        source: _,
-        test,
-        cluster,
+    let alone = compare!(before, after, {
+        cluster: "cluster",
+        topics: "topics",
+        group: "group",
+        start: "start",
+        guarantee: "guarantee",
+        order: "order",
+        in_flight: "in-flight",
+        outputs: "outputs",
+        isolation: "isolation",
+        retry: "retry",
+        on_exhausted: "dead-letter",
+        probation: "probation",
+        grants: "grants",
+        buffer: "buffer",
+        batch: "batch",
+        commit_interval: "commit-interval",
+        transaction: "transaction",
+        drain_timeout: "drain-timeout",
+        stall_after: "stall-after",
+        group_protocol: "group-protocol",
+        instance_id: "instance-id",
+        topic_creation: "create-topics",
+        consumer_properties: "consumer-properties",
+        producer_properties: "producer-properties",
+        settings: "settings",
+    }, beside {
+        // These say nothing of what runs; what is allowed was judged when the file was read.
+        name,
+        source,
+        allow_loops,
+        // These differ in parts.
         component,
-        topics,
-        group,
-        start,
-        guarantee,
-        order,
-        in_flight,
-        outputs,
-        // What it allows was judged when the file was read.
-        allow_loops: _,
-        isolation,
-        retry,
-        on_exhausted,
-        probation,
         limits,
-        grants,
-        buffer,
-        batch,
-        commit_interval,
-        transaction,
-        drain_timeout,
-        stall_after,
-        group_protocol,
-        instance_id,
-        topic_creation,
-        consumer_properties,
-        producer_properties,
-        settings,
-    } = after;
-    // How many there are is not the revision's to say.
+        test,
+    });
+    let (old, new) = (&before.limits, &after.limits);
+    // How many instances there are is not the revision's to say.
     let but_for_instances = Limits {
-        instances: limits.instances,
-        ..before.limits.clone()
+        instances: new.instances,
+        ..old.clone()
     };
-    let keys = [
-        ("cluster", *cluster != before.cluster),
-        ("component", component.path != before.component.path),
-        ("topics", *topics != before.topics),
-        ("group", *group != before.group),
-        ("start", *start != before.start),
-        ("guarantee", *guarantee != before.guarantee),
-        ("order", *order != before.order),
-        ("in-flight", *in_flight != before.in_flight),
-        ("outputs", *outputs != before.outputs),
-        ("isolation", *isolation != before.isolation),
-        ("retry", *retry != before.retry),
-        ("dead-letter", *on_exhausted != before.on_exhausted),
-        ("probation", *probation != before.probation),
-        (
-            "limits.instances",
-            limits.instances != before.limits.instances,
-        ),
-        ("limits", *limits != but_for_instances),
-        ("grants", *grants != before.grants),
-        ("buffer", *buffer != before.buffer),
-        ("batch", *batch != before.batch),
-        (
-            "commit-interval",
-            *commit_interval != before.commit_interval,
-        ),
-        ("transaction", *transaction != before.transaction),
-        ("drain-timeout", *drain_timeout != before.drain_timeout),
-        ("stall-after", *stall_after != before.stall_after),
-        ("group-protocol", *group_protocol != before.group_protocol),
-        ("instance-id", *instance_id != before.instance_id),
-        ("create-topics", *topic_creation != before.topic_creation),
-        (
-            "consumer-properties",
-            *consumer_properties != before.consumer_properties,
-        ),
-        (
-            "producer-properties",
-            *producer_properties != before.producer_properties,
-        ),
-        ("settings", *settings != before.settings),
-        (
-            "test",
-            (test.at_load || before.test.at_load) && *test != before.test,
-        ),
+    let looked_at = before.test.at_load || after.test.at_load;
+    let in_parts = [
+        ("component", before.component.path != after.component.path),
+        ("limits.instances", old.instances != new.instances),
+        ("limits", *new != but_for_instances),
+        ("test", looked_at && before.test != after.test),
     ];
-    differ(&keys).collect()
+    differ(&alone).chain(differ(&in_parts)).collect()
 }
 
 fn differ<'k>(keys: &[(&'k str, bool)]) -> impl Iterator<Item = &'k str> {

@@ -169,8 +169,10 @@ impl Revisions {
         let Some(digest) = self.memory.good else {
             return;
         };
+        let as_it_was = self.as_it_was();
         // The configuration is in its way, or whatever else has changed around it.
-        if self.refused.as_ref().is_some_and(|r| r.digest == digest) {
+        let refused = self.refused.as_ref().is_some_and(|r| r.digest == digest);
+        if refused && as_it_was.is_none() {
             return;
         }
         let purpose = match self.running {
@@ -182,9 +184,23 @@ impl Revisions {
         };
         self.kept_tried = true;
         if purpose == Purpose::RunKept {
-            commands.push(Command::UseKept { digest });
+            commands.push(Command::UseKept {
+                digest,
+                as_it_was: as_it_was.is_some(),
+            });
         }
-        self.load(digest, purpose, commands);
+        match as_it_was {
+            Some(configuration) => self.load_as_it_was(digest, configuration, purpose, commands),
+            None => self.load(digest, purpose, commands),
+        }
+    }
+
+    /// How what was kept was configured, if that is what is to be gone back to: where a revision was rolled back, the one
+    /// that it was rolled back to runs in the next life too.
+    fn as_it_was(&self) -> Option<Configuration> {
+        let rolled_back = self.memory.rolled_back.is_some();
+        let then = self.memory.configuration.filter(|_| rolled_back);
+        then.filter(|then| *then != self.configuration)
     }
 
     /// Whether what was kept is on its way to stand by.

@@ -51,11 +51,12 @@ fn a_configuration_that_is_rolled_back_stays_so_until_the_next_one() {
     bench.falls_back(17, 1, true);
     assert_eq!(bench.running(), Some(1));
     assert_eq!(bench.event(changed(1)), []);
-    assert_eq!(bench.event(configured(8)), [load(1)]);
+    let forgotten = remember_good(1);
+    assert_eq!(bench.event(configured(8)), [load(1), forgotten]);
 }
 
 #[test]
-fn what_was_rolled_back_for_its_configuration_is_not_remembered_as_bad_content() {
+fn what_was_rolled_back_for_its_configuration_is_remembered_with_it() {
     let mut bench = bench();
     bench.events([configured(7), loaded_as(1, 17), passed(17)]);
     let asked = bench.event(Event::RollBack);
@@ -63,11 +64,12 @@ fn what_was_rolled_back_for_its_configuration_is_not_remembered_as_bad_content()
         Command::Remember(memory) => Some(memory),
         _ => None,
     });
-    let good_alone = Memory {
-        rolled_back: None,
-        ..good(1)
-    };
-    assert_eq!(told, Some(&good_alone), "{asked:?}");
+    let told = told.expect("it is remembered");
+    let configured = |memory: &Memory| (memory.good, memory.configuration);
+    assert_eq!(configured(told), configured(&good(1)));
+    let bad = told.rolled_back.as_ref().expect("the bad one too");
+    let bad = (bad.refusal.digest, bad.configuration);
+    assert_eq!(bad, (digest(1), Some(configuration(7))));
 }
 
 #[test]

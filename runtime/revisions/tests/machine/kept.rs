@@ -1,6 +1,6 @@
 //! What an earlier life of the daemon has written down.
 
-use pelton_revisions::{Command, Event, Memory, Refusal};
+use pelton_revisions::{Command, Event, Memory, Refusal, Revisions, RolledBack};
 
 use crate::support::*;
 
@@ -11,7 +11,49 @@ fn remembering(memory: Memory) -> Bench {
 }
 
 fn use_kept(n: u8) -> Command {
-    Command::UseKept { digest: digest(n) }
+    Command::UseKept {
+        digest: digest(n),
+        as_it_was: false,
+    }
+}
+
+/// Content 1 has proved good with configuration 0. Then this content was rolled back with this configuration.
+fn rolled_back(n: u8, with: u8) -> Memory {
+    let refusal = Refusal {
+        digest: digest(n),
+        why: "votes".into(),
+    };
+    Memory {
+        rolled_back: Some(RolledBack {
+            refusal,
+            configuration: Some(configuration(with)),
+        }),
+        ..good(1)
+    }
+}
+
+/// A life with this configuration.
+fn begins_with(n: u8, memory: Memory) -> Bench {
+    let mut bench = Bench::new(Some(probation()));
+    bench.machine = Revisions::new(configuration(n), Some(probation()));
+    bench.event(Event::Remembered(memory));
+    bench
+}
+
+/// What an earlier life ran is loaded as it ran there.
+fn back_to_it() -> [Command; 2] {
+    let digest = digest(1);
+    let configuration = configuration(0);
+    [
+        Command::UseKept {
+            digest,
+            as_it_was: true,
+        },
+        Command::LoadKept {
+            digest,
+            configuration,
+        },
+    ]
 }
 
 #[test]
@@ -65,15 +107,7 @@ fn what_is_kept_is_tried_once() {
 
 #[test]
 fn what_was_rolled_back_is_refused_after_a_restart() {
-    let rolled_back = Refusal {
-        digest: digest(2),
-        why: "votes".into(),
-    };
-    let memory = Memory {
-        good: Some(digest(1)),
-        rolled_back: Some(rolled_back),
-    };
-    let mut bench = remembering(memory);
+    let mut bench = remembering(rolled_back(2, 0));
     let commands = bench.event(changed(2));
     assert_eq!(commands, [refuse(2, "votes"), use_kept(1), load(1)]);
     bench.events([loaded(1), passed(1)]);
@@ -83,6 +117,52 @@ fn what_was_rolled_back_is_refused_after_a_restart() {
         [load(3), remember_good(1)],
         "it is forgotten"
     );
+}
+
+#[test]
+fn a_configuration_that_was_rolled_back_is_refused_after_a_restart_and_the_one_before_runs() {
+    let mut bench = begins_with(7, rolled_back(1, 7));
+    let commands = bench.event(changed(1));
+    assert_eq!(commands[0], refuse(1, "votes"));
+    assert_eq!(commands[1..], back_to_it());
+    assert_eq!(
+        bench.events([loaded_as(1, 10), passed(10)]),
+        [swap(10, None)]
+    );
+    assert_eq!(bench.event(changed(1)), [], "the file is the same");
+    let digest = digest(1);
+    let insisted = bench.event(Event::Reload {
+        digest,
+        force: true,
+    });
+    assert_eq!(insisted, [load(1), remember_good(1)]);
+    let swapped = bench.events([loaded_as(1, 17), passed(17)]);
+    assert_eq!(swapped[0], swap(17, Some(10)));
+    assert_eq!(bench.fallback(), Some(10));
+}
+
+#[test]
+fn content_that_was_rolled_back_with_its_configuration_gives_way_to_what_ran_before_both() {
+    let mut bench = begins_with(7, rolled_back(2, 7));
+    let commands = bench.event(changed(2));
+    assert_eq!(commands[0], refuse(2, "votes"));
+    assert_eq!(commands[1..], back_to_it());
+}
+
+#[test]
+fn a_configuration_that_is_another_by_now_is_not_refused() {
+    let mut bench = begins_with(8, rolled_back(1, 7));
+    assert_eq!(bench.event(changed(1)), [load(1)]);
+}
+
+#[test]
+fn of_what_an_older_version_wrote_down_the_configuration_counts_as_this_one() {
+    let mut memory = rolled_back(2, 0);
+    memory.configuration = None;
+    memory.rolled_back.as_mut().unwrap().configuration = None;
+    let mut bench = begins_with(7, memory);
+    let commands = bench.event(changed(2));
+    assert_eq!(commands, [refuse(2, "votes"), use_kept(1), load(1)]);
 }
 
 #[test]

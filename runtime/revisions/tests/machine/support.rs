@@ -170,6 +170,7 @@ pub fn refuse(n: u8, why: &str) -> Command {
 pub fn good(n: u8) -> Memory {
     Memory {
         good: Some(digest(n)),
+        configuration: Some(configuration(0)),
         rolled_back: None,
     }
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use pelton_revisions::{Command, Event, Memory};
 
-use super::world::{Content, LASTS, MESSAGES, Name, VOTES, content};
+use super::world::{Content, LASTS, MESSAGES, Name, VOTES, content, name};
 use crate::model::{Violation, ensure};
 
 /// The account of one handler.
@@ -17,8 +17,6 @@ pub(super) struct Judge {
     term: Option<Term>,
     /// What was rolled back, as long as the file holds it.
     rolled_back: Option<Name>,
-    /// It was rolled back to other content, so that the next life must know.
-    to_be_known: bool,
     /// Somebody asks for the one before in this step.
     asked: bool,
     /// What is written down.
@@ -71,15 +69,8 @@ impl Judge {
     /// The daemon begins anew.
     pub fn restarts(&mut self) {
         self.passed.clear();
-        // What is written down tells of content alone.
-        self.rolled_back = self.to_be_written();
         self.running = None;
         self.term = None;
-    }
-
-    /// What was rolled back, unless to the same content with another configuration.
-    fn to_be_written(&self) -> Option<Name> {
-        self.rolled_back.filter(|_| self.to_be_known)
     }
 
     /// Judges one command.
@@ -87,7 +78,7 @@ impl Judge {
         &mut self,
         now: Duration,
         command: &Command,
-        file: Option<Name>,
+        (held, configuration): (Option<Content>, u8),
     ) -> Result<(), Violation> {
         match command {
             Command::Swap { to, .. } => {
@@ -123,9 +114,9 @@ impl Judge {
                     from.0[0]
                 );
                 self.runs(to.0[0])?;
-                self.rolled_back =
-                    Some(from.0[0]).filter(|from| file.is_none_or(|file| file == *from));
-                self.to_be_known = content(from.0[0]) != content(to.0[0]);
+                let from = from.0[0];
+                let held = held.unwrap_or(content(from));
+                self.rolled_back = Some(from).filter(|from| name(held, configuration) == *from);
             }
             Command::Confirm { revision } => {
                 let term = self.term.take();
@@ -185,8 +176,9 @@ impl Judge {
         let proved = running.filter(|running| unproved != Some(*running));
         let lost = proved.is_some() && good.is_none();
         ensure!(!lost, "{proved:?} has proved good, and nothing is kept");
-        let told = self.memory.rolled_back.as_ref().map(|r| r.digest[0]);
-        let rolled_back = self.to_be_written().map(content);
+        let told = self.memory.rolled_back.as_ref();
+        let told = told.and_then(|r| Some(name(r.refusal.digest[0], r.configuration?[0])));
+        let rolled_back = self.rolled_back;
         ensure!(
             rolled_back.is_none() || told == rolled_back,
             "{rolled_back:?} was rolled back, and {told:?} is written down"

@@ -77,7 +77,7 @@ fn configuration(number: u8) -> Configuration {
     [number; 32]
 }
 
-fn name(content: Content, configuration: u8) -> Name {
+pub(super) fn name(content: Content, configuration: u8) -> Name {
     content + CONTENTS * configuration
 }
 
@@ -215,8 +215,8 @@ impl<M: Machine> World<M> {
         let mut commands = Vec::new();
         self.machine.handle(self.now, event, &mut commands);
         for command in commands {
-            let held = self.held.map(|held| name(held, self.configuration));
-            self.judge.observe(self.now, &command, held)?;
+            let file = (self.held, self.configuration);
+            self.judge.observe(self.now, &command, file)?;
             self.job = answer(&command, self.configuration).or(self.job.take());
         }
         let running = self.machine.running().map(|revision| revision.0[0]);
@@ -228,6 +228,14 @@ impl<M: Machine> World<M> {
 fn answer(command: &Command, configuration: u8) -> Option<Event> {
     let why = "as it does".to_owned();
     Some(match command {
+        // It has been loaded before.
+        Command::LoadKept {
+            digest,
+            configuration,
+        } => Event::Loaded {
+            digest: *digest,
+            revision: revision(name(digest[0], configuration[0])),
+        },
         Command::Load { digest } if digest[0] < 2 => Event::Refused {
             digest: *digest,
             why,

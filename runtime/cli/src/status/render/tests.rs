@@ -33,6 +33,8 @@ fn handler(partitions: Vec<PartitionOverview>) -> HandlerOverview {
             since: NOW - 61_000,
             probation: false,
         }),
+        refused: None,
+        last_transition: None,
         lag: partitions.iter().filter_map(|one| one.lag).sum(),
         in_flight: 2,
         partitions,
@@ -77,11 +79,21 @@ fn everything_of_a_handler_stands_in_its_place() {
         text: "out \x1b[31mof bounds\nat main".to_owned(),
         then: "retried".to_owned(),
     });
+    handler.refused = Some(RefusedReport {
+        component: "fedcba9876543210".to_owned(),
+        why: "it was rolled back: 3 votes\nand more".to_owned(),
+    });
+    handler.last_transition = Some(Transition {
+        at: NOW - 61_000,
+        what: "revision 4e1b rolled back to 3f2a9c1b: 3 votes\nand more".to_owned(),
+    });
     let wanted = "\
 pelton 0.1.0, up for 1h 0m, pelton.toml: 1 handler, 1 running
 
 billing  running
   revision 3f2a9c1b (component 0123456789ab) for 1m 1s
+  refused: component fedcba987654: it was rolled back: 3 votes
+  1m 1s ago: revision 4e1b rolled back to 3f2a9c1b: 3 votes
   group billing-group, subscribed to orders
   lag 12, in flight 2, handled 7, retried 1
   last error 5s ago (1970-01-01T02:46:35Z): orders/0 offset 118, attempt 2, trap, retried: out \\u{1b}[31mof bounds

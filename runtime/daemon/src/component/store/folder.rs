@@ -11,18 +11,19 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use pelton_revisions::{Digest, Memory, Refusal};
+use pelton_engine::HandlerEnv;
+use pelton_revisions::{Digest, Memory, Refusal, RolledBack};
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use super::super::report::hex;
+use super::{super::report::hex, Record};
 
 /// The name of the index.
 const INDEX: &str = "revisions.json";
 /// The largest index that is read.
-const LARGEST_INDEX: u64 = 1 << 20;
+const LARGEST_INDEX: u64 = 16 << 20;
 /// What the name of content ends with, after its digest.
 const CONTENT: &str = ".wasm";
 /// What the name of a file begins with that is being written.
@@ -43,13 +44,40 @@ pub(in crate::component) struct Folder {
 struct Index {
     file: String,
     good: Option<String>,
-    rolled_back: Option<RolledBack>,
+    /// How that was configured. Settings may be secrets, as in the file that they come from.
+    configured: Option<serde_json::Value>,
+    rolled_back: Option<Refused>,
 }
 
 #[derive(Serialize, Deserialize)]
-struct RolledBack {
+struct Refused {
     component: String,
+    configuration: Option<String>,
     why: String,
+}
+
+impl Refused {
+    fn of(rolled_back: &RolledBack) -> Self {
+        let RolledBack {
+            refusal,
+            configuration,
+        } = rolled_back;
+        Self {
+            component: hex(&refusal.digest),
+            configuration: configuration.as_ref().map(|it| hex(it)),
+            why: refusal.why.clone(),
+        }
+    }
+
+    fn read(self) -> io::Result<RolledBack> {
+        Ok(RolledBack {
+            refusal: Refusal {
+                digest: digest(&self.component)?,
+                why: self.why,
+            },
+            configuration: self.configuration.as_deref().map(digest).transpose()?,
+        })
+    }
 }
 
 impl Folder {
@@ -81,39 +109,38 @@ impl Folder {
     }
 
     /// What was written down; nothing, if nothing was. Content that isn't there can't be good.
-    pub(in crate::component) fn memory(&self) -> io::Result<Memory> {
+    pub(in crate::component) fn record(&self) -> io::Result<Record> {
         let text = match open(&self.path.join(INDEX)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Memory::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Record::default()),
             opened => io::read_to_string(opened?.take(LARGEST_INDEX))?,
         };
         let index: Index = serde_json::from_str(&text)?;
         if index.file != self.component {
-            return Ok(Memory::default());
+            return Ok(Record::default());
         }
         let good = index.good.as_deref().map(digest).transpose()?;
-        let rolled_back = index.rolled_back.map(|RolledBack { component, why }| {
-            digest(&component).map(|digest| Refusal { digest, why })
-        });
-        Ok(Memory {
+        // What another version has written counts as unknown.
+        let env = index.configured.map(serde_json::from_value::<HandlerEnv>);
+        let env = env.and_then(Result::ok);
+        let memory = Memory {
             good: good.filter(|digest| self.content_path(digest).exists()),
-            rolled_back: rolled_back.transpose()?,
-        })
+            configuration: env.as_ref().map(HandlerEnv::digest),
+            rolled_back: index.rolled_back.map(Refused::read).transpose()?,
+        };
+        Ok(Record::new(memory, env))
     }
 
     /// Writes down what the next life should know, and drops all contents but what that names and these.
     pub(in crate::component) fn remember(
         &self,
-        memory: &Memory,
+        Record { memory, env }: &Record,
         needed: &[Digest],
     ) -> io::Result<()> {
-        let rolled_back = memory.rolled_back.as_ref().map(|refusal| RolledBack {
-            component: hex(&refusal.digest),
-            why: refusal.why.clone(),
-        });
         let index = Index {
             file: self.component.clone(),
             good: memory.good.as_ref().map(|digest| hex(digest)),
-            rolled_back,
+            configured: env.as_ref().map(serde_json::to_value).transpose()?,
+            rolled_back: memory.rolled_back.as_ref().map(Refused::of),
         };
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.write(&self.path.join(INDEX), &serde_json::to_vec_pretty(&index)?)?;

@@ -8,7 +8,9 @@ use std::{
 };
 
 use bytes::Bytes;
-use pelton_revisions::{Digest, Memory};
+use pelton_revisions::Digest;
+
+use super::Record;
 
 /// The part of one handler.
 #[derive(Default)]
@@ -16,18 +18,19 @@ pub(crate) struct Process(Mutex<Kept>);
 
 #[derive(Default)]
 struct Kept {
-    memory: Memory,
+    record: Record,
     contents: HashMap<Digest, Bytes>,
 }
 
 impl Process {
-    pub(in crate::component) fn memory(&self) -> Memory {
-        self.lock().memory.clone()
+    pub(in crate::component) fn record(&self) -> Record {
+        self.lock().record.clone()
     }
 
-    pub(in crate::component) fn remember(&self, memory: &Memory, needed: &[Digest]) {
+    pub(in crate::component) fn remember(&self, record: &Record, needed: &[Digest]) {
         let mut kept = self.lock();
-        kept.memory = memory.clone();
+        kept.record = record.clone();
+        let memory = &record.memory;
         let is_needed = |digest: &Digest| needed.contains(digest) || memory.good == Some(*digest);
         kept.contents.retain(|digest, _| is_needed(digest));
     }

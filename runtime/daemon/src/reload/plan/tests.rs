@@ -231,7 +231,8 @@ fn what_the_process_is_made_of_is_refused_by_name_whatever_else_differs() {
 }
 
 #[test]
-fn the_time_for_a_stop_is_taken_as_it_is() {
-    let after = config(&format!("{BASE}\n[daemon]\nshutdown-timeout = \"40s\"\n"));
+fn the_times_for_a_stop_and_for_trials_are_taken_as_they_are() {
+    let times = "shutdown-timeout = \"40s\"\ntrial-timeout = \"40s\"";
+    let after = config(&format!("{BASE}\n[daemon]\n{times}\n"));
     assert_eq!(changed(&after), []);
 }

@@ -12,27 +12,48 @@ fn of(bytes: &[u8]) -> Digest {
     Sha256::digest(bytes).into()
 }
 
-fn memory(good: &[u8]) -> Memory {
-    Memory {
+/// A configuration with a secret and a grant.
+fn env() -> HandlerEnv {
+    let text = r#"
+        [clusters.default]
+        bootstrap-servers = ["kafka:9092"]
+        [handlers.shout]
+        component = "shout.wasm"
+        topics = ["in"]
+        settings = { password = "hunter2" }
+        grants = { http = ["https://api.example.com"] }
+        limits = { time-per-message = "1500ms" }
+    "#;
+    let config = pelton_config::parse(text, Path::new("pelton.toml"), &|_| None).unwrap();
+    crate::daemon::handler_env(&config.handlers["shout"])
+}
+
+fn record(good: &[u8]) -> Record {
+    let memory = Memory {
         good: Some(of(good)),
-        rolled_back: Some(Refusal {
-            digest: of(b"bad"),
-            why: "votes".into(),
+        configuration: Some(env().digest()),
+        rolled_back: Some(RolledBack {
+            refusal: Refusal {
+                digest: of(b"bad"),
+                why: "votes".into(),
+            },
+            configuration: Some([7; 32]),
         }),
-    }
+    };
+    Record::new(memory, Some(env()))
 }
 
 #[test]
 fn what_is_remembered_is_there_after_a_restart_and_the_rest_is_dropped() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
-    assert_eq!(store.memory().unwrap(), Memory::default());
+    assert_eq!(store.record().unwrap(), Record::default());
     for bytes in [BYTES, b"old", b"runs"] {
         store.put(&of(bytes), bytes).unwrap();
     }
-    store.remember(&memory(BYTES), &[of(b"runs")]).unwrap();
+    store.remember(&record(BYTES), &[of(b"runs")]).unwrap();
     let store = opened(folder.path()).unwrap();
-    assert_eq!(store.memory().unwrap(), memory(BYTES));
+    assert_eq!(store.record().unwrap(), record(BYTES));
     assert_eq!(store.content(&of(BYTES), 100).unwrap(), BYTES);
     assert!(store.content(&of(b"runs"), 100).is_ok());
     assert!(store.content(&of(b"old"), 100).is_err());
@@ -55,11 +76,11 @@ fn damaged_content_is_not_believed_and_is_written_again() {
 fn a_damaged_index_is_an_error_and_content_that_is_gone_is_not_good() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
-    store.remember(&memory(BYTES), &[]).unwrap();
-    assert_eq!(store.memory().unwrap().good, None);
+    store.remember(&record(BYTES), &[]).unwrap();
+    assert_eq!(store.record().unwrap().memory.good, None);
     for wrong in ["{", r#"{"good":"abc"}"#, r#"{"good":"zz"}"#] {
         fs::write(store.path.join(INDEX), wrong).unwrap();
-        assert!(store.memory().is_err(), "{wrong}");
+        assert!(store.record().is_err(), "{wrong}");
     }
 }
 
@@ -68,13 +89,31 @@ fn what_another_file_left_says_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
     store.put(&of(BYTES), BYTES).unwrap();
-    store.remember(&memory(BYTES), &[]).unwrap();
+    store.remember(&record(BYTES), &[]).unwrap();
     assert_eq!(
-        opened(folder.path()).unwrap().memory().unwrap(),
-        memory(BYTES)
+        opened(folder.path()).unwrap().record().unwrap(),
+        record(BYTES)
     );
     let other = Folder::open(folder.path(), "shout", Path::new("whisper.wasm")).unwrap();
-    assert_eq!(other.memory().unwrap(), Memory::default());
+    assert_eq!(other.record().unwrap(), Record::default());
+}
+
+#[test]
+fn what_is_no_configuration_of_this_version_is_not_known_and_the_rest_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(folder.path()).unwrap();
+    store.put(&of(BYTES), BYTES).unwrap();
+    store.remember(&record(BYTES), &[]).unwrap();
+    let text = fs::read_to_string(store.path.join(INDEX)).unwrap();
+    let older = text.replace("log_line_bytes", "something_else");
+    assert_ne!(older, text);
+    fs::write(store.path.join(INDEX), older).unwrap();
+    let read = store.record().unwrap();
+    assert_eq!((read.env, read.memory.configuration), (None, None));
+    assert_eq!(read.memory.good, Some(of(BYTES)));
+    let oldest = format!(r#"{{"file":"shout.wasm","good":"{}"}}"#, hex(&of(BYTES)));
+    fs::write(store.path.join(INDEX), oldest).unwrap();
+    assert_eq!(store.record().unwrap().memory.good, Some(of(BYTES)));
 }
 
 #[test]
@@ -99,7 +138,7 @@ fn a_pipe_in_the_index_s_place_holds_up_nothing() {
         .arg(store.path.join(INDEX))
         .status();
     assert!(made.unwrap().success());
-    assert!(store.memory().is_err());
+    assert!(store.record().is_err());
 }
 
 #[test]
@@ -109,6 +148,8 @@ fn only_the_owner_may_read_it() {
     store.put(&of(BYTES), BYTES).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&store.content_path(&of(BYTES))), 0o600);
+    store.remember(&record(BYTES), &[]).unwrap();
+    assert_eq!(mode(&store.path.join(INDEX)), 0o600);
     assert_eq!(mode(&folder.path().join("state")), 0o700);
     assert_eq!(mode(&store.path), 0o700);
 }
