@@ -202,6 +202,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["operating"], "4"),
     },
     Suite {
+        name: "watching",
+        budget: 1,
+        about: "a real Prometheus takes every alert and panel that is shipped, finds all they name, and fires",
+        work: Work::Broker(&["watching"], "4"),
+    },
+    Suite {
         name: "chaos",
         budget: 6,
         about: "a minute of kills, freezes and swaps keeps the contract, and a consumer that doesn't is found out",

@@ -1,4 +1,4 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, and valgrind.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, and Prometheus.
 
 use std::process::Command;
 
@@ -45,6 +45,11 @@ const PROGRAMS: &[Program] = &[
         name: "kcat",
         probe: || shell::works("kcat", &["-V"]),
         packages: &["kcat", "kafkacat"],
+    },
+    Program {
+        name: "prometheus",
+        probe: || shell::works("prometheus", &["--version"]),
+        packages: &["prometheus"],
     },
     Program {
         name: "valgrind",
