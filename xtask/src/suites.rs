@@ -208,6 +208,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["watching"], "4"),
     },
     Suite {
+        name: "secured",
+        budget: 1,
+        about: "TLS, passwords and ACLs: what a broker refuses is told once, and goes on by itself once it is allowed",
+        work: Work::Broker(&["secured"], "4"),
+    },
+    Suite {
         name: "chaos",
         budget: 6,
         about: "a minute of kills, freezes and swaps keeps the contract, and a consumer that doesn't is found out",

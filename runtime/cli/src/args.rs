@@ -129,6 +129,12 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print the JSON schema of pelton.toml.
     Schema,
+    /// Print the effective configuration: every key that has a value, defaults too, with secrets hidden.
+    ///
+    /// Hidden are passwords and keys, settings, and whatever came from the environment, a file or a credential.
+    ///
+    /// Exits with 78 when the configuration is wrong.
+    Show(CheckArgs),
 }
 
 #[derive(Debug, clap::Args)]

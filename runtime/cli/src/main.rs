@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command, ConfigCommand};
+use crate::args::{Args, CheckArgs, Command, ConfigCommand};
 
 fn main() -> ExitCode {
     let outcome = match Args::parse().command {
@@ -51,8 +51,14 @@ fn main() -> ExitCode {
         Command::Offsets(command) => offsets::offsets(&command),
         Command::Dlq(command) => dlq::dlq(&command),
         Command::Config(ConfigCommand::Schema) => print_schema(),
+        Command::Config(ConfigCommand::Show(args)) => show_config(&args),
     };
     outcome.unwrap_or_else(|error| exit::report(&error))
+}
+
+fn show_config(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    print!("{}", pelton_config::show(&args.config)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_schema() -> anyhow::Result<ExitCode> {

@@ -30,7 +30,7 @@ pub mod usage;
 pub mod wait;
 
 pub use client::{Client, Draft, Message};
-pub use cluster::{TestCluster, Version};
+pub use cluster::{Secured, TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};
 pub use faulty::FaultyCluster;
 pub use process::Signal;
