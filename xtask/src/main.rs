@@ -17,6 +17,7 @@ mod setup;
 mod shell;
 mod simulation;
 mod suites;
+mod systemd;
 mod test;
 
 use std::process::ExitCode;
@@ -34,7 +35,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat, valgrind.
+    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat, valgrind, Prometheus, systemd's tools.
     Setup,
     /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
     #[command(disable_help_flag = true)]

@@ -10,7 +10,7 @@ use anyhow::Result;
 use crate::{
     arrows, chaos, guests, instructions, rules,
     shell::{self, Tally},
-    simulation,
+    simulation, systemd,
 };
 
 /// One suite.
@@ -212,6 +212,12 @@ pub const SUITES: &[Suite] = &[
         budget: 1,
         about: "TLS, passwords and ACLs: what a broker refuses is told once, and goes on by itself once it is allowed",
         work: Work::Broker(&["secured"], "4"),
+    },
+    Suite {
+        name: "systemd",
+        budget: 2,
+        about: "systemd has nothing to object to in the unit as shipped, and a component runs under its hardest rule",
+        work: Work::Own(|_| (Tally::default(), systemd::check())),
     },
     Suite {
         name: "chaos",

@@ -120,6 +120,13 @@ pub(crate) enum Command {
     /// component, so that no file can take it along.
     #[command(hide = true)]
     Compile(CompileArgs),
+    /// Print the completions of this command line for a shell.
+    ///
+    /// For bash: pelton completions bash > /usr/share/bash-completion/completions/pelton
+    Completions(CompletionsArgs),
+    /// Write a man page for each command into a folder.
+    #[command(hide = true)]
+    Man(ManArgs),
     /// About the configuration file itself.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -135,6 +142,18 @@ pub(crate) enum ConfigCommand {
     ///
     /// Exits with 78 when the configuration is wrong.
     Show(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// The folder; made where it isn't there.
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

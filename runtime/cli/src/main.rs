@@ -13,6 +13,7 @@ mod health;
 mod inspect;
 mod invoke;
 mod logging;
+mod manual;
 mod new;
 mod offsets;
 mod pause;
@@ -21,6 +22,7 @@ mod revisions;
 mod run;
 mod status;
 mod style;
+mod systemd;
 mod table;
 mod test;
 
@@ -50,6 +52,8 @@ fn main() -> ExitCode {
         Command::Revisions(args) => revisions::revisions(&args),
         Command::Offsets(command) => offsets::offsets(&command),
         Command::Dlq(command) => dlq::dlq(&command),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man(args) => manual::pages(&args.folder),
         Command::Config(ConfigCommand::Schema) => print_schema(),
         Command::Config(ConfigCommand::Show(args)) => show_config(&args),
     };

@@ -1,4 +1,4 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, and Prometheus.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, and systemd's tools.
 
 use std::process::Command;
 
@@ -50,6 +50,11 @@ const PROGRAMS: &[Program] = &[
         name: "prometheus",
         probe: || shell::works("prometheus", &["--version"]),
         packages: &["prometheus"],
+    },
+    Program {
+        name: "systemd-analyze",
+        probe: || shell::works("systemd-analyze", &["--version"]),
+        packages: &["systemd"],
     },
     Program {
         name: "valgrind",
