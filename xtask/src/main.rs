@@ -11,6 +11,7 @@ mod guests;
 mod handover;
 mod instructions;
 mod mutants;
+mod package;
 mod paths;
 mod rules;
 mod setup;
@@ -52,6 +53,8 @@ enum Task {
     Test(test::Options),
     /// Builds every guest into target/guests/NAME.wasm.
     Guests,
+    /// Builds a Debian package of the daemon into target/package.
+    Package(package::Options),
     /// Runs dispatch through simulated consumer groups.
     Sim(simulation::Options),
     /// Breaks dispatch mechanically and sees whether its tests and the simulator notice (an hour or two).
@@ -77,6 +80,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
+        Task::Package(options) => package::run(&options),
         Task::Guests => guests::build_all(),
         Task::Sim(options) => simulation::run(&options),
         Task::Mutants(options) => mutants::run(&options),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::{
-    arrows, chaos, guests, instructions, rules,
+    arrows, chaos, guests, instructions, package, rules,
     shell::{self, Tally},
     simulation, systemd,
 };
@@ -218,6 +218,12 @@ pub const SUITES: &[Suite] = &[
         budget: 2,
         about: "systemd has nothing to object to in the unit as shipped, and a component runs under its hardest rule",
         work: Work::Own(|_| (Tally::default(), systemd::check())),
+    },
+    Suite {
+        name: "package",
+        budget: 1,
+        about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
+        work: Work::Own(|_| (Tally::default(), package::check())),
     },
     Suite {
         name: "chaos",
