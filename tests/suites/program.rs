@@ -120,7 +120,7 @@ fn a_message_that_is_skipped_as_configured_is_told_of_and_committed_past() -> Re
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     daemon.wait_for_log("message skipped, as on-exhausted", LIMIT)?;
     assert_eq!(values(&client.read_all(&stage.output)?), ["first", "last"]);
-    let skipped = daemon.metric("pelton_exhausted_messages_total", &[r#"kind="skipped""#])?;
+    let skipped = daemon.metric("pelton_exhausted_messages_total", &[r#"outcome="skipped""#])?;
     ensure!(skipped == 1.0, "{skipped} messages are counted as skipped");
     Ok(())
 }

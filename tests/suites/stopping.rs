@@ -155,6 +155,39 @@ fn systemd_is_told_when_it_is_ready_and_when_it_stops() -> Result<()> {
 }
 
 #[test]
+fn systemd_hears_that_the_daemon_lives_also_while_it_drains() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "beats", 1)?);
+    let path = env::temp_dir().join(format!("pelton-beats-{}", std::process::id()));
+    let socket = UnixDatagram::bind(&path)?;
+    socket.set_read_timeout(Some(LIMIT))?;
+    let hear = |wanted: &str| -> Result<()> {
+        let mut bytes = [0; 256];
+        loop {
+            let length = socket.recv(&mut bytes).context(format!("no {wanted}"))?;
+            if String::from_utf8_lossy(&bytes[..length]).trim() == wanted {
+                return Ok(());
+            }
+        }
+    };
+    let address = path.to_str().context("the path is text")?;
+    let mut daemon = patient(&stage, "20s")?
+        .environment("NOTIFY_SOCKET", address)
+        .environment("WATCHDOG_USEC", "200000")
+        .start()?;
+    hear("WATCHDOG=1")?;
+    hear("READY=1")?;
+    hear("WATCHDOG=1")?;
+    occupy(&client, &stage, &mut daemon, 3_000)?;
+    daemon.signal(Signal::Term)?;
+    hear("STOPPING=1")?;
+    hear("WATCHDOG=1")?;
+    ensure!(daemon.is_running(), "it drains");
+    assert_eq!(code(&mut daemon, LIMIT)?, 0);
+    Ok(fs::remove_file(path)?)
+}
+
+#[test]
 fn a_daemon_that_was_frozen_and_replaced_goes_on_as_a_member_and_nothing_is_lost() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "frozen", 4)?);

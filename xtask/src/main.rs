@@ -11,12 +11,14 @@ mod guests;
 mod handover;
 mod instructions;
 mod mutants;
+mod package;
 mod paths;
 mod rules;
 mod setup;
 mod shell;
 mod simulation;
 mod suites;
+mod systemd;
 mod test;
 
 use std::process::ExitCode;
@@ -34,7 +36,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat, valgrind.
+    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, kcat, valgrind, Prometheus, systemd's tools.
     Setup,
     /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
     #[command(disable_help_flag = true)]
@@ -51,6 +53,8 @@ enum Task {
     Test(test::Options),
     /// Builds every guest into target/guests/NAME.wasm.
     Guests,
+    /// Builds a Debian package of the daemon into target/package.
+    Package(package::Options),
     /// Runs dispatch through simulated consumer groups.
     Sim(simulation::Options),
     /// Breaks dispatch mechanically and sees whether its tests and the simulator notice (an hour or two).
@@ -76,6 +80,7 @@ fn run(task: Task) -> Result<()> {
         Task::Bench(options) => bench::run(&options),
         Task::Check => suites::check(),
         Task::Test(options) => test::run(&options),
+        Task::Package(options) => package::run(&options),
         Task::Guests => guests::build_all(),
         Task::Sim(options) => simulation::run(&options),
         Task::Mutants(options) => mutants::run(&options),

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::{
-    arrows, chaos, guests, instructions, rules,
+    arrows, chaos, guests, instructions, package, rules,
     shell::{self, Tally},
-    simulation,
+    simulation, systemd,
 };
 
 /// One suite.
@@ -65,7 +65,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clippy",
-        budget: 15,
+        budget: 13,
         about: "clippy has nothing to say, and every public item is documented",
         work: Work::Commands(&["cargo clippy --workspace --all-targets --locked -- -D warnings"]),
     },
@@ -77,7 +77,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "build",
-        budget: 15,
+        budget: 13,
         about: "the daemon, the simulator and every test program build",
         work: Work::Commands(&[BUILD]),
     },
@@ -200,6 +200,30 @@ pub const SUITES: &[Suite] = &[
         budget: 2,
         about: "how a daemon stands is told, and what an operator does about it loses nothing",
         work: Work::Broker(&["operating"], "4"),
+    },
+    Suite {
+        name: "watching",
+        budget: 1,
+        about: "a real Prometheus takes every alert and panel that is shipped, finds all they name, and fires",
+        work: Work::Broker(&["watching"], "4"),
+    },
+    Suite {
+        name: "secured",
+        budget: 1,
+        about: "TLS, passwords and ACLs: what a broker refuses is told once, and goes on by itself once it is allowed",
+        work: Work::Broker(&["secured"], "4"),
+    },
+    Suite {
+        name: "systemd",
+        budget: 1,
+        about: "systemd has nothing to object to in the unit as shipped, and a component runs under its hardest rule",
+        work: Work::Own(|_| (Tally::default(), systemd::check())),
+    },
+    Suite {
+        name: "package",
+        budget: 1,
+        about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
+        work: Work::Own(|_| (Tally::default(), package::check())),
     },
     Suite {
         name: "chaos",

@@ -25,5 +25,8 @@ pub(crate) async fn ready(State(app): State<App>) -> impl IntoResponse {
 }
 
 pub(crate) async fn metrics(State(app): State<App>) -> impl IntoResponse {
-    ([(CONTENT_TYPE, OPENMETRICS)], app.metrics.encode())
+    (
+        [(CONTENT_TYPE, OPENMETRICS)],
+        app.metrics.encode(&app.lives),
+    )
 }

@@ -120,6 +120,13 @@ pub(crate) enum Command {
     /// component, so that no file can take it along.
     #[command(hide = true)]
     Compile(CompileArgs),
+    /// Print the completions of this command line for a shell.
+    ///
+    /// For bash: pelton completions bash > /usr/share/bash-completion/completions/pelton
+    Completions(CompletionsArgs),
+    /// Write a man page for each command into a folder.
+    #[command(hide = true)]
+    Man(ManArgs),
     /// About the configuration file itself.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -129,6 +136,24 @@ pub(crate) enum Command {
 pub(crate) enum ConfigCommand {
     /// Print the JSON schema of pelton.toml.
     Schema,
+    /// Print the effective configuration: every key that has a value, defaults too, with secrets hidden.
+    ///
+    /// Hidden are passwords and keys, settings, and whatever came from the environment, a file or a credential.
+    ///
+    /// Exits with 78 when the configuration is wrong.
+    Show(CheckArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub shell: clap_complete::Shell,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// The folder; made where it isn't there.
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, clap::Args)]

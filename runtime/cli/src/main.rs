@@ -13,6 +13,7 @@ mod health;
 mod inspect;
 mod invoke;
 mod logging;
+mod manual;
 mod new;
 mod offsets;
 mod pause;
@@ -21,6 +22,7 @@ mod revisions;
 mod run;
 mod status;
 mod style;
+mod systemd;
 mod table;
 mod test;
 
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::args::{Args, Command, ConfigCommand};
+use crate::args::{Args, CheckArgs, Command, ConfigCommand};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -53,9 +55,17 @@ fn main() -> ExitCode {
         Command::Revisions(args) => revisions::revisions(&args),
         Command::Offsets(command) => offsets::offsets(&command),
         Command::Dlq(command) => dlq::dlq(&command),
+        Command::Completions(args) => manual::completions(args.shell),
+        Command::Man(args) => manual::pages(&args.folder),
         Command::Config(ConfigCommand::Schema) => print_schema(),
+        Command::Config(ConfigCommand::Show(args)) => show_config(&args),
     };
     outcome.unwrap_or_else(|error| exit::report(&error))
+}
+
+fn show_config(args: &CheckArgs) -> anyhow::Result<ExitCode> {
+    print!("{}", pelton_config::show(&args.config)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 fn print_schema() -> anyhow::Result<ExitCode> {

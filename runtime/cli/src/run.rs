@@ -14,7 +14,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::{args::RunArgs, exit, logging};
+use crate::{
+    args::RunArgs,
+    exit, logging,
+    systemd::{self, notify},
+};
 
 pub(crate) fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let config = exit::load(&args.config)?;
@@ -61,6 +65,10 @@ pub(crate) async fn serve(
     let reloading = stopping.clone().run_until_cancelled_owned(reloading);
     tasks.spawn(async {
         reloading.await;
+        Ok(())
+    });
+    tasks.spawn(async {
+        systemd::beat().await;
         Ok(())
     });
     if config.admin.enabled {
@@ -123,12 +131,6 @@ async fn reload_on(hang_ups: Option<Signal>, control: Control) {
         if control.reload().await.is_ok() {
             notify(&[NotifyState::Ready]);
         }
-    }
-}
-
-fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "systemd can't be told");
     }
 }
 

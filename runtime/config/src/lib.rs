@@ -16,9 +16,11 @@ mod findings;
 mod key;
 mod load;
 mod model;
+mod outside;
 mod problem;
 mod read;
 mod schema;
+mod show;
 mod substitute;
 mod suggest;
 mod tree;
@@ -35,3 +37,4 @@ pub use model::{
 };
 pub use problem::{Place, Problem, Report};
 pub use schema::json_schema;
+pub use show::show;

@@ -2,19 +2,19 @@
 
 use std::{fs, io::Read, path::Path};
 
-use crate::{Config, Error, findings::Findings, problem::Report, read::read, validate};
+use crate::{Config, Error, findings::Findings, outside, problem::Report, read::read, validate};
 
 /// A configuration is written by hand: what is larger than this is some other file.
 const LARGEST_FILE: u64 = 1 << 20;
 
-/// Reads and checks a configuration file, with the process's environment.
+/// Reads and checks a configuration file, with the process's environment and the files that it names.
 ///
 /// Component files may be missing, as while they are being built; [`check`] asks for them too.
 ///
 /// # Errors
 /// [`Error::Read`] where the file can't be read, [`Error::Invalid`] with everything that is wrong with it.
 pub fn load(path: &Path) -> Result<Config, Error> {
-    parse(&text_of(path)?, path, &|name| std::env::var(name).ok())
+    parse(&text_of(path)?, path, &|name| outside::value(path, name))
 }
 
 /// As [`load`], and every component file must be there.
@@ -23,7 +23,7 @@ pub fn load(path: &Path) -> Result<Config, Error> {
 /// As [`load`].
 pub fn check(path: &Path) -> Result<Config, Error> {
     let text = text_of(path)?;
-    examine(&text, path, &|name| std::env::var(name).ok(), true)
+    examine(&text, path, &|name| outside::value(path, name), true)
 }
 
 /// Reads and checks a configuration from a text, as if it stood in the file of that name.
@@ -69,7 +69,7 @@ fn finish(
     }
 }
 
-fn text_of(path: &Path) -> Result<String, Error> {
+pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
     let failed = |source| Error::Read {
         path: path.to_owned(),
         source,

@@ -94,6 +94,16 @@ fn put_in_variables(
 
 fn variable(source: &str, key: &Key, span: Range<usize>, fault: &Fault) -> Problem {
     match fault {
+        Fault::Missing(name) if name.contains(':') => {
+            let (kind, rest) = name.split_once(':').unwrap_or_default();
+            let (what, help) = match kind {
+                "file" => ("file", "it is a text of at most 64 KiB, found from this file's folder, that the daemon's user may read"),
+                _ => ("credential", "systemd hands it to the unit by LoadCredential=NAME:FILE, and tells where by $CREDENTIALS_DIRECTORY"),
+            };
+            Problem::new(format!("the {what} `{rest}` can't be read"))
+                .place(source, within(source, &span, &format!("${{{name}")), format!("needed by `{key}`"))
+                .help(help)
+        }
         Fault::Missing(name) => Problem::new(format!("the environment variable `{name}` is not set"))
             .place(source, within(source, &span, &format!("${{{name}")), format!("needed by `{key}`"))
             .help(format!("set it before starting, or write `${{{name}:-default}}`")),
@@ -102,7 +112,7 @@ fn variable(source: &str, key: &Key, span: Range<usize>, fault: &Fault) -> Probl
             .help("write `${NAME}`; a `${` that is meant as it stands is written `$${`"),
         Fault::Name(name) => Problem::new(format!("`{name}` can't be the name of an environment variable"))
             .place(source, span, format!("in `{key}`"))
-            .help("a name has letters, digits and `_`; a `${` that is meant as it stands is written `$${`"),
+            .help("a name has letters, digits and `_`, or is `file:PATH` or `credential:NAME`; a `${` that is meant as it stands is written `$${`"),
     }
 }
 

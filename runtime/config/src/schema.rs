@@ -21,7 +21,9 @@ pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, S
 /// The configuration of a Pelton daemon.
 ///
 /// Any string value may contain `${NAME}`, replaced by the environment variable of that name: keep secrets out of
-/// the file with it. `${NAME:-default}` falls back to a default, `$${` writes `${`.
+/// the file with it. `${file:PATH}` is replaced by what stands in that file, found from this file's folder, and
+/// `${credential:NAME}` by the credential that systemd hands to the unit (`LoadCredential`), both without a newline at
+/// the end. `${NAME:-default}` falls back to a default, `$${` writes `${`.
 /// Durations are written as "250ms", "10s", "1m 30s"; sizes as "256 KiB", "1 MiB", or a number of bytes.
 #[derive(Debug, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]

@@ -1,5 +1,6 @@
-//! `${NAME}` in string values: secrets come from the environment, not from the file.
+//! `${NAME}` in string values: secrets come from the environment or from files, not from this one.
 //!
+//! `${file:PATH}` and `${credential:NAME}` ask for names as those, which whoever resolves them knows.
 //! `${NAME}` is replaced, `${NAME:-default}` falls back where the variable is missing or empty, `$${` writes `${`.
 //! Any other `$` stands for itself, so that regular expressions and passwords need no escape.
 
@@ -46,8 +47,12 @@ fn resolve(inside: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result
         Some((name, default)) => (name, Some(default)),
         None => (inside, None),
     };
+    let of_a_file = ["file:", "credential:"]
+        .iter()
+        .any(|kind| name.strip_prefix(kind).is_some_and(|rest| !rest.is_empty()));
     let starts_well = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !starts_well || !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    let plain = starts_well && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !plain && !of_a_file {
         return Err(Fault::Name(name.to_owned()));
     }
     match (environment(name), default) {
@@ -65,6 +70,7 @@ mod tests {
     fn with(text: &str) -> Result<Option<String>, Fault> {
         substitute(text, &|name| match name {
             "USER" => Some("anna".to_owned()),
+            "file:/a b/c" => Some("from a file".to_owned()),
             "EMPTY" => Some(String::new()),
             _ => None,
         })
@@ -78,6 +84,8 @@ mod tests {
             "xy[]"
         );
         assert_eq!(with("${NOBODY:-}").unwrap().unwrap(), "");
+        assert_eq!(with("${file:/a b/c}").unwrap().unwrap(), "from a file");
+        assert_eq!(with("${credential:x:-y}").unwrap().unwrap(), "y");
     }
 
     #[test]
@@ -94,6 +102,11 @@ mod tests {
     fn says_what_is_wrong() {
         assert_eq!(with("${NOBODY}"), Err(Fault::Missing("NOBODY".to_owned())));
         assert_eq!(with("${USER"), Err(Fault::Open));
+        assert_eq!(
+            with("${credential:x}"),
+            Err(Fault::Missing("credential:x".to_owned()))
+        );
+        assert_eq!(with("${file:}"), Err(Fault::Name("file:".to_owned())));
         assert_eq!(with("${}"), Err(Fault::Name(String::new())));
         assert_eq!(with("${a b}"), Err(Fault::Name("a b".to_owned())));
     }

@@ -125,7 +125,8 @@ impl Daemon {
         let changes = files.watch(&config.file);
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
-        let metrics = Metrics::default().with_compilations(engines.newest().compilation_counts());
+        let counts = engines.newest().compilation_counts();
+        let metrics = Metrics::default().with_compilations(move || counts.now());
         let (clock, status) = (Clock::start(), Status::default());
         let mut daemon = Self {
             options: options.clone(),

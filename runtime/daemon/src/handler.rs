@@ -359,6 +359,7 @@ impl Handler {
                 result,
             } => {
                 if let Err(error) = &result {
+                    self.shared.metrics.commit_failed();
                     if members.owns(&partition, epoch) {
                         warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
                     } else {

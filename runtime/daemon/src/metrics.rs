@@ -1,26 +1,30 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
 mod compilations;
-mod counts;
 mod forget;
+mod handler;
+#[cfg(test)]
+mod reference;
 mod reloads;
+mod standing;
 
 use std::{
     collections::HashSet,
-    fmt::Write,
     sync::{Mutex, atomic::AtomicU64},
-    time::Duration,
 };
 
-use pelton_engine::CompilationCounts;
-use pelton_types::{FailureKind, Message, Verdict};
+use pelton_engine::Compilations;
 use prometheus_client::{
-    encoding::{EncodeLabelSet, text::encode},
+    encoding::{
+        EncodeLabelSet,
+        text::{encode_eof, encode_registry},
+    },
     metrics::{counter::Counter, family::Family, gauge::Gauge},
     registry::{Registry, Unit},
 };
 
-use crate::component::What;
+pub(crate) use self::handler::{HandlerMetrics, PartitionFigures};
+use crate::overview::Lives;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct HandlerLabel {
@@ -76,8 +80,9 @@ pub struct Metrics {
     handled: Family<HandlerLabel, Counter>,
     failures: Family<KindLabel, Counter>,
     retries: Family<KindLabel, Counter>,
-    exhausted: Family<KindLabel, Counter>,
+    exhausted: Family<OutcomeLabel, Counter>,
     outputs: Family<HandlerLabel, Counter>,
+    output_bytes: Family<HandlerLabel, Counter>,
     calls: Family<HandlerLabel, Counter>,
     call_seconds: Family<HandlerLabel, Seconds>,
     transitions: Family<WhatLabel, Counter>,
@@ -90,6 +95,7 @@ pub struct Metrics {
     probation: Family<HandlerLabel, Gauge>,
     paused: Family<HandlerLabel, Gauge>,
     rebalances: Family<HandlerLabel, Counter>,
+    commit_failures: Family<HandlerLabel, Counter>,
     transactions: Family<OutcomeLabel, Counter>,
     revision: Family<RevisionLabel, Gauge>,
     committed: Family<PartitionLabel, Gauge>,
@@ -99,15 +105,6 @@ pub struct Metrics {
     partitions: Mutex<HashSet<PartitionLabel>>,
     stalled: Family<StageLabel, Gauge>,
     reloads: reloads::Reloads,
-}
-
-/// The figures of one partition.
-pub(crate) struct PartitionFigures<'a> {
-    pub topic: &'a str,
-    pub partition: i32,
-    pub committed: i64,
-    pub lag: Option<i64>,
-    pub in_flight: i64,
 }
 
 impl Default for Metrics {
@@ -121,6 +118,7 @@ impl Default for Metrics {
             retries: Family::default(),
             exhausted: Family::default(),
             outputs: Family::default(),
+            output_bytes: Family::default(),
             calls: Family::default(),
             call_seconds: Family::default(),
             transitions: Family::default(),
@@ -133,6 +131,7 @@ impl Default for Metrics {
             probation: Family::default(),
             paused: Family::default(),
             rebalances: Family::default(),
+            commit_failures: Family::default(),
             transactions: Family::default(),
             revision: Family::default(),
             committed: Family::default(),
@@ -153,8 +152,11 @@ impl Default for Metrics {
 
 impl Metrics {
     /// The same, with what this engine has compiled.
-    pub(crate) fn with_compilations(mut self, counts: CompilationCounts) -> Self {
-        let compilations = compilations::Compilations(counts);
+    pub(crate) fn with_compilations(
+        mut self,
+        counts: impl Fn() -> Compilations + Send + Sync + 'static,
+    ) -> Self {
+        let compilations = compilations::Told(counts);
         self.registry.register_collector(Box::new(compilations));
         self
     }
@@ -195,6 +197,12 @@ impl Metrics {
             "output_messages",
             "Messages handed to the producer",
             self.outputs.clone(),
+        );
+        r.register_with_unit(
+            "output",
+            "Bytes of keys, values and headers handed to the producer",
+            Unit::Bytes,
+            self.output_bytes.clone(),
         );
         r.register("calls", "Calls of the component", self.calls.clone());
         r.register_with_unit(
@@ -238,6 +246,11 @@ impl Metrics {
             "rebalances",
             "Assignments and revocations",
             self.rebalances.clone(),
+        );
+        r.register(
+            "commit_failures",
+            "Commits of a partition that failed; they are tried again while the partition is assigned",
+            self.commit_failures.clone(),
         );
         r.register(
             "transactions",
@@ -284,213 +297,20 @@ impl Metrics {
         );
     }
 
-    /// Every metric in the OpenMetrics text format.
-    pub fn encode(&self) -> String {
+    /// Every metric in the OpenMetrics text format, with how the handlers stand at this moment.
+    pub fn encode(&self, lives: &Lives) -> String {
+        let standings = lives.standings();
+        self.encode_with(&standing::registry(lives.is_ready(), standings))
+    }
+
+    fn encode_with(&self, other: &Registry) -> String {
         let mut text = String::new();
-        if encode(&mut text, &self.registry).is_err() {
+        let told = encode_registry(&mut text, &self.registry)
+            .and_then(|()| encode_registry(&mut text, other));
+        if told.is_err() {
             text.clear();
-            let _ = text.write_str("# EOF\n");
         }
+        let _ = encode_eof(&mut text);
         text
-    }
-
-    /// The metrics of one handler.
-    pub(crate) fn handler(
-        self: &std::sync::Arc<Self>,
-        handler: &str,
-        group: &str,
-    ) -> HandlerMetrics {
-        let label = HandlerLabel {
-            handler: handler.to_owned(),
-        };
-        HandlerMetrics {
-            fetched: self.fetched.get_or_create(&label).clone(),
-            fetched_bytes: self.fetched_bytes.get_or_create(&label).clone(),
-            handled: self.handled.get_or_create(&label).clone(),
-            outputs: self.outputs.get_or_create(&label).clone(),
-            calls: self.calls.get_or_create(&label).clone(),
-            call_seconds: self.call_seconds.get_or_create(&label).clone(),
-            swaps: self.swaps.get_or_create(&label).clone(),
-            refused: self.refused_revisions.get_or_create(&label).clone(),
-            rollbacks: self.rollbacks.get_or_create(&label).clone(),
-            kept_used: self.kept_used.get_or_create(&label).clone(),
-            votes: self.votes.get_or_create(&label).clone(),
-            fallbacks: self.fallbacks.get_or_create(&label).clone(),
-            probation: self.probation.get_or_create(&label).clone(),
-            paused: self.paused.get_or_create(&label).clone(),
-            rebalances: self.rebalances.get_or_create(&label).clone(),
-            all: self.clone(),
-            handler: handler.to_owned(),
-            group: group.to_owned(),
-        }
-    }
-}
-
-/// One handler's share, with its labels looked up once.
-pub(crate) struct HandlerMetrics {
-    all: std::sync::Arc<Metrics>,
-    handler: String,
-    group: String,
-    fetched: Counter,
-    fetched_bytes: Counter,
-    handled: Counter,
-    outputs: Counter,
-    calls: Counter,
-    call_seconds: Seconds,
-    swaps: Counter,
-    refused: Counter,
-    rollbacks: Counter,
-    kept_used: Counter,
-    votes: Counter,
-    fallbacks: Counter,
-    probation: Gauge,
-    paused: Gauge,
-    rebalances: Counter,
-}
-
-impl HandlerMetrics {
-    pub(crate) fn fetched(&self, messages: &[Message]) {
-        self.fetched.inc_by(messages.len() as u64);
-        self.fetched_bytes
-            .inc_by(messages.iter().map(|m| m.size() as u64).sum());
-    }
-
-    pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration) {
-        self.calls.inc();
-        self.call_seconds.inc_by(took.as_secs_f64());
-        for verdict in verdicts {
-            match verdict {
-                Verdict::Done { .. } => drop(self.handled.inc()),
-                Verdict::Failed(failure) => self.count(&self.all.failures, failure.kind.as_str()),
-                Verdict::NotAttempted => {}
-            }
-        }
-    }
-
-    pub(crate) fn outputs(&self, count: usize) {
-        self.outputs.inc_by(count as u64);
-    }
-
-    pub(crate) fn retried(&self, kind: FailureKind) {
-        self.count(&self.all.retries, kind.as_str());
-    }
-
-    /// A message ended otherwise than by success: `dead-lettered`, `skipped` or `halted`.
-    pub(crate) fn ended(&self, how: &'static str) {
-        self.count(&self.all.exhausted, how);
-    }
-
-    pub(crate) fn swapped(&self, from: Option<String>, to: String) {
-        let label = |revision| RevisionLabel {
-            handler: self.handler.clone(),
-            revision,
-        };
-        if let Some(from) = from {
-            self.swaps.inc();
-            self.all.revision.remove(&label(from));
-        }
-        self.all.revision.get_or_create(&label(to)).set(1);
-    }
-
-    /// Each transition counts here; some have a count of their own besides.
-    pub(crate) fn transition(&self, what: What) {
-        let label = WhatLabel {
-            handler: self.handler.clone(),
-            what: what.as_str(),
-        };
-        self.all.transitions.get_or_create(&label).inc();
-    }
-
-    pub(crate) fn refused(&self) {
-        self.refused.inc();
-    }
-
-    pub(crate) fn rolled_back(&self) {
-        self.rollbacks.inc();
-    }
-
-    pub(crate) fn used_kept(&self) {
-        self.kept_used.inc();
-    }
-
-    pub(crate) fn voted(&self) {
-        self.votes.inc();
-    }
-
-    pub(crate) fn fell_back(&self) {
-        self.fallbacks.inc();
-    }
-
-    pub(crate) fn on_probation(&self, is: bool) {
-        self.probation.set(is.into());
-    }
-
-    pub(crate) fn paused(&self, is: bool) {
-        self.paused.set(is.into());
-    }
-
-    pub(crate) fn rebalanced(&self) {
-        self.rebalances.inc();
-    }
-
-    pub(crate) fn transaction(&self, outcome: &'static str) {
-        let label = OutcomeLabel {
-            handler: self.handler.clone(),
-            outcome,
-        };
-        self.all.transactions.get_or_create(&label).inc();
-    }
-
-    pub(crate) fn partition(&self, figures: &PartitionFigures<'_>) {
-        let label = self.partition_label(figures.topic, figures.partition);
-        self.all.know(&label);
-        self.all
-            .committed
-            .get_or_create(&label)
-            .set(figures.committed);
-        if let Some(lag) = figures.lag {
-            self.all.lag.get_or_create(&label).set(lag);
-        }
-        self.all
-            .in_flight
-            .get_or_create(&label)
-            .set(figures.in_flight);
-    }
-
-    /// How many partitions do not move, by where they stand.
-    pub(crate) fn stalled(&self, counts: impl IntoIterator<Item = (&'static str, i64)>) {
-        for (stage, count) in counts {
-            let (handler, group) = (self.handler.clone(), self.group.clone());
-            let label = StageLabel {
-                handler,
-                group,
-                stage,
-            };
-            self.all.stalled.get_or_create(&label).set(count);
-        }
-    }
-
-    /// Forgets a partition that isn't assigned any more: another daemon reports it now.
-    pub(crate) fn forget(&self, topic: &str, partition: i32) {
-        let label = self.partition_label(topic, partition);
-        self.all.forget_partitions(|known| *known == label);
-    }
-
-    fn partition_label(&self, topic: &str, partition: i32) -> PartitionLabel {
-        PartitionLabel {
-            handler: self.handler.clone(),
-            group: self.group.clone(),
-            topic: topic.to_owned(),
-            partition,
-        }
-    }
-
-    fn count(&self, family: &Family<KindLabel, Counter>, kind: &'static str) {
-        family
-            .get_or_create(&KindLabel {
-                handler: self.handler.clone(),
-                kind,
-            })
-            .inc();
     }
 }

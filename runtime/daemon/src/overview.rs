@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::collect::Lives;
 pub(crate) use self::{
-    collect::Life,
+    collect::{Life, Standings},
     shown::{Attempted, Shown, Sighting},
 };
 use crate::component::{RefusedReport, Transition};
@@ -82,6 +82,28 @@ pub enum State {
     Waiting,
     /// Over until the configuration is reloaded or the daemon restarted.
     Failed,
+}
+
+impl State {
+    /// All of them.
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Running,
+        Self::Paused,
+        Self::Troubled,
+        Self::Waiting,
+        Self::Failed,
+    ];
+
+    /// As it stands in labels.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Troubled => "troubled",
+            Self::Waiting => "waiting",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// The revision that runs.

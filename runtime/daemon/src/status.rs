@@ -36,6 +36,35 @@ pub(crate) enum Aspect {
     Overtaken,
 }
 
+impl Aspect {
+    /// All of them.
+    pub(crate) const ALL: [Self; 12] = [
+        Self::Life,
+        Self::Input(TroubleClass::Unreachable),
+        Self::Input(TroubleClass::Authentication),
+        Self::Input(TroubleClass::Tls),
+        Self::Input(TroubleClass::Authorization),
+        Self::Input(TroubleClass::UnknownTopic),
+        Self::Input(TroubleClass::Group),
+        Self::Input(TroubleClass::OutOfRange),
+        Self::Input(TroubleClass::Corrupt),
+        Self::Output,
+        Self::Stuck,
+        Self::Overtaken,
+    ];
+
+    /// As it stands in labels.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Life => "life",
+            Self::Input(class) => class.as_str(),
+            Self::Output => "output",
+            Self::Stuck => "stuck",
+            Self::Overtaken => "overtaken",
+        }
+    }
+}
+
 impl Status {
     pub(crate) fn set(&self, handler: &str, aspect: Aspect, standing: Standing) {
         if let Ok(mut all) = self.0.lock() {
@@ -74,6 +103,17 @@ impl Status {
         let all = self.0.lock();
         let all = all.as_ref().ok().and_then(|all| all.get(handler));
         all.map_or_else(Vec::new, |standings| standings.values().cloned().collect())
+    }
+
+    /// What of a handler is not as it should be.
+    pub(crate) fn troubles(&self, handler: &str) -> Vec<Aspect> {
+        let all = self.0.lock();
+        let standings = all.as_ref().ok().and_then(|all| all.get(handler));
+        let wrong = standings.into_iter().flatten();
+        wrong
+            .filter(|(_, standing)| **standing != Standing::Running)
+            .map(|(aspect, _)| *aspect)
+            .collect()
     }
 
     /// Why the daemon is not ready, one line each; empty when every handler runs untroubled.

@@ -4,7 +4,11 @@
     reason = "wasmtime can't check that bytes are its own compiler's output; this file says why ours are"
 )]
 
+mod memory;
+
 use wasmtime::{Engine, component::Component};
+
+pub(crate) use self::memory::CodeMemory;
 
 /// Makes machine code runnable. Fails where it is of another version or other settings, and where an instance would
 /// take more than this engine has.

@@ -8,6 +8,7 @@ use wasmtime::{
 };
 
 use crate::{
+    code::CodeMemory,
     compile::{Compilations, Compiler, Workshop},
     env::HandlerEnv,
     error::{Error, LoadError},
@@ -289,7 +290,8 @@ fn code_config() -> Config {
         .concurrency_support(false)
         .epoch_interruption(true)
         // Costs nothing where a component has no debug information.
-        .wasm_backtrace_details(WasmBacktraceDetails::Enable);
+        .wasm_backtrace_details(WasmBacktraceDetails::Enable)
+        .with_custom_code_memory(Some(Arc::new(CodeMemory)));
     config
 }
 

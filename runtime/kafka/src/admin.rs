@@ -21,6 +21,7 @@ use crate::{
     Error,
     native::{self, Client, EventKind},
     properties,
+    trouble::plain,
 };
 
 pub use self::watch::TopicNames;
@@ -200,7 +201,7 @@ fn last_error(client: &std::sync::Arc<Client>) -> Option<String> {
     let mut last = None;
     while let Some(event) = queue.poll(Duration::ZERO) {
         if event.kind() == EventKind::Error && event.error() != Some(Code::AllBrokersDown) {
-            last = Some(event.reason().into_owned());
+            last = Some(plain(&event.reason()).to_owned());
         }
     }
     last

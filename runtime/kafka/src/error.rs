@@ -2,6 +2,8 @@
 
 use pelton_types::TopicPartition;
 
+use crate::TroubleClass;
+
 /// A failure of this room.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -87,7 +89,8 @@ pub enum Error {
     },
     /// The cluster's topics could not be read.
     #[error(
-        "can't read the topics of {bootstrap}: {text}; check the address and that the broker runs"
+        "can't read the topics of {bootstrap}: {text}; {}",
+        TroubleClass::of_connecting(text).remedy()
     )]
     Metadata {
         /// Whom was asked.
@@ -158,5 +161,13 @@ impl Error {
     /// Whether it is over by itself after a while, so that beginning anew is worth while.
     pub fn passes(&self) -> bool {
         matches!(self, Self::InstanceHeld { .. } | Self::GroupRefused { .. })
+    }
+
+    /// What keeps the client from the brokers, where it is that.
+    pub fn trouble(&self) -> TroubleClass {
+        match self {
+            Self::Metadata { text, .. } => TroubleClass::of_connecting(text),
+            _ => TroubleClass::Unreachable,
+        }
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     consumer::Round,
     native::{Client, EventKind, List, Queue},
     properties,
+    trouble::plain,
 };
 
 /// How long one question to the brokers may take.
@@ -194,7 +195,7 @@ impl Reader {
     fn silent(&self, text: &str) -> Error {
         Error::Metadata {
             bootstrap: self.bootstrap.clone(),
-            text: text.to_owned(),
+            text: plain(text).to_owned(),
         }
     }
 

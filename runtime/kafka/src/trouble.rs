@@ -55,6 +55,42 @@ impl TroubleClass {
     }
 }
 
+impl TroubleClass {
+    /// What keeps a client from connecting, as far as librdkafka's words tell.
+    pub(crate) fn of_connecting(reason: &str) -> Self {
+        match reason {
+            _ if reason.contains("SASL") => Self::Authentication,
+            _ if reason.contains("SSL") => Self::Tls,
+            _ => Self::Unreachable,
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::Unreachable => "check the address and that the broker runs",
+            Self::Authentication => "check `sasl.mechanism`, `sasl.username` and `sasl.password`",
+            Self::Tls => {
+                "check `security.protocol`, `ssl.ca.location`, the client's certificate, and the name in the broker's"
+            }
+            Self::Authorization => {
+                "allow it by an ACL: to read its topics and its group, to write what it writes"
+            }
+            Self::UnknownTopic => "create it, or allow the user to see it by an ACL",
+            Self::Group => "check the group's members and settings",
+            Self::OutOfRange => "reset the group's offset",
+            Self::Corrupt => "look at the broker's disk",
+        }
+    }
+}
+
+/// What librdkafka says, without how long it took: that would make another message of it each time.
+pub(crate) fn plain(reason: &str) -> &str {
+    reason
+        .split_once(" (after ")
+        .map_or(reason, |(what, _)| what)
+}
+
 /// What is wrong at the moment.
 #[derive(Debug, Default)]
 pub(crate) struct Troubles {
@@ -82,6 +118,7 @@ impl Troubles {
 
     /// Takes note of an error event; the report it makes, unless it is known already.
     pub(crate) fn error(&mut self, code: Code, reason: &str, now: Instant) -> Option<Report> {
+        let reason = plain(reason);
         let class = match code {
             Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
                 self.connection = Some(reason.to_owned());
@@ -123,12 +160,15 @@ impl Troubles {
                 return None;
             }
         };
+        let remedy = class.remedy();
         let text = match class {
             TroubleClass::Authentication => {
-                format!("a broker refuses the credentials ({reason}); still trying")
+                format!("a broker refuses the credentials ({reason}); {remedy}; still trying")
             }
-            TroubleClass::Tls => format!("TLS can't be set up ({reason}); still trying"),
-            TroubleClass::Authorization => format!("not allowed ({reason}); still trying"),
+            TroubleClass::Tls => format!("TLS can't be set up ({reason}); {remedy}; still trying"),
+            TroubleClass::Authorization => {
+                format!("not allowed ({reason}); {remedy}; still trying")
+            }
             TroubleClass::UnknownTopic => format!("a topic isn't there ({reason}); waiting for it"),
             TroubleClass::Corrupt => format!("fetched data can't be read ({reason})"),
             TroubleClass::Group | TroubleClass::Unreachable | TroubleClass::OutOfRange => {
@@ -315,10 +355,15 @@ mod tests {
     #[test]
     fn wrong_credentials_are_named() {
         let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        let said = "SASL authentication error (after 3ms in state AUTH_REQ)";
         let (class, text) = troubles
-            .error(Code::Authentication, "SASL authentication error", now)
+            .error(Code::Authentication, said, now)
             .expect("a report");
         assert_eq!(class, TroubleClass::Authentication);
-        assert!(text.contains("credentials"), "{text}");
+        assert!(
+            text.contains("credentials") && !text.contains("3ms"),
+            "{text}"
+        );
+        assert!(text.contains("sasl.password"), "{text}");
     }
 }

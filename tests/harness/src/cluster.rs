@@ -1,6 +1,7 @@
 //! A real Apache Kafka of one broker, on loopback, in a folder of its own.
 
 mod ports;
+mod secured;
 mod settings;
 
 use std::{
@@ -22,6 +23,7 @@ use ports::ports;
 use settings::Proxied;
 
 pub use ports::free_ports;
+pub use secured::Secured;
 
 /// A fresh broker is up in 3 s here; a busy machine may take far longer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -120,10 +122,32 @@ impl TestCluster {
         Ok((cluster, proxy))
     }
 
+    /// As [`TestCluster::start`], with another listener that has TLS and asks for a password.
+    ///
+    /// # Errors
+    /// As [`TestCluster::start`]; or the JDK makes no certificate.
+    pub fn start_secured(version: Version) -> Result<(Self, Secured)> {
+        let [port, controller, by_password] = ports()?;
+        let secured = Secured::new(&paths::fresh_folder("certificates")?, by_password)?;
+        let ports = [port, controller];
+        let cluster = Self::launch_with(version, ports, None, Some(&secured), QUICK)?;
+        Ok((cluster, secured))
+    }
+
     fn launch(
         version: Version,
         ports: [u16; 2],
         proxied: Option<Proxied>,
+        machine: &'static [&'static str],
+    ) -> Result<Self> {
+        Self::launch_with(version, ports, proxied, None, machine)
+    }
+
+    fn launch_with(
+        version: Version,
+        ports: [u16; 2],
+        proxied: Option<Proxied>,
+        secured: Option<&Secured>,
         machine: &'static [&'static str],
     ) -> Result<Self> {
         let libs = paths::target()
@@ -137,7 +161,7 @@ impl TestCluster {
         );
         let folder = paths::fresh_folder(&format!("kafka-{}", version.folder()))?;
         let data = folder.join("data");
-        settings::write_all(&folder, &data, ports, proxied)?;
+        settings::write_all(&folder, &data, ports, proxied, secured)?;
         let cluster = Self {
             version,
             classpath: libs.join("*").display().to_string(),
@@ -147,7 +171,7 @@ impl TestCluster {
             broker: Mutex::new(None),
             folder,
         };
-        cluster.format()?;
+        cluster.format(secured)?;
         cluster.restart()?;
         Ok(cluster)
     }
@@ -293,6 +317,24 @@ impl TestCluster {
         self.acl(&["--remove", "--force", "--topic", topic])
     }
 
+    /// Closes a topic to everybody but those who come by the open listener, as the tests' own clients do.
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn close(&self, topic: &str) -> Result<()> {
+        self.allow("ANONYMOUS", topic)
+    }
+
+    /// Allows a user everything with a topic.
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn allow(&self, user: &str, topic: &str) -> Result<()> {
+        let user = format!("User:{user}");
+        let rule = ["--add", "--allow-principal", &user, "--operation", "All"];
+        self.acl(&[&rule[..], &["--topic", topic]].concat())
+    }
+
     fn forbid(&self, operation: &str, topic: &str) -> Result<()> {
         // A topic with any rule is closed to what no rule allows, so everything has to be allowed first.
         let everybody = |rule: &str, operation: &str| {
@@ -389,11 +431,14 @@ impl TestCluster {
     }
 
     /// Writes the cluster's id into the data folder.
-    fn format(&self) -> Result<()> {
+    fn format(&self, secured: Option<&Secured>) -> Result<()> {
         let mut command = self.java(QUICK);
         command
             .args(["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c"])
             .arg(self.folder.join("server.properties"));
+        if let Some(secured) = secured {
+            command.args(["--add-scram", &secured.scram()]);
+        }
         let done = command
             .output()
             .context("can't run java: run `cargo xtask setup` first")?;

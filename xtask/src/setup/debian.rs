@@ -1,4 +1,4 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, and valgrind.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, and systemd's tools.
 
 use std::process::Command;
 
@@ -45,6 +45,16 @@ const PROGRAMS: &[Program] = &[
         name: "kcat",
         probe: || shell::works("kcat", &["-V"]),
         packages: &["kcat", "kafkacat"],
+    },
+    Program {
+        name: "prometheus",
+        probe: || shell::works("prometheus", &["--version"]),
+        packages: &["prometheus"],
+    },
+    Program {
+        name: "systemd-analyze",
+        probe: || shell::works("systemd-analyze", &["--version"]),
+        packages: &["systemd"],
     },
     Program {
         name: "valgrind",

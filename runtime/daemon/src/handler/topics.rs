@@ -7,7 +7,7 @@ use pelton_kafka::Admin;
 use tracing::{error, info, warn};
 
 use super::Handler;
-use crate::status::Standing;
+use crate::status::{Aspect, Standing};
 
 /// How often to look again for a broker or a topic that isn't there.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -20,26 +20,49 @@ pub(super) async fn wait_for_written(handler: &Handler) -> Option<u32> {
     let mut said = None;
     loop {
         match look(handler).await {
-            Ok(largest) => return largest,
+            Ok(largest) => {
+                handler.status.forget_troubles(&handler.shared.name);
+                return largest;
+            }
             Err(why) => {
                 if said.as_ref() != Some(&why.to_string()) {
                     say(handler, &why);
                     said = Some(why.to_string());
                 }
-                handler.stand(Standing::Waiting(why.to_string()));
+                handler.wait_for(&why);
             }
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }
 }
 
+impl Handler {
+    /// Where the brokers refuse it, it stands so under what they refuse: alerts tell a wrong password from an outage.
+    fn wait_for(&self, missing: &Missing) {
+        let name = &self.shared.name;
+        self.status.forget_troubles(name);
+        let why = Standing::Waiting(missing.to_string());
+        match missing {
+            Missing::Brokers { why: error, .. } => {
+                self.stand(Standing::Waiting("no topic can be looked for".to_owned()));
+                self.status.set(name, Aspect::Input(error.trouble()), why);
+            }
+            Missing::Topic { .. } | Missing::Creation { .. } => self.stand(why),
+        }
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 enum Missing {
     #[error("waiting for the brokers at {bootstrap}: {why}")]
-    Brokers { bootstrap: String, why: String },
+    Brokers {
+        bootstrap: String,
+        why: pelton_kafka::Error,
+    },
     #[error(
         "topic {topic} does not exist, and the handler writes to it; create it \
-         (kafka-topics.sh --create --topic {topic}), or let Pelton do so with [handlers.{handler}.create-topics]"
+         (kafka-topics.sh --create --topic {topic}), or let Pelton do so with [handlers.{handler}.create-topics]; \
+         if it is there, an ACL keeps the user from seeing it: allow it to write the topic"
     )]
     Topic { topic: String, handler: String },
     #[error("topic {topic} could not be created: {why}")]
@@ -58,7 +81,7 @@ async fn look(handler: &Handler) -> Result<Option<u32>, Missing> {
     let connection = &handler.connection;
     let brokers = |why: pelton_kafka::Error| Missing::Brokers {
         bootstrap: connection.bootstrap.clone(),
-        why: why.to_string(),
+        why,
     };
     let admin = Admin::new(
         &connection.bootstrap,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use pelton_engine::CompilationCounts;
+use pelton_engine::Compilations;
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
@@ -10,12 +10,17 @@ use prometheus_client::{
 };
 
 /// Tells what the engines have compiled.
-#[derive(Debug)]
-pub(super) struct Compilations(pub(super) CompilationCounts);
+pub(super) struct Told<F>(pub(super) F);
 
-impl Collector for Compilations {
+impl<F> fmt::Debug for Told<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Told")
+    }
+}
+
+impl<F: Fn() -> Compilations + Send + Sync + 'static> Collector for Told<F> {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
-        let counts = self.0.now();
+        let counts = (self.0)();
         for (name, help, count) in [
             ("compilations", "Components compiled", counts.compiled),
             (

@@ -9,9 +9,9 @@ use super::{
 use crate::{component::What, stall::Place};
 
 /// How a message ends otherwise than by success.
-const ENDINGS: [&str; 3] = ["dead-lettered", "skipped", "halted"];
+pub(super) const ENDINGS: [&str; 3] = ["dead-lettered", "skipped", "halted"];
 /// What becomes of a transaction.
-const OUTCOMES: [&str; 3] = ["committed", "aborted", "unknown"];
+pub(super) const OUTCOMES: [&str; 3] = ["committed", "aborted", "unknown"];
 
 impl Metrics {
     /// Forgets what was true of one life of a handler. Its counts go on.
@@ -64,6 +64,7 @@ impl Metrics {
             &self.fetched_bytes,
             &self.handled,
             &self.outputs,
+            &self.output_bytes,
             &self.calls,
             &self.swaps,
             &self.refused_revisions,
@@ -72,26 +73,24 @@ impl Metrics {
             &self.votes,
             &self.fallbacks,
             &self.rebalances,
+            &self.commit_failures,
         ] {
             family.remove(&label);
         }
         self.call_seconds.remove(&label);
         self.probation.remove(&label);
         self.paused.remove(&label);
-        for kind in FailureKind::ALL
-            .map(FailureKind::as_str)
-            .iter()
-            .chain(&ENDINGS)
-        {
+        for kind in FailureKind::ALL.map(FailureKind::as_str) {
             let handler = handler.to_owned();
             let label = KindLabel { handler, kind };
-            for family in [&self.failures, &self.retries, &self.exhausted] {
-                family.remove(&label);
-            }
+            self.failures.remove(&label);
+            self.retries.remove(&label);
         }
-        for outcome in OUTCOMES {
-            let handler = handler.to_owned();
-            self.transactions.remove(&OutcomeLabel { handler, outcome });
+        for (family, outcomes) in [(&self.exhausted, ENDINGS), (&self.transactions, OUTCOMES)] {
+            for outcome in outcomes {
+                let handler = handler.to_owned();
+                family.remove(&OutcomeLabel { handler, outcome });
+            }
         }
         for what in What::ALL.map(What::as_str) {
             let handler = handler.to_owned();
@@ -102,43 +101,36 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::Arc, time::Duration};
+    use std::sync::Arc;
 
-    use pelton_types::{Failure, Verdict};
+    use prometheus_client::registry::Registry;
 
-    use super::{super::PartitionFigures, *};
+    use super::{
+        super::{PartitionFigures, reference::count_everything},
+        *,
+    };
 
     #[test]
     fn nothing_is_left_of_a_handler_that_is_gone() {
         let metrics = Arc::new(Metrics::default());
         let (gone, stays) = (metrics.handler("gone", "g"), metrics.handler("stays", "g"));
-        for kind in FailureKind::ALL {
-            let failed = Verdict::Failed(Failure::new(kind, "why"));
-            gone.called(&[failed], Duration::ZERO);
-            gone.retried(kind);
-        }
-        ENDINGS.into_iter().for_each(|how| gone.ended(how));
-        OUTCOMES.into_iter().for_each(|how| gone.transaction(how));
-        What::ALL.into_iter().for_each(|what| gone.transition(what));
-        let figures = |partition| PartitionFigures {
+        let revision = RevisionId([7; 32]);
+        count_everything(&gone, &[0, 1], revision);
+        stays.partition(&PartitionFigures {
             topic: "t",
-            partition,
+            partition: 0,
             committed: 1,
             lag: Some(1),
             in_flight: 1,
-        };
-        for partition in [0, 1] {
-            gone.partition(&figures(partition));
-        }
-        stays.partition(&figures(0));
-        gone.stalled(Place::ALL.map(|place| (place.as_str(), 1)));
-        let revision = RevisionId([7; 32]);
-        gone.swapped(None, revision.to_string());
-        let told = metrics.encode().matches("handler=\"gone\"").count();
+        });
+        let told = metrics
+            .encode_with(&Registry::default())
+            .matches("handler=\"gone\"")
+            .count();
         assert!(told > 40, "{told}");
         metrics.forget_life("gone", "g", Some(revision));
         metrics.forget_handler("gone");
-        let text = metrics.encode();
+        let text = metrics.encode_with(&Registry::default());
         assert!(!text.contains("gone"), "{text}");
         // Its one partition's three figures too.
         let stay = text
@@ -165,7 +157,7 @@ mod tests {
             });
         }
         handler.forget("t", 0);
-        let text = metrics.encode();
+        let text = metrics.encode_with(&Registry::default());
         let of = |partition: &str| text.matches(&format!("partition=\"{partition}\"")).count();
         assert_eq!((of("0"), of("1")), (0, 3), "{text}");
     }

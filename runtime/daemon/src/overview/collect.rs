@@ -4,9 +4,11 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
 use pelton_config::{Handler, Topics};
+use pelton_types::TopicPartition;
 use tokio::sync::watch;
 
 use super::{HandlerOverview, Overview, RunningRevision, State};
@@ -15,7 +17,7 @@ use crate::{
     component::millis,
     handler::Shared,
     in_use::InUse,
-    status::{Standing, Status},
+    status::{Aspect, Standing, Status},
 };
 
 /// The handlers that run. Copies are the same.
@@ -33,6 +35,17 @@ pub(crate) struct Life {
     topics: Vec<String>,
     shared: Arc<Shared>,
     revision: watch::Receiver<Option<InUse>>,
+}
+
+/// How a handler stands, for whoever keeps watch over it by figures.
+pub(crate) struct Standings {
+    pub handler: String,
+    pub group: String,
+    pub state: State,
+    /// What is not as it should be.
+    pub troubles: Vec<Aspect>,
+    /// How long each of its partitions has waited for its lowest unfinished message.
+    pub waiting: Vec<(TopicPartition, Duration)>,
 }
 
 impl Life {
@@ -55,13 +68,8 @@ impl Life {
     fn overview(&self, status: &Status) -> HandlerOverview {
         let shared = &self.shared;
         let partitions = shared.shown.partitions();
-        let (state, reasons) = stands(&status.of(&shared.name));
+        let (state, reasons) = self.stands(status);
         let paused = *shared.paused.borrow();
-        let state = state.max(if paused {
-            State::Paused
-        } else {
-            State::Running
-        });
         HandlerOverview {
             handler: shared.name.clone(),
             group: shared.group.clone(),
@@ -77,6 +85,31 @@ impl Life {
             partitions,
             counts: shared.metrics.counts(),
             last_error: shared.shown.last_error(),
+        }
+    }
+}
+
+impl Life {
+    /// How it stands in a word, and why.
+    fn stands(&self, status: &Status) -> (State, Vec<String>) {
+        let (state, reasons) = stands(&status.of(&self.shared.name));
+        let well = match *self.shared.paused.borrow() {
+            true => State::Paused,
+            false => State::Running,
+        };
+        (state.max(well), reasons)
+    }
+
+    fn standings(&self, status: &Status, now: Duration) -> Standings {
+        let Shared {
+            name, group, shown, ..
+        } = &*self.shared;
+        Standings {
+            handler: name.clone(),
+            group: group.clone(),
+            state: self.stands(status).0,
+            troubles: status.troubles(name),
+            waiting: shown.waiting(now),
         }
     }
 }
@@ -102,6 +135,24 @@ impl Lives {
         if let Ok(mut lives) = self.lives.lock() {
             lives.remove(handler);
         }
+    }
+
+    /// How each handler stands.
+    pub(crate) fn standings(&self) -> Vec<Standings> {
+        let now = self.clock.now();
+        let lives = self.lives.lock();
+        lives.map_or_else(
+            |_| Vec::new(),
+            |lives| {
+                let each = lives.values();
+                each.map(|life| life.standings(&self.status, now)).collect()
+            },
+        )
+    }
+
+    /// Whether `/readyz` answers that it is.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.status.not_ready().is_empty()
     }
 
     /// How everything stands.

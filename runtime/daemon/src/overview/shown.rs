@@ -15,10 +15,17 @@ const TEXT_LIMIT: usize = 4096;
 /// What is known of one life of a handler.
 #[derive(Default)]
 pub(crate) struct Shown {
-    partitions: Mutex<BTreeMap<TopicPartition, PartitionOverview>>,
+    partitions: Mutex<BTreeMap<TopicPartition, Kept>>,
     last_error: Mutex<Option<LastError>>,
     last_transition: Mutex<Option<Transition>>,
     refused: Mutex<Option<RefusedReport>>,
+}
+
+/// What is known of a partition.
+struct Kept {
+    overview: PartitionOverview,
+    /// The lowest message that is not finished, and since when it is the lowest, to a second.
+    waits: Option<(Offset, Duration)>,
 }
 
 /// A look at a partition.
@@ -58,7 +65,8 @@ impl Shown {
             stalled: None,
         };
         if let Ok(mut partitions) = self.partitions.lock() {
-            partitions.insert(partition.clone(), blank);
+            let (overview, waits) = (blank, None);
+            partitions.insert(partition.clone(), Kept { overview, waits });
         }
     }
 
@@ -67,7 +75,12 @@ impl Shown {
         if let Ok(mut partitions) = self.partitions.lock()
             && let Some(shown) = partitions.get_mut(partition)
         {
-            shown.update(sighting);
+            let before = shown.waits;
+            shown.waits = sighting.snapshot.oldest.map(|Oldest { offset, .. }| {
+                let same = before.filter(|(lowest, _)| *lowest == offset);
+                same.unwrap_or((offset, sighting.now))
+            });
+            shown.overview.update(sighting);
         }
     }
 
@@ -130,7 +143,27 @@ impl Shown {
 
     pub(super) fn partitions(&self) -> Vec<PartitionOverview> {
         let partitions = self.partitions.lock();
-        partitions.map_or_else(|_| Vec::new(), |all| all.values().cloned().collect())
+        partitions.map_or_else(
+            |_| Vec::new(),
+            |all| all.values().map(|kept| kept.overview.clone()).collect(),
+        )
+    }
+
+    /// How long each partition has waited for its lowest unfinished message.
+    pub(super) fn waiting(&self, now: Duration) -> Vec<(TopicPartition, Duration)> {
+        let waits = |kept: &Kept| {
+            let since = kept.waits.map(|(_, since)| since);
+            since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
+        };
+        let partitions = self.partitions.lock();
+        partitions.map_or_else(
+            |_| Vec::new(),
+            |all| {
+                let each = all.iter();
+                each.map(|(partition, kept)| (partition.clone(), waits(kept)))
+                    .collect()
+            },
+        )
     }
 
     pub(super) fn last_error(&self) -> Option<LastError> {
@@ -268,8 +301,12 @@ mod tests {
             assert_eq!(oldest.due, due);
             assert_eq!((&*oldest.stage, oldest.attempt, oldest.since), wanted);
         }
+        // It is the lowest since it was first seen at all, wherever it stood.
+        let waits = |seconds| shown.waiting(Duration::from_secs(seconds)).remove(0).1;
+        assert_eq!(waits(10), Duration::from_secs(9));
         let idle = see(&shown, &snapshot(None), 11);
         assert_eq!((idle.lag, idle.in_flight, idle.oldest), (Some(10), 2, None));
+        assert_eq!(waits(20), Duration::ZERO);
     }
 
     #[test]

@@ -140,7 +140,7 @@ impl Running {
         else {
             return;
         };
-        self.task.shared.metrics.outputs(outputs.len());
+        self.task.shared.metrics.outputs(&outputs);
         let outgoing: Vec<Addressed> = outputs
             .into_iter()
             .filter_map(|output| self.task.shared.address(output, &message))

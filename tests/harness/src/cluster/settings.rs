@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use anyhow::{Context, Result};
 
+use super::Secured;
+
 /// A second listener, for those who come through a proxy.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Proxied {
@@ -19,12 +21,14 @@ pub(super) fn write_all(
     data: &Path,
     [port, controller]: [u16; 2],
     proxied: Option<Proxied>,
+    secured: Option<&Secured>,
 ) -> Result<()> {
     let listener = |port: Option<u16>| {
         port.map_or_else(String::new, |port| format!(",PROXIED://127.0.0.1:{port}"))
     };
-    let behind = listener(proxied.map(|proxied| proxied.behind));
-    let advertised = listener(proxied.map(|proxied| proxied.advertised));
+    let by_password = secured.map_or_else(String::new, Secured::listener);
+    let behind = listener(proxied.map(|proxied| proxied.behind)) + &by_password;
+    let advertised = listener(proxied.map(|proxied| proxied.advertised)) + &by_password;
     let server = BTreeMap::from([
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", "1".to_owned()),
@@ -43,7 +47,8 @@ pub(super) fn write_all(
         ("controller.listener.names", "CONTROLLER".to_owned()),
         (
             "listener.security.protocol.map",
-            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
+            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT"
+                .to_owned(),
         ),
         ("log.dirs", data.display().to_string()),
         // One broker can keep one replica.
@@ -83,7 +88,11 @@ pub(super) fn write_all(
         // A topic that a test forgot must be missed, not made.
         ("auto.create.topics.enable", "false".to_owned()),
     ]);
-    write(&folder.join("server.properties"), &properties(&server))?;
+    let of_passwords = secured.map_or_else(String::new, Secured::properties);
+    write(
+        &folder.join("server.properties"),
+        &(properties(&server) + &of_passwords),
+    )?;
     let log4j2 = BTreeMap::from([
         ("appender.console.type", "Console".to_owned()),
         ("appender.console.name", "STDOUT".to_owned()),

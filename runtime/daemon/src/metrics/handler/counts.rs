@@ -2,23 +2,27 @@
 
 use pelton_types::FailureKind;
 
-use super::{HandlerMetrics, KindLabel};
+use super::{HandlerMetrics, KindLabel, OutcomeLabel};
 use crate::overview::Counts;
 
 impl HandlerMetrics {
     /// The counts that people are shown without a scrape.
     pub(crate) fn counts(&self) -> Counts {
-        let of = |family: &super::Family<KindLabel, super::Counter>, kind: &'static str| {
-            let handler = self.handler.clone();
-            let counter = family.get(&KindLabel { handler, kind });
+        let retried = |kind: FailureKind| {
+            let (handler, kind) = (self.handler.clone(), kind.as_str());
+            let counter = self.all.retries.get(&KindLabel { handler, kind });
             counter.map_or(0, |counter| counter.get())
         };
-        let retries = FailureKind::ALL.map(|kind| of(&self.all.retries, kind.as_str()));
+        let ended = |outcome| {
+            let handler = self.handler.clone();
+            let counter = self.all.exhausted.get(&OutcomeLabel { handler, outcome });
+            counter.map_or(0, |counter| counter.get())
+        };
         Counts {
             handled: self.handled.get(),
-            retried: retries.iter().sum(),
-            dead_lettered: of(&self.all.exhausted, "dead-lettered"),
-            skipped: of(&self.all.exhausted, "skipped"),
+            retried: FailureKind::ALL.map(retried).iter().sum(),
+            dead_lettered: ended("dead-lettered"),
+            skipped: ended("skipped"),
         }
     }
 }

@@ -1,0 +1,250 @@
+//! What is counted of one handler.
+
+mod counts;
+
+use std::{sync::Arc, time::Duration};
+
+use pelton_types::{FailureKind, Message, Output, Verdict};
+use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
+
+use super::{
+    HandlerLabel, KindLabel, Metrics, OutcomeLabel, PartitionLabel, RevisionLabel, Seconds,
+    StageLabel, WhatLabel,
+    forget::{ENDINGS, OUTCOMES},
+};
+use crate::component::What;
+
+/// The figures of one partition.
+pub(crate) struct PartitionFigures<'a> {
+    pub topic: &'a str,
+    pub partition: i32,
+    pub committed: i64,
+    pub lag: Option<i64>,
+    pub in_flight: i64,
+}
+
+/// One handler's share, with its labels looked up once.
+pub(crate) struct HandlerMetrics {
+    all: Arc<Metrics>,
+    handler: String,
+    group: String,
+    fetched: Counter,
+    fetched_bytes: Counter,
+    handled: Counter,
+    outputs: Counter,
+    output_bytes: Counter,
+    calls: Counter,
+    call_seconds: Seconds,
+    swaps: Counter,
+    refused: Counter,
+    rollbacks: Counter,
+    kept_used: Counter,
+    votes: Counter,
+    fallbacks: Counter,
+    probation: Gauge,
+    paused: Gauge,
+    rebalances: Counter,
+    commit_failures: Counter,
+}
+
+impl Metrics {
+    /// The metrics of one handler.
+    pub(crate) fn handler(self: &Arc<Self>, handler: &str, group: &str) -> HandlerMetrics {
+        let label = HandlerLabel {
+            handler: handler.to_owned(),
+        };
+        self.begin_outcomes(handler);
+        HandlerMetrics {
+            fetched: self.fetched.get_or_create(&label).clone(),
+            fetched_bytes: self.fetched_bytes.get_or_create(&label).clone(),
+            handled: self.handled.get_or_create(&label).clone(),
+            outputs: self.outputs.get_or_create(&label).clone(),
+            output_bytes: self.output_bytes.get_or_create(&label).clone(),
+            calls: self.calls.get_or_create(&label).clone(),
+            call_seconds: self.call_seconds.get_or_create(&label).clone(),
+            swaps: self.swaps.get_or_create(&label).clone(),
+            refused: self.refused_revisions.get_or_create(&label).clone(),
+            rollbacks: self.rollbacks.get_or_create(&label).clone(),
+            kept_used: self.kept_used.get_or_create(&label).clone(),
+            votes: self.votes.get_or_create(&label).clone(),
+            fallbacks: self.fallbacks.get_or_create(&label).clone(),
+            probation: self.probation.get_or_create(&label).clone(),
+            paused: self.paused.get_or_create(&label).clone(),
+            rebalances: self.rebalances.get_or_create(&label).clone(),
+            commit_failures: self.commit_failures.get_or_create(&label).clone(),
+            all: self.clone(),
+            handler: handler.to_owned(),
+            group: group.to_owned(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Whoever watches for a first dead letter needs the zero before it.
+    fn begin_outcomes(&self, handler: &str) {
+        let begin = |family: &Family<OutcomeLabel, Counter>, outcome| {
+            let handler = handler.to_owned();
+            drop(family.get_or_create(&OutcomeLabel { handler, outcome }));
+        };
+        ENDINGS
+            .into_iter()
+            .for_each(|how| begin(&self.exhausted, how));
+        let transactions = OUTCOMES.into_iter();
+        transactions.for_each(|how| begin(&self.transactions, how));
+    }
+}
+
+impl HandlerMetrics {
+    pub(crate) fn fetched(&self, messages: &[Message]) {
+        self.fetched.inc_by(messages.len() as u64);
+        self.fetched_bytes
+            .inc_by(messages.iter().map(|m| m.size() as u64).sum());
+    }
+
+    pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration) {
+        self.calls.inc();
+        self.call_seconds.inc_by(took.as_secs_f64());
+        for verdict in verdicts {
+            match verdict {
+                Verdict::Done { .. } => drop(self.handled.inc()),
+                Verdict::Failed(failure) => self.count(&self.all.failures, failure.kind.as_str()),
+                Verdict::NotAttempted => {}
+            }
+        }
+    }
+
+    pub(crate) fn outputs(&self, outputs: &[Output]) {
+        self.outputs.inc_by(outputs.len() as u64);
+        let bytes = outputs.iter().map(|output| output.size() as u64);
+        self.output_bytes.inc_by(bytes.sum());
+    }
+
+    pub(crate) fn retried(&self, kind: FailureKind) {
+        self.count(&self.all.retries, kind.as_str());
+    }
+
+    /// A message ended otherwise than by success: `dead-lettered`, `skipped` or `halted`.
+    pub(crate) fn ended(&self, how: &'static str) {
+        self.came_to(&self.all.exhausted, how);
+    }
+
+    pub(crate) fn swapped(&self, from: Option<String>, to: String) {
+        let label = |revision| RevisionLabel {
+            handler: self.handler.clone(),
+            revision,
+        };
+        if let Some(from) = from {
+            self.swaps.inc();
+            self.all.revision.remove(&label(from));
+        }
+        self.all.revision.get_or_create(&label(to)).set(1);
+    }
+
+    /// Each transition counts here; some have a count of their own besides.
+    pub(crate) fn transition(&self, what: What) {
+        let label = WhatLabel {
+            handler: self.handler.clone(),
+            what: what.as_str(),
+        };
+        self.all.transitions.get_or_create(&label).inc();
+    }
+
+    pub(crate) fn refused(&self) {
+        self.refused.inc();
+    }
+
+    pub(crate) fn rolled_back(&self) {
+        self.rollbacks.inc();
+    }
+
+    pub(crate) fn used_kept(&self) {
+        self.kept_used.inc();
+    }
+
+    pub(crate) fn voted(&self) {
+        self.votes.inc();
+    }
+
+    pub(crate) fn fell_back(&self) {
+        self.fallbacks.inc();
+    }
+
+    pub(crate) fn on_probation(&self, is: bool) {
+        self.probation.set(is.into());
+    }
+
+    pub(crate) fn paused(&self, is: bool) {
+        self.paused.set(is.into());
+    }
+
+    pub(crate) fn rebalanced(&self) {
+        self.rebalances.inc();
+    }
+
+    pub(crate) fn commit_failed(&self) {
+        self.commit_failures.inc();
+    }
+
+    pub(crate) fn transaction(&self, outcome: &'static str) {
+        self.came_to(&self.all.transactions, outcome);
+    }
+
+    pub(crate) fn partition(&self, figures: &PartitionFigures<'_>) {
+        let label = self.partition_label(figures.topic, figures.partition);
+        self.all.know(&label);
+        self.all
+            .committed
+            .get_or_create(&label)
+            .set(figures.committed);
+        if let Some(lag) = figures.lag {
+            self.all.lag.get_or_create(&label).set(lag);
+        }
+        self.all
+            .in_flight
+            .get_or_create(&label)
+            .set(figures.in_flight);
+    }
+
+    /// How many partitions do not move, by where they stand.
+    pub(crate) fn stalled(&self, counts: impl IntoIterator<Item = (&'static str, i64)>) {
+        for (stage, count) in counts {
+            let (handler, group) = (self.handler.clone(), self.group.clone());
+            let label = StageLabel {
+                handler,
+                group,
+                stage,
+            };
+            self.all.stalled.get_or_create(&label).set(count);
+        }
+    }
+
+    /// Forgets a partition that isn't assigned any more: another daemon reports it now.
+    pub(crate) fn forget(&self, topic: &str, partition: i32) {
+        let label = self.partition_label(topic, partition);
+        self.all.forget_partitions(|known| *known == label);
+    }
+
+    fn partition_label(&self, topic: &str, partition: i32) -> PartitionLabel {
+        PartitionLabel {
+            handler: self.handler.clone(),
+            group: self.group.clone(),
+            topic: topic.to_owned(),
+            partition,
+        }
+    }
+
+    fn came_to(&self, family: &Family<OutcomeLabel, Counter>, outcome: &'static str) {
+        let handler = self.handler.clone();
+        let label = OutcomeLabel { handler, outcome };
+        family.get_or_create(&label).inc();
+    }
+
+    fn count(&self, family: &Family<KindLabel, Counter>, kind: &'static str) {
+        family
+            .get_or_create(&KindLabel {
+                handler: self.handler.clone(),
+                kind,
+            })
+            .inc();
+    }
+}

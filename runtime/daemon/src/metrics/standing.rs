@@ -1,0 +1,143 @@
+//! How the handlers stand when somebody scrapes: made anew for each scrape, so that nothing has to be forgotten.
+
+use std::{collections::BTreeSet, sync::atomic::AtomicU64};
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{family::Family, gauge::Gauge, info::Info},
+    registry::{Registry, Unit},
+};
+
+use super::PartitionLabel;
+use crate::{
+    overview::{Standings, State},
+    status::Aspect,
+};
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabel {
+    handler: String,
+    group: String,
+    state: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AboutLabel {
+    handler: String,
+    group: String,
+    about: &'static str,
+}
+
+#[derive(Default)]
+struct Families {
+    ready: Gauge,
+    state: Family<StateLabel, Gauge>,
+    trouble: Family<AboutLabel, Gauge>,
+    oldest: Family<PartitionLabel, Gauge<f64, AtomicU64>>,
+}
+
+/// The families that tell it.
+pub(super) fn registry(ready: bool, handlers: Vec<Standings>) -> Registry {
+    let mut registry = Registry::with_prefix("pelton");
+    let families = Families::default();
+    families.register(&mut registry);
+    families.ready.set(ready.into());
+    handlers.into_iter().for_each(|one| families.set(one));
+    registry
+}
+
+impl Families {
+    fn register(&self, r: &mut Registry) {
+        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        r.register("build", "The version of the daemon, as a label", version);
+        r.register("ready", "1 while `/readyz` answers 200", self.ready.clone());
+        r.register(
+            "handler_state",
+            "1 for the state that the handler is in, 0 for the others",
+            self.state.clone(),
+        );
+        r.register(
+            "handler_trouble",
+            "1 for what troubles the handler, 0 for what does not",
+            self.trouble.clone(),
+        );
+        r.register_with_unit(
+            "oldest_unfinished",
+            "How long the partition has waited for the lowest message that is not finished; 0 where none is",
+            Unit::Seconds,
+            self.oldest.clone(),
+        );
+    }
+
+    /// Every state and every trouble is told, also those that are not: an alert can't tell a 0 from what is missing.
+    fn set(&self, standings: Standings) {
+        let Standings {
+            handler,
+            group,
+            state,
+            troubles,
+            waiting,
+        } = standings;
+        for each in State::ALL {
+            let label = StateLabel {
+                handler: handler.clone(),
+                group: group.clone(),
+                state: each.as_str(),
+            };
+            let is = i64::from(each == state);
+            self.state.get_or_create(&label).set(is);
+        }
+        let troubles: BTreeSet<_> = troubles.into_iter().map(Aspect::as_str).collect();
+        for about in Aspect::ALL.map(Aspect::as_str) {
+            let label = AboutLabel {
+                handler: handler.clone(),
+                group: group.clone(),
+                about,
+            };
+            let is = i64::from(troubles.contains(about));
+            self.trouble.get_or_create(&label).set(is);
+        }
+        for (partition, waits) in waiting {
+            let label = PartitionLabel {
+                handler: handler.clone(),
+                group: group.clone(),
+                topic: partition.topic.to_string(),
+                partition: partition.partition,
+            };
+            self.oldest.get_or_create(&label).set(waits.as_secs_f64());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use pelton_types::TopicPartition;
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn what_is_and_what_is_not_are_both_told() {
+        let standings = Standings {
+            handler: "h".to_owned(),
+            group: "g".to_owned(),
+            state: State::Troubled,
+            troubles: vec![Aspect::Output],
+            waiting: vec![(TopicPartition::new("t", 3), Duration::from_millis(1500))],
+        };
+        let mut text = String::new();
+        encode(&mut text, &registry(false, vec![standings])).unwrap();
+        for line in [
+            "pelton_ready 0",
+            r#"pelton_handler_state{handler="h",group="g",state="troubled"} 1"#,
+            r#"pelton_handler_state{handler="h",group="g",state="running"} 0"#,
+            r#"pelton_handler_trouble{handler="h",group="g",about="output"} 1"#,
+            r#"pelton_handler_trouble{handler="h",group="g",about="unreachable"} 0"#,
+            r#"pelton_oldest_unfinished_seconds{handler="h",group="g",topic="t",partition="3"} 1.5"#,
+        ] {
+            assert!(text.lines().any(|told| told == line), "{line}\n{text}");
+        }
+    }
+}
