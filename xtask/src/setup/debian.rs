@@ -1,4 +1,4 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, and valgrind.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, and Chromium for the dashboard.
 
 use std::process::Command;
 
@@ -50,6 +50,11 @@ const PROGRAMS: &[Program] = &[
         name: "valgrind",
         probe: || shell::works("valgrind", &["--version"]),
         packages: &["valgrind"],
+    },
+    Program {
+        name: "chromium",
+        probe: || shell::works("chromium", &["--version"]),
+        packages: &["chromium", "chromium-browser"],
     },
 ];
 
