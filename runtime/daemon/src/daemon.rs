@@ -26,6 +26,7 @@ use crate::{
     budget::{self, Budget},
     clock::Clock,
     component::{Component, Conditions, Process},
+    configured::Configured,
     control::Control,
     files::Files,
     folders,
@@ -94,6 +95,7 @@ pub struct Daemon {
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
+    configured: Configured,
     budget: Arc<Budget>,
     state_folder: Option<PathBuf>,
     /// What is kept for handlers that begin anew, by their names, and of which component.
@@ -135,6 +137,7 @@ impl Daemon {
             status,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
+            configured: Configured::new(&config),
             budget: Budget::new(config.daemon.memory),
             state_folder: folders::state(&config.daemon),
             kept: BTreeMap::new(),
@@ -261,6 +264,11 @@ impl Daemon {
     /// Where to ask things of it and of its handlers.
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// What it runs, also after a reload.
+    pub fn configured(&self) -> Configured {
+        self.configured.clone()
     }
 
     /// The addresses of embedded brokers, by cluster.

@@ -97,6 +97,7 @@ impl Daemon {
         let stop = |config: &Config| config.daemon.shutdown_timeout;
         // Who leaves drains as it was configured, whatever is configured now.
         let within = stop(&self.config).max(stop(&config));
+        self.configured.change(&config);
         self.config = config;
         let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
