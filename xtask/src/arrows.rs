@@ -11,7 +11,7 @@ use crate::shell;
 
 /// For each crate of the workspace the crates of the workspace it may name.
 /// types <- config, dispatch, revisions, engine, kafka <- daemon <- admin <- cli, and
-/// types, config, engine <- fixtures <- daemon, cli, and types, config, kafka <- operator <- cli.
+/// types, config, engine <- fixtures <- daemon, cli, and types, config, kafka <- operator <- admin, cli.
 const ROOMS: &[(&str, &[&str])] = &[
     ("pelton-types", &[]),
     ("pelton-codec", &[]),
@@ -33,7 +33,11 @@ const ROOMS: &[(&str, &[&str])] = &[
             "pelton-fixtures",
         ],
     ),
-    ("pelton-admin", &["pelton-daemon"]),
+    // Dead letters are the operator's, for who has a page before them as for who has a terminal.
+    (
+        "pelton-admin",
+        &["pelton-types", "pelton-daemon", "pelton-operator"],
+    ),
     (
         "pelton-fixtures",
         &["pelton-types", "pelton-config", "pelton-engine"],

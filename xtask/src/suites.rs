@@ -65,7 +65,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clippy",
-        budget: 13,
+        budget: 12,
         about: "clippy has nothing to say, and every public item is documented",
         work: Work::Commands(&["cargo clippy --workspace --all-targets --locked -- -D warnings"]),
     },
@@ -77,7 +77,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "build",
-        budget: 13,
+        budget: 12,
         about: "the daemon, the simulator and every test program build",
         work: Work::Commands(&[BUILD]),
     },
@@ -89,13 +89,13 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "simulation",
-        budget: 2,
+        budget: 1,
         about: "ten thousand simulated consumer groups lose, skip and reorder nothing",
         work: Work::Own(simulation::ten_thousand),
     },
     Suite {
         name: "instructions",
-        budget: 2,
+        budget: 1,
         about: "a message takes no more instructions in dispatch and codec than the baseline says",
         work: Work::Own(|_| (Tally::default(), instructions::check())),
     },
@@ -149,7 +149,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "bounds",
-        budget: 4,
+        budget: 3,
         about: "a backlog stays within the memory bound, and partitions that stand still are reported once",
         work: Work::Broker(&["memory", "stall"], "4"),
     },
@@ -209,13 +209,13 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "secured",
-        budget: 1,
+        budget: 2,
         about: "TLS, passwords and ACLs: what a broker refuses is told once, and goes on by itself once it is allowed",
         work: Work::Broker(&["secured"], "4"),
     },
     Suite {
         name: "systemd",
-        budget: 1,
+        budget: 2,
         about: "systemd has nothing to object to in the unit as shipped, and a component runs under its hardest rule",
         work: Work::Own(|_| (Tally::default(), systemd::check())),
     },
@@ -224,6 +224,12 @@ pub const SUITES: &[Suite] = &[
         budget: 1,
         about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
         work: Work::Own(|_| (Tally::default(), package::check())),
+    },
+    Suite {
+        name: "dashboard",
+        budget: 3,
+        about: "the dashboard in a real browser: live, by mouse and by keyboard, on a phone, and nothing hostile runs",
+        work: Work::Broker(&["dashboard"], "4"),
     },
     Suite {
         name: "chaos",

@@ -1,4 +1,4 @@
-//! Whether somebody is on this machine, and no web page.
+//! Whether somebody is on this machine, and no web page but the daemon's own.
 //!
 //! Invariant: where there is no token, nothing is told to a web page, and what changes something is only done for who
 //! is here, and for no web page: a browser adds

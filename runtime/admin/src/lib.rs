@@ -1,14 +1,18 @@
 //! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/reload` and
-//! `/v1/handlers/…`; all of it stands in `routes`, and is described at `/v1/openapi.json`.
+//! `/v1/handlers/…`; all of it stands in `routes`, and is described at `/v1/openapi.json`. For people there is the
+//! [dashboard] at `/`, which asks those.
 //!
 //! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in
 //! plain words what is missing.
 #![forbid(unsafe_code)]
 
 mod answer;
+mod dashboard;
 mod gate;
 mod handlers;
 mod here;
+mod history;
+mod letters;
 mod openapi;
 mod probes;
 mod reload;
@@ -18,11 +22,11 @@ mod status;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::Router;
-use pelton_daemon::{Control, Daemon, Lives, Metrics, Status};
+use pelton_daemon::{Configured, Control, Daemon, Lives, Metrics, Status};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::gate::Gate;
+use self::{gate::Gate, history::History};
 pub use here::MARK;
 
 /// Why there is no admin listener.
@@ -51,6 +55,8 @@ pub enum Error {
 pub struct Admin {
     listener: TcpListener,
     routes: Router,
+    history: History,
+    lives: Lives,
 }
 
 /// What the routes answer from.
@@ -60,6 +66,8 @@ pub(crate) struct App {
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
+    configured: Configured,
+    history: History,
     gate: Gate,
 }
 
@@ -79,14 +87,22 @@ impl Admin {
         let listener = TcpListener::bind(address)
             .await
             .map_err(|source| Error::Listen { address, source })?;
+        let (history, lives) = (History::default(), daemon.lives());
         let routes = routes::router(App {
             status: daemon.status(),
-            lives: daemon.lives(),
+            lives: lives.clone(),
+            history: history.clone(),
             metrics: daemon.metrics(),
             control: daemon.control(),
+            configured: daemon.configured(),
             gate,
         });
-        Ok(Self { listener, routes })
+        Ok(Self {
+            listener,
+            routes,
+            history,
+            lives,
+        })
     }
 
     /// The address that was bound.
@@ -99,9 +115,12 @@ impl Admin {
         let routes = self
             .routes
             .into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(self.listener, routes)
+        let serving = axum::serve(self.listener, routes)
             .with_graceful_shutdown(stop.cancelled_owned())
-            .await
-            .map_err(Error::Serve)
+            .into_future();
+        tokio::select! {
+            served = serving => served.map_err(Error::Serve),
+            never = self.history.keep(self.lives) => match never {},
+        }
     }
 }

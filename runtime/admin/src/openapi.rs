@@ -82,16 +82,33 @@ fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
         "get"
     };
     let mut path = json!({ method: operation });
-    if route.path.contains("{handler}") {
-        path["parameters"] = json!([{
-            "name": "handler",
-            "in": "path",
-            "required": true,
-            "description": "The handler's name.",
-            "schema": { "type": "string" },
-        }]);
-    }
+    path["parameters"] = parameters(route);
     path
+}
+
+/// What is in the path, and what may stand behind it.
+fn parameters(route: &Route) -> Value {
+    const IN_PATH: [(&str, &str); 2] = [
+        ("handler", "The handler's name."),
+        (
+            "letter",
+            "Where the letter stands: its partition and offset, as in `0@42`.",
+        ),
+    ];
+    let described = |(name, about): &(&str, &str), place: &str| {
+        json!({
+            "name": name,
+            "in": place,
+            "required": place == "path",
+            "description": about,
+            "schema": { "type": "string" },
+        })
+    };
+    let named = |(name, _): &&(&str, &str)| route.path.contains(&format!("{{{name}}}"));
+    let in_path = IN_PATH.iter().filter(named);
+    let all = in_path.map(|one| described(one, "path"));
+    let query = route.query.iter().map(|one| described(one, "query"));
+    all.chain(query).collect()
 }
 
 const UNREADABLE: (u16, &str) = (503, "The token's file can't be read.");

@@ -1,4 +1,4 @@
-//! Every route, in one table: what is served and what is described are the same.
+//! Every route but the dashboard's files, in one table: what is served and what is described are the same.
 
 use axum::{
     Router, middleware,
@@ -8,9 +8,9 @@ use pelton_daemon::{Overview, Pause, Reload, Report};
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
-    App,
+    App, dashboard,
     gate::{may_change, may_look},
-    handlers, openapi, probes, reload, status,
+    handlers, history, letters, openapi, probes, reload, status,
 };
 
 /// What is under a path.
@@ -19,6 +19,8 @@ pub(crate) struct Route {
     /// In a line, as OpenAPI tells it.
     pub about: &'static str,
     pub kind: Kind,
+    /// What may stand behind `?`, and what it means.
+    pub query: &'static [(&'static str, &'static str)],
     /// What is answered with 200.
     pub answer: Answer,
     /// What else is answered, and when.
@@ -51,6 +53,14 @@ fn of<T: schemars::JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 }
 
 const UNKNOWN: (u16, &str) = (404, "There is no such handler.");
+const LETTERS: &[(u16, &str)] = &[
+    (400, "The filter can't be read."),
+    (
+        404,
+        "There is no such handler, topic or letter, or the handler writes none that can be reached from outside.",
+    ),
+    (503, "The brokers don't answer, or refuse."),
+];
 const STOPPING: (u16, &str) = (503, "The daemon, or the handler, is being stopped.");
 
 /// All of them.
@@ -59,6 +69,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/livez",
         about: "Whether the process lives and its loops move. A rebalance never fails it.",
         kind: Kind::Open,
+        query: &[],
         answer: Answer::Text("text/plain"),
         besides: &[],
         serve: || get(probes::live),
@@ -67,6 +78,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/readyz",
         about: "Whether every handler can work: a member of its group, outputs reachable, nothing stalled.",
         kind: Kind::Open,
+        query: &[],
         answer: Answer::Text("text/plain"),
         besides: &[(
             503,
@@ -78,6 +90,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/metrics",
         about: "What is counted, in the OpenMetrics text format.",
         kind: Kind::Open,
+        query: &[],
         answer: Answer::Text(probes::OPENMETRICS),
         besides: &[],
         serve: || get(probes::metrics),
@@ -86,6 +99,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/openapi.json",
         about: "This description.",
         kind: Kind::Open,
+        query: &[],
         answer: Answer::AnyJson,
         besides: &[],
         serve: || get(openapi::serve),
@@ -94,6 +108,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/status",
         about: "How every handler and each of its partitions stands.",
         kind: Kind::Looks,
+        query: &[],
         answer: Answer::Json(of::<Overview>),
         besides: &[],
         serve: || get(status::status),
@@ -102,6 +117,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/reload",
         about: "Read the configuration anew, and answer when all that follows from it is done.",
         kind: Kind::Changes,
+        query: &[],
         answer: Answer::Json(of::<Reload>),
         besides: &[
             (
@@ -116,14 +132,19 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/handlers/{handler}/revisions",
         about: "Which revision of a handler's component runs, and what happened last.",
         kind: Kind::Looks,
+        query: &[],
         answer: Answer::Json(of::<Report>),
         besides: &[UNKNOWN, STOPPING],
         serve: || get(handlers::revisions),
     },
     Route {
         path: "/v1/handlers/{handler}/reload",
-        about: "Load a handler's component from its file, and answer when it runs or is refused. With `?force=true` also if it was refused before.",
+        about: "Load a handler's component from its file, and answer when it runs or is refused.",
         kind: Kind::Changes,
+        query: &[(
+            "force",
+            "`true`: also if it was refused or rolled back before.",
+        )],
         answer: Answer::Json(of::<Report>),
         besides: &[
             (409, "It is refused, as `problem` says."),
@@ -136,6 +157,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/handlers/{handler}/rollback",
         about: "Bring a handler's revision before back.",
         kind: Kind::Changes,
+        query: &[],
         answer: Answer::Json(of::<Report>),
         besides: &[
             (409, "There is none, as `problem` says."),
@@ -148,6 +170,7 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/handlers/{handler}/pause",
         about: "Pause a handler: what is under way is finished and committed, its partitions stay, nothing more is handled.",
         kind: Kind::Changes,
+        query: &[],
         answer: Answer::Json(of::<Pause>),
         besides: &[UNKNOWN],
         serve: || post(handlers::pause),
@@ -156,9 +179,46 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/handlers/{handler}/resume",
         about: "Let a paused handler go on.",
         kind: Kind::Changes,
+        query: &[],
         answer: Answer::Json(of::<Pause>),
         besides: &[UNKNOWN],
         serve: || post(handlers::resume),
+    },
+    Route {
+        path: "/v1/handlers/{handler}/history",
+        about: "How much a handler has done and how far it lagged over the last hour.",
+        kind: Kind::Looks,
+        query: &[],
+        answer: Answer::Json(of::<history::Hour>),
+        besides: &[UNKNOWN],
+        serve: || get(history::history),
+    },
+    Route {
+        path: "/v1/handlers/{handler}/dead-letters",
+        about: "The dead letters of a handler that the filter lets through, the oldest of each partition first.",
+        kind: Kind::Looks,
+        query: letters::FILTER,
+        answer: Answer::Json(of::<letters::Page>),
+        besides: LETTERS,
+        serve: || get(letters::list),
+    },
+    Route {
+        path: "/v1/handlers/{handler}/dead-letters/{letter}",
+        about: "One dead letter with all of its message.",
+        kind: Kind::Looks,
+        query: &[],
+        answer: Answer::Json(of::<letters::Shown>),
+        besides: LETTERS,
+        serve: || get(letters::show),
+    },
+    Route {
+        path: "/v1/handlers/{handler}/redrive",
+        about: "Give the dead letters that the filter lets through back to their handler. Without `execute` it only says what would be.",
+        kind: Kind::Changes,
+        query: letters::REDRIVE,
+        answer: Answer::Json(of::<letters::Redriven>),
+        besides: LETTERS,
+        serve: || post(letters::redrive),
     },
 ];
 
@@ -174,6 +234,7 @@ pub(crate) fn router(app: App) -> Router {
     let looks = middleware::from_fn_with_state(gate.clone(), may_look);
     let changes = middleware::from_fn_with_state(gate, may_change);
     of_kind(Kind::Open)
+        .merge(dashboard::router())
         .merge(of_kind(Kind::Looks).layer(looks))
         .merge(of_kind(Kind::Changes).layer(changes))
         .with_state(app)

@@ -33,6 +33,7 @@ use crate::{
     budget::{self, Budget},
     clock::Clock,
     component::{Component, Conditions, Process},
+    configured::Configured,
     control::Control,
     files::Files,
     folders,
@@ -101,6 +102,7 @@ pub struct Daemon {
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
+    configured: Configured,
     budget: Arc<Budget>,
     state_folder: Option<PathBuf>,
     /// How long a trial may take, as it is configured now.
@@ -145,6 +147,7 @@ impl Daemon {
             status,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
+            configured: Configured::new(&config),
             budget: Budget::new(config.daemon.memory),
             state_folder: folders::state(&config.daemon),
             trial_timeout: watch::Sender::new(config.daemon.trial_timeout),
@@ -273,6 +276,11 @@ impl Daemon {
     /// Where to ask things of it and of its handlers.
     pub fn control(&self) -> Control {
         self.control.clone()
+    }
+
+    /// What it runs, also after a reload.
+    pub fn configured(&self) -> Configured {
+        self.configured.clone()
     }
 
     /// The addresses of embedded brokers, by cluster.

@@ -11,6 +11,7 @@ mod budget;
 mod clock;
 mod compiling;
 mod component;
+mod configured;
 mod control;
 mod daemon;
 mod dead_letter;
@@ -32,6 +33,7 @@ pub use component::{
     Fault, Named, ProbationReport, RefusedReport, Report, Transition, load_component,
     read_component,
 };
+pub use configured::Configured;
 pub use control::{Ask, Control, ControlError, Pause};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;

@@ -3,7 +3,7 @@
 //!
 //! Nothing here pretends. [`TestCluster`] is Apache Kafka's own broker; [`TestDaemon`] is the program a user
 //! runs, watched from outside through its exit code, its log, its HTTP and what stands in the topics;
-//! [`Client`] speaks to the broker over plain librdkafka; [`foreign`] drives KafkaJS and kcat.
+//! [`Client`] speaks to the broker over plain librdkafka; [`foreign`] drives KafkaJS and kcat; [`Browser`] is Chromium.
 //! Only [`FaultyCluster`] is no Kafka: it stands in where brokers have to fail in a way that none can be told to.
 //! [`Proxy`] stands before a real one and loses, delays and delivers late what passes it, unaltered.
 //!
@@ -11,6 +11,7 @@
 //!
 //! `cargo xtask setup` fetches what is needed; a missing part is an error that says so, never a skipped test.
 
+pub mod browser;
 pub mod client;
 pub mod cluster;
 pub mod command;
@@ -29,6 +30,7 @@ pub mod stage;
 pub mod usage;
 pub mod wait;
 
+pub use browser::{Browser, Page, Screen};
 pub use client::{Client, Draft, Message};
 pub use cluster::{Secured, TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};

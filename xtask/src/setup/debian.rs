@@ -1,4 +1,5 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, and systemd's tools.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, systemd's tools,
+//! and Chromium for the dashboard.
 
 use std::process::Command;
 
@@ -60,6 +61,11 @@ const PROGRAMS: &[Program] = &[
         name: "valgrind",
         probe: || shell::works("valgrind", &["--version"]),
         packages: &["valgrind"],
+    },
+    Program {
+        name: "chromium",
+        probe: || shell::works("chromium", &["--version"]),
+        packages: &["chromium", "chromium-browser"],
     },
 ];
 

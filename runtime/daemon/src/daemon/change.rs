@@ -124,6 +124,7 @@ impl Daemon {
         // Who leaves drains as it was configured, whatever is configured now.
         let within = stop(&self.config).max(stop(&config));
         self.trial_timeout.send_replace(config.daemon.trial_timeout);
+        self.configured.change(&config);
         self.config = config;
         let ended = self.leave(&plan, within).await;
         let beginning: Vec<_> = plan.beginning().map(str::to_owned).collect();
