@@ -30,6 +30,10 @@ use crate::{
 /// the compiler busy holds up nobody else; few, because each may take all of its memory.
 const AT_ONCE: usize = 4;
 
+/// In the environment of a process that compiles: its allocator takes no more than it needs. By itself it takes a gibibyte
+/// at once, all of which counts against the bound of the memory.
+pub const FRUGAL: (&str, &str) = ("MIMALLOC_ARENA_EAGER_COMMIT", "0");
+
 /// Where components are compiled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Compiler {

@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use super::{ChildCompiler, answer};
+use super::{ChildCompiler, FRUGAL, answer};
 use crate::{error::LoadError, file::ComponentFile, load::REASON_BYTES, text::bounded};
 
 /// Threads of a child. Each takes some memory before it does anything.
@@ -70,8 +70,7 @@ fn command(compiler: &ChildCompiler, file: &ComponentFile<'_>) -> Command {
         // Secrets stand in the environment, and a compiler has no use for it.
         .env_clear()
         .env("RAYON_NUM_THREADS", threads.to_string())
-        // Or the binary's allocator takes a gibibyte at once, all of which counts as used.
-        .env("MIMALLOC_ARENA_EAGER_COMMIT", "0")
+        .env(FRUGAL.0, FRUGAL.1)
         .current_dir("/")
         // A Ctrl-C in a terminal is for the parent, which ends its children itself.
         .process_group(0)
