@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    fs::File,
+    fs::{File, Metadata},
     io::Read,
     path::{Path, PathBuf},
 };
@@ -34,6 +34,8 @@ fn path(name: &str) -> Option<Option<PathBuf>> {
 
 /// Text without the newline that editors put at its end.
 fn content(path: &Path) -> Option<String> {
+    // A pipe would be waited for.
+    path.metadata().ok().filter(Metadata::is_file)?;
     let mut bytes = Vec::new();
     let file = File::open(path).ok()?;
     file.take(LARGEST + 1).read_to_end(&mut bytes).ok()?;

@@ -165,9 +165,10 @@ impl Producer {
         self.native.refuses(outgoing)
     }
 
-    /// Waits until messages have left the queue since it was full. It may be full again: try and see.
+    /// Waits until messages have left the queue since it was full. It may be full again: try and see. Needs a tokio
+    /// runtime with its timer.
     pub async fn wait_for_room(&self) {
-        self.native.answered().await;
+        self.native.room().await;
     }
 
     /// Gives up on everything in the queue and in flight: it is answered as purged. What is in flight may

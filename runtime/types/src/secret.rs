@@ -1,8 +1,9 @@
 //! Which client properties must never be printed.
 
 /// Parts of the names of librdkafka properties whose values are secret.
-const SECRET: [&str; 6] = [
+const SECRET: [&str; 7] = [
     "password",
+    "passphrase",
     "secret",
     "key.pem",
     "token",

@@ -96,9 +96,7 @@ impl Daemon {
         first: bool,
         replies: &mut Vec<Reply>,
     ) -> Result<Prepared, Refused> {
-        let failed = self.begun.iter().filter(|(_, begun)| begun.failed);
-        let failed = failed.map(|(name, _)| name.clone()).collect();
-        let plan = plan(&self.config, &config, &failed)?;
+        let plan = plan(&self.config, &config, &self.failed())?;
         // At the first look after the start nobody has asked, and nothing has changed as a rule.
         if first && replies.is_empty() && config == self.config {
             return Ok(Prepared::Nothing);
@@ -110,8 +108,16 @@ impl Daemon {
             Heard::Tried(tried) => tried?,
             Heard::Overtaken(newer) => return Ok(Prepared::Overtaken(newer)),
         }
+        // Who has failed meanwhile begins anew too.
+        let plan = self::plan(&self.config, &config, &self.failed())?;
         let config = Box::new(config);
         Ok(Prepared::Change { config, plan })
+    }
+
+    /// The handlers that have ended for good.
+    fn failed(&self) -> BTreeSet<String> {
+        let failed = self.begun.iter().filter(|(_, begun)| begun.failed);
+        failed.map(|(name, _)| name.clone()).collect()
     }
 
     async fn change_to(&mut self, config: Config, plan: Plan) -> Result<Reload, Refused> {

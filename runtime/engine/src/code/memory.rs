@@ -35,11 +35,9 @@ impl CustomCodeMemory for CodeMemory {
         }
     }
 
-    fn unpublish_executable(&self, ptr: *const u8, len: usize) -> Result<()> {
-        let rights = MprotectFlags::READ | MprotectFlags::WRITE;
-        // SAFETY: as above, and nothing runs there any more. A private mapping stays this process's alone when it is
-        // written to.
-        unsafe { mprotect(ptr.cast_mut().cast(), len, rights) }.map_err(Error::from)
+    /// Nothing: the pages are given back right after, and wasmtime takes a refusal here for a reason to panic.
+    fn unpublish_executable(&self, _: *const u8, _: usize) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -71,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_copy_in_place_is_executable_holds_the_same_bytes_and_can_be_given_back() {
+    fn a_copy_in_place_is_executable_and_holds_the_same_bytes() {
         let len = 2 * page_size();
         let flags = MapFlags::PRIVATE;
         // SAFETY: a new mapping of this test's own.
@@ -102,8 +100,5 @@ mod tests {
                 .iter()
                 .all(|byte| *byte == 0xC3)
         );
-        CodeMemory.unpublish_executable(at, len).unwrap();
-        // SAFETY: writable again, and still this test's own.
-        unsafe { at.write(1) };
     }
 }

@@ -31,8 +31,10 @@ use crate::{
 
 /// How long a topic that may not be written to is not tried again.
 const DENIED: Duration = Duration::from_secs(30);
-/// Which part of what was in flight when the queue was full may still be when whoever waits for room is woken.
-const LOW_WATER: (usize, usize) = (7, 8);
+/// Which part of what was in flight when the queue was full is answered when whoever waits for room is woken.
+const ENOUGH: usize = 8;
+/// After so long whoever waits for room tries again whatever was answered: the rest may be stuck.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
 
 pub(crate) struct Native {
     shared: Arc<Shared>,
@@ -49,8 +51,9 @@ pub(super) struct Shared {
     /// The largest message that is taken.
     largest: usize,
     in_flight: AtomicUsize,
-    /// Whoever waits is woken only when no more than this is in flight.
-    low_water: AtomicUsize,
+    /// How many were ever answered, and at which number whoever waits is woken.
+    answers: AtomicUsize,
+    wake_at: AtomicUsize,
     answered: Notify,
     closing: AtomicBool,
 }
@@ -93,7 +96,8 @@ impl Native {
                 client: client.clone(),
             })),
             in_flight: AtomicUsize::new(0),
-            low_water: AtomicUsize::new(usize::MAX),
+            answers: AtomicUsize::new(0),
+            wake_at: AtomicUsize::new(0),
             answered: Notify::new(),
             closing: AtomicBool::new(false),
         });
@@ -267,7 +271,13 @@ impl Native {
         Ok(receipt)
     }
 
-    /// Waits until enough was answered that there is room again, unless nothing is outstanding.
+    /// Waits until there may be room again.
+    pub(crate) async fn room(&self) {
+        // An error means that it is time to try.
+        let _ = tokio::time::timeout(TRY_AGAIN, self.answered()).await;
+    }
+
+    /// Waits until enough was answered, unless nothing is outstanding.
     pub(crate) async fn answered(&self) {
         let answered = self.shared.answered.notified();
         if self.in_flight() > 0 {
@@ -345,16 +355,20 @@ impl Shared {
     }
 
     /// There was no room. Each partition's task waits for some, and each that is woken in vain has made a message for
-    /// nothing: so they are woken only when there is room for a good many.
+    /// nothing: so they are woken only when there is room for a good many. A wake that is due already is not put off.
     fn was_full(&self) {
-        let low_water = self.in_flight() / LOW_WATER.1 * LOW_WATER.0;
-        self.low_water.store(low_water, Ordering::Release);
+        let answers = self.answers.load(Ordering::Acquire);
+        if self.wake_at.load(Ordering::Acquire) <= answers {
+            let enough = (self.in_flight() / ENOUGH).max(1);
+            self.wake_at.store(answers + enough, Ordering::Release);
+        }
     }
 
-    /// Counts messages that are answered.
+    /// Counts messages that are answered, and that librdkafka has let go of.
     pub(super) fn settle(&self, count: usize) {
-        let before = self.in_flight.fetch_sub(count, Ordering::AcqRel);
-        if before - count <= self.low_water.load(Ordering::Acquire) {
+        let left = self.in_flight.fetch_sub(count, Ordering::AcqRel) - count;
+        let answers = self.answers.fetch_add(count, Ordering::AcqRel) + count;
+        if left == 0 || answers >= self.wake_at.load(Ordering::Acquire) {
             self.answered.notify_waiters();
         }
     }

@@ -52,7 +52,7 @@ impl Reports {
                 self.failures.note();
             }
             if let Some(event) = event {
-                self.take(&event);
+                self.settle(event);
             }
             if self.given_up && self.shared.in_flight() > 0 {
                 self.client.purge();
@@ -77,9 +77,19 @@ impl Reports {
         }
     }
 
-    fn take(&mut self, event: &Event<'_>) {
+    /// Takes in an event. Only when it is gone has librdkafka's queue room for others.
+    fn settle(&mut self, event: Event<'_>) {
+        let answered = self.take(&event);
+        drop(event);
+        if answered > 0 {
+            self.shared.settle(answered);
+        }
+    }
+
+    /// How many messages it answers.
+    fn take(&mut self, event: &Event<'_>) -> usize {
         match event.kind() {
-            EventKind::Delivery => self.deliver(event),
+            EventKind::Delivery => return self.deliver(event),
             EventKind::Error => self.error(event),
             EventKind::Log => event.log(),
             EventKind::Fetch
@@ -87,9 +97,10 @@ impl Reports {
             | EventKind::OffsetCommit
             | EventKind::Other => {}
         }
+        0
     }
 
-    fn deliver(&mut self, event: &Event<'_>) {
+    fn deliver(&mut self, event: &Event<'_>) -> usize {
         let (mut answered, mut acknowledged) = (0, false);
         for message in event.messages() {
             answered += 1;
@@ -117,10 +128,10 @@ impl Reports {
                 mailbox.put(Delivery { ticket, result });
             }
         }
-        self.shared.settle(answered);
         if acknowledged && !self.troubles.consuming().is_empty() {
             self.publish();
         }
+        answered
     }
 
     /// A message could not be written, and it is not the message's fault. librdkafka goes on behind it under a
@@ -169,7 +180,7 @@ impl Reports {
         let queue = self.queue.clone();
         while self.shared.in_flight() > 0 && Instant::now() < deadline {
             if let Some(event) = queue.poll(Duration::from_millis(100)) {
-                self.take(&event);
+                self.settle(event);
             }
         }
     }
