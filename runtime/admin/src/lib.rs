@@ -1,6 +1,6 @@
 //! HTTP for operators and orchestrators: `/livez`, `/readyz`, `/metrics`, `/v1/status`, `/v1/reload` and
 //! `/v1/handlers/…`; all of it stands in `routes`, and is described at `/v1/openapi.json`. For people there is the
-//! [dashboard] at `/`, which asks those.
+//! dashboard at `/`, which asks those.
 //!
 //! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in
 //! plain words what is missing.

@@ -290,6 +290,20 @@ fn what_was_compiled_once_is_not_compiled_again_unless_it_was_damaged() {
 }
 
 #[test]
+fn what_many_ask_for_at_once_is_compiled_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = next_life(&folder.path().join("cache"));
+    let component = wat::parse_str("(component (core module (func nop)))").unwrap();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| engine.inspect(&component).unwrap());
+        }
+    });
+    let counts = engine.compilations();
+    assert_eq!((counts.compiled, counts.hits), (1, 7));
+}
+
+#[test]
 fn without_a_folder_that_can_be_used_it_goes_on_without() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");

@@ -15,7 +15,11 @@ mod serve;
 
 use std::{path::PathBuf, time::Duration};
 
-use self::{component::compile, counts::Counts, gate::Gate};
+use self::{
+    component::compile,
+    counts::{Count, Counts},
+    gate::Gate,
+};
 pub use self::{
     counts::Compilations,
     serve::{Bounds, serve},
@@ -85,22 +89,37 @@ impl Workshop {
         wasm: &wasmtime::Engine,
         file: &ComponentFile<'_>,
     ) -> Result<Vec<u8>, LoadError> {
+        let digest = file.digest();
         let Some(cache) = &self.cache else {
+            let _pass = self.gate.pass(digest);
             return self.make(wasm, file);
         };
-        let name = Name::new(wasm, file.digest());
-        let missed = match cache.read(&name) {
-            Found::Code(code) => {
-                self.counts.hits.one_more();
-                return Ok(code);
-            }
-            Found::Nothing => &self.counts.misses,
-            Found::Damaged => &self.counts.rejects,
+        let name = Name::new(wasm, digest);
+        let missed = match self.kept(cache, &name) {
+            Ok(code) => return Ok(code),
+            Err(missed) => missed,
         };
+        let _pass = self.gate.pass(digest);
+        // Somebody may have made it meanwhile: many handlers of one component begin at once.
+        if let Ok(code) = self.kept(cache, &name) {
+            return Ok(code);
+        }
         missed.one_more();
         let code = self.make(wasm, file)?;
         cache.write(&name, &code);
         Ok(code)
+    }
+
+    /// What was kept, or what it counts as that there is nothing.
+    fn kept(&self, cache: &Cache, name: &Name) -> Result<Vec<u8>, &Count> {
+        match cache.read(name) {
+            Found::Code(code) => {
+                self.counts.hits.one_more();
+                Ok(code)
+            }
+            Found::Nothing => Err(&self.counts.misses),
+            Found::Damaged => Err(&self.counts.rejects),
+        }
     }
 
     fn make(
@@ -110,10 +129,7 @@ impl Workshop {
     ) -> Result<Vec<u8>, LoadError> {
         let code = match &self.compiler {
             Compiler::InProcess => compile(wasm, file),
-            Compiler::Child(compiler) => {
-                let _pass = self.gate.pass();
-                child::compile(compiler, file)
-            }
+            Compiler::Child(compiler) => child::compile(compiler, file),
         }?;
         self.counts.compiled.one_more();
         Ok(code)

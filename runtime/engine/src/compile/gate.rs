@@ -1,39 +1,53 @@
-//! So many at once and no more.
+//! So many at once and no more, and each thing once at a time.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Counts who is inside.
+/// What a component is known by.
+type Digest = [u8; 32];
+
+/// Knows who is inside.
 #[derive(Debug)]
 pub(super) struct Gate {
-    free: Mutex<usize>,
+    inside: Mutex<Vec<Digest>>,
+    at_once: usize,
     left: Condvar,
 }
 
-/// Lets the next one in when it is dropped.
+/// Lets others in when it is dropped.
 #[derive(Debug)]
-pub(super) struct Pass<'g>(&'g Gate);
+pub(super) struct Pass<'g> {
+    gate: &'g Gate,
+    digest: Digest,
+}
 
 impl Gate {
     pub(super) fn new(at_once: usize) -> Self {
         Self {
-            free: Mutex::new(at_once),
+            inside: Mutex::default(),
+            at_once,
             left: Condvar::new(),
         }
     }
 
-    /// Waits for a place.
-    pub(super) fn pass(&self) -> Pass<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.left.wait_while(free, |free| *free == 0);
-        *waited.unwrap_or_else(PoisonError::into_inner) -= 1;
-        Pass(self)
+    /// Waits for a place, and until nobody is inside with the same.
+    pub(super) fn pass(&self, digest: Digest) -> Pass<'_> {
+        let is_full =
+            |inside: &mut Vec<_>| inside.len() == self.at_once || inside.contains(&digest);
+        let waited = self.left.wait_while(self.inside(), is_full);
+        waited.unwrap_or_else(PoisonError::into_inner).push(digest);
+        Pass { gate: self, digest }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Vec<Digest>> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.left.notify_one();
+        self.gate.inside().retain(|inside| *inside != self.digest);
+        // They wait for different things.
+        self.gate.left.notify_all();
     }
 }
 
@@ -47,14 +61,17 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn one_more_waits_until_one_has_left() {
-        let gate = Gate::new(2);
-        let (first, _second) = (gate.pass(), gate.pass());
+    const A: Digest = [1; 32];
+    const B: Digest = [2; 32];
+
+    /// Whether a third one is let in only when the first has left.
+    fn waits(at_once: usize, third: Digest) {
+        let gate = Gate::new(at_once);
+        let (first, _second) = (gate.pass(A), gate.pass(B));
         let (told, heard) = mpsc::channel();
         thread::scope(|scope| {
             scope.spawn(|| {
-                let _third = gate.pass();
+                let _third = gate.pass(third);
                 told.send("third").unwrap();
             });
             let waits = heard.recv_timeout(Duration::from_millis(100));
@@ -62,5 +79,15 @@ mod tests {
             drop(first);
             assert_eq!(heard.recv(), Ok("third"));
         });
+    }
+
+    #[test]
+    fn one_more_waits_until_one_has_left() {
+        waits(2, [3; 32]);
+    }
+
+    #[test]
+    fn the_same_waits_though_there_is_room() {
+        waits(9, A);
     }
 }

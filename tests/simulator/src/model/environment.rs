@@ -3,7 +3,10 @@
 //! An order of events that a recording of a real run shows and that isn't allowed here is either a
 //! defect of the driver, or something that the simulator doesn't know yet and must learn to do.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    time::Duration,
+};
 
 use pelton_dispatch::{Arrival, CallId, Event};
 use pelton_types::{Failure, FailureKind, Offset, Verdict};
@@ -23,9 +26,16 @@ impl Model {
         match event {
             Event::Fetched(arrivals) => self.allows_fetched(arrivals),
             Event::Called { call, verdicts, .. } => self.allows_called(*call, verdicts),
-            Event::Delivered { offsets } => offsets
-                .iter()
-                .try_for_each(|offset| self.allows_delivery(*offset)),
+            Event::Delivered { offsets } => {
+                let distinct: BTreeSet<_> = offsets.iter().collect();
+                ensure!(
+                    distinct.len() == offsets.len() && !offsets.is_empty(),
+                    "deliveries of {offsets:?}, each of which can come once"
+                );
+                offsets
+                    .iter()
+                    .try_for_each(|offset| self.allows_delivery(*offset))
+            }
             Event::Refused {
                 offset, failure, ..
             } => {
