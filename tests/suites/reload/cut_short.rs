@@ -39,7 +39,11 @@ fn who_takes_the_place_of_one_that_was_cut_short_begins_when_that_has_left_its_g
     daemon.wait_ready(LIMIT)?;
     let all = orders(200);
     let (first, second) = all.split_at(100);
-    client.produce(&stage.input, first)?;
+    // The first commit is at once; what comes after it waits for the interval.
+    let (committed, waiting) = first.split_at(1);
+    client.produce(&stage.input, committed)?;
+    stage.wait_for_outputs(&client, committed.len())?;
+    client.produce(&stage.input, waiting)?;
     stage.wait_for_outputs(&client, first.len())?;
     cluster.freeze()?;
     let changed = text.replace(named, &format!("{named}\nbatch = {{ messages = 7 }}"));
