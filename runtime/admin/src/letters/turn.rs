@@ -44,7 +44,7 @@ pub(super) async fn in_turn<T: Send + 'static>(
 mod tests {
     use std::sync::mpsc;
 
-    use tokio::{runtime::Handle, sync::oneshot};
+    use tokio::{runtime::Handle, sync::oneshot, task::JoinSet};
 
     use super::*;
 
@@ -54,14 +54,15 @@ mod tests {
         let (begins, begun) = oneshot::channel();
         let (hears, heard) = oneshot::channel();
         let (end, ended) = mpsc::channel();
-        let asked = tokio::spawn(in_turn(&TURNS, move |gone| {
+        let mut asked = JoinSet::new();
+        asked.spawn(in_turn(&TURNS, move |gone| {
             begins.send(()).unwrap();
             Handle::current().block_on(gone.cancelled());
             hears.send(()).unwrap();
             ended.recv().unwrap();
         }));
         begun.await.unwrap();
-        asked.abort();
+        asked.abort_all();
         heard.await.unwrap();
         assert_eq!(TURNS.available_permits(), 0);
         end.send(()).unwrap();
