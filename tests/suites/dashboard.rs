@@ -6,7 +6,7 @@
 use std::{path::Path, time::Duration};
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Browser, Page, Screen, TestDaemon};
+use pelton_harness::{Browser, Page, Screen, TestDaemon, wait};
 use serde_json::json;
 
 #[path = "dashboard/acting.rs"]
@@ -25,6 +25,8 @@ mod many;
 mod office;
 #[path = "dashboard/standing.rs"]
 mod standing;
+#[path = "dashboard/steady.rs"]
+mod steady;
 
 const LIMIT: Duration = Duration::from_secs(90);
 
@@ -32,8 +34,11 @@ const LIMIT: Duration = Duration::from_secs(90);
 const HOSTILE: &str =
     r#"<img src=x onerror="window.name='ran'"><script>window.name='ran'</script>"#;
 
-/// The page of a daemon.
+/// The page of a daemon, as soon as it answers.
 fn open(daemon: &TestDaemon, screen: Screen) -> Result<Page<'static>> {
+    wait::until_true("the daemon to answer", LIMIT, || {
+        Ok(daemon.get("/livez").is_ok())
+    })?;
     let page = Browser::shared().page(screen)?;
     page.go(&format!("http://{}/", daemon.admin()))?;
     Ok(page)

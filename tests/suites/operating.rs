@@ -10,6 +10,8 @@ mod dead_letters;
 mod offsets;
 #[path = "operating/pausing.rs"]
 mod pausing;
+#[path = "operating/redriving.rs"]
+mod redriving;
 #[path = "operating/standing.rs"]
 mod standing;
 

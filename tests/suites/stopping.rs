@@ -171,14 +171,15 @@ fn systemd_hears_that_the_daemon_lives_also_while_it_drains() -> Result<()> {
         }
     };
     let address = path.to_str().context("the path is text")?;
-    let mut daemon = patient(&stage, "20s")?
+    let mut daemon = patient(&stage, "45s")?
         .environment("NOTIFY_SOCKET", address)
         .environment("WATCHDOG_USEC", "200000")
         .start()?;
     hear("WATCHDOG=1")?;
     hear("READY=1")?;
     hear("WATCHDOG=1")?;
-    occupy(&client, &stage, &mut daemon, 3_000)?;
+    // Until the daemon is seen to drain, on a slow machine too.
+    occupy(&client, &stage, &mut daemon, 15_000)?;
     daemon.signal(Signal::Term)?;
     hear("STOPPING=1")?;
     hear("WATCHDOG=1")?;

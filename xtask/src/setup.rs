@@ -4,6 +4,7 @@
 
 mod debian;
 mod kafka;
+mod services;
 
 use std::fs;
 

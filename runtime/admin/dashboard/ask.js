@@ -4,6 +4,8 @@ import { token } from "./token.js";
 
 // How long an answer may take that only tells something.
 const PATIENCE = 5_000;
+// And one for which a topic is read.
+export const READING = 60_000;
 
 // Nobody answers: the daemon is restarting, or it can't be reached.
 export class Away extends Error {}
@@ -17,8 +19,8 @@ export class Refused extends Error {
   }
 }
 
-export function look(path) {
-  return ask(path, { signal: AbortSignal.timeout(PATIENCE) });
+export function look(path, patience = PATIENCE) {
+  return ask(path, { signal: AbortSignal.timeout(patience) });
 }
 
 // Has something changed. It answers when that is done, which may take a while.

@@ -52,7 +52,8 @@ export function attribute(node, name, value) {
   if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value);
 }
 
-// The children of a node, each of which shows an item and is kept while there is an item of its key.
+// The children of a node, each of which shows an item and is kept while there is an item of its key. Keys stand in the
+// order of the last update, as on the screen.
 export class Keyed {
   #parent;
   #make;
@@ -83,10 +84,9 @@ export class Keyed {
     let next = this.#parent.firstChild;
     for (const [key, item] of wanted) {
       let view = this.#views.get(key);
-      if (!view) {
-        view = this.#make(item);
-        this.#views.set(key, view);
-      }
+      view ??= this.#make(item);
+      this.#views.delete(key);
+      this.#views.set(key, view);
       view.update(item, ...context);
       // Only what stands elsewhere is moved: a node that is moved loses its focus.
       if (view.node === next) next = next.nextSibling;

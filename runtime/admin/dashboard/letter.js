@@ -2,7 +2,7 @@
 
 import { asHex, asText, inLine } from "./bytes.js";
 import { attribute, button, el, text } from "./dom.js";
-import { askRedrive } from "./redrive.js";
+import { redriveButton } from "./redrive.js";
 
 export class Letter {
   #value;
@@ -27,7 +27,7 @@ export class Letter {
       letter.headers.length === 0 ? el("p", { class: "quiet" }, "none") : headers(letter.headers),
       el("div", { class: "about" }, el("h3", {}, "Value"), el("div", { class: "ways" }, ...this.#ways)),
       this.#shown,
-      el("div", { class: "actions" }, button("Redrive this one", () => askRedrive(name, filter, `the letter at ${at}`, changed))),
+      el("div", { class: "actions" }, redriveButton("Redrive this one", name, () => filter, `the letter at ${at}`, changed)),
     );
     const [label, how] = letter.value?.base64 == null ? ways[0] : ways[1];
     this.#show(label, how);

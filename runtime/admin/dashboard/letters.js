@@ -1,25 +1,29 @@
 // A handler's dead letters: found, looked at one by one, and given back to the handler.
 
-import { look, of } from "./ask.js";
+import { READING, look, of } from "./ask.js";
 import { button, el, Keyed, show, text, textOrNothing } from "./dom.js";
 import { inLine } from "./bytes.js";
 import { Letter } from "./letter.js";
-import { askRedrive } from "./redrive.js";
+import { redriveButton } from "./redrive.js";
 import { plural, time } from "./words.js";
 
 export class Letters {
   #name;
-  #asked = false;
+  // How often it was asked for letters: what answers an earlier time comes too late.
+  #asked = 0;
+  // What was asked for when the letters that are shown were found.
+  #found = new URLSearchParams();
   #form;
   #list = el("ul", { class: "letters" });
   #views;
   #summary = el("p", { class: "quiet", role: "status" });
   #problem = el("p", { class: "problem", role: "alert", hidden: true });
-  #redrive = button("Redrive all of these", () => askRedrive(this.#name, this.#filter(), "all letters that fit what is asked for above", () => this.#ask()));
+  #redrive;
 
   constructor(name) {
     this.#name = name;
     this.#views = new Keyed(this.#list, () => new Line(this.#name, () => this.#ask()));
+    this.#redrive = redriveButton("Redrive all of these", name, () => this.#found, "all letters that fit what was looked for", () => this.#ask());
     this.#form = el(
       "form",
       { class: "narrowing", onsubmit: (event) => (event.preventDefault(), this.#ask()) },
@@ -33,7 +37,7 @@ export class Letters {
 
   // The topic is read when somebody looks, not each second.
   update() {
-    if (!this.#asked) this.#ask();
+    if (this.#asked === 0) this.#ask();
   }
 
   #filter() {
@@ -42,15 +46,19 @@ export class Letters {
   }
 
   async #ask() {
-    this.#asked = true;
+    const asked = ++this.#asked;
+    const filter = this.#filter();
     text(this.#summary, "Reading the topic …");
     try {
-      const { letters, more } = await look(`${of(this.#name, "dead-letters")}?${this.#filter()}`);
+      const { letters, more } = await look(`${of(this.#name, "dead-letters")}?${filter}`, READING);
+      if (asked !== this.#asked) return;
+      this.#found = filter;
       this.#views.update(letters, ({ letter }) => `${letter.partition}@${letter.offset}`);
       text(this.#summary, summary(letters.length, more));
       show(this.#redrive, letters.length > 0);
       show(this.#problem, false);
     } catch (error) {
+      if (asked !== this.#asked) return;
       text(this.#summary, "");
       show(this.#redrive, false);
       textOrNothing(this.#problem, error.message);
@@ -102,7 +110,7 @@ class Line {
     this.#toggle.setAttribute("aria-expanded", open);
     if (!open || this.#letter) return;
     try {
-      this.#letter = new Letter(this.#name, this.#at, await look(of(this.#name, "dead-letters", this.#at)), this.#changed);
+      this.#letter = new Letter(this.#name, this.#at, await look(of(this.#name, "dead-letters", this.#at), READING), this.#changed);
       this.#below.replaceChildren(this.#letter.node);
     } catch (error) {
       this.#below.replaceChildren(el("p", { class: "problem", role: "alert" }, error.message));

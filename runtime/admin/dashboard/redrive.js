@@ -2,6 +2,7 @@
 
 import { change, of } from "./ask.js";
 import { confirm, say } from "./dialog.js";
+import { button } from "./dom.js";
 import { plural } from "./words.js";
 
 const STAYS = {
@@ -11,14 +12,30 @@ const STAYS = {
   foreign: "where it came from isn't told",
 };
 
-// `filter` says which letters, and `which` in words; `changed` is called when something was written.
-export async function askRedrive(name, filter, which, changed) {
-  let planned;
-  try {
-    planned = await change(`${of(name, "redrive")}?${filter}`);
-  } catch (error) {
-    return say(error.message);
+// A button for it. `filter()` says which letters, and `which` in words; `changed` is called when something was written.
+export function redriveButton(label, name, filter, which, changed) {
+  const own = button(label, async () => {
+    // Planning reads the topic: once at a time is enough.
+    own.disabled = true;
+    const asked = filter();
+    try {
+      const planned = await change(`${of(name, "redrive")}?${asked}`);
+      again();
+      askRedrive(name, asked, planned, which, changed);
+    } catch (error) {
+      again();
+      say(error.message);
+    }
+  });
+  // A button that can't be pressed loses the focus, which is given back unless it has gone elsewhere.
+  function again() {
+    own.disabled = false;
+    if (document.activeElement === document.body) own.focus();
   }
+  return own;
+}
+
+function askRedrive(name, filter, planned, which, changed) {
   const number = sum(planned.written);
   if (number === 0) return say(`Nothing to redrive.${stays(planned.skipped)}`);
   const topics = Object.keys(planned.written).join(", ");

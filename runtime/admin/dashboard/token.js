@@ -2,6 +2,8 @@
 
 import { el, text } from "./dom.js";
 
+// What can stand in a header.
+const SENDABLE = /^[\x21-\x7e]+$/;
 const KEPT = "pelton-token";
 
 export function token() {
@@ -24,7 +26,7 @@ function open(resolve) {
     required: true,
     "aria-describedby": "token-why",
   });
-  const why = el("p", { id: "token-why" });
+  const why = el("p", { id: "token-why", role: "status" });
   text(
     why,
     token() == null
@@ -51,7 +53,12 @@ function open(resolve) {
   );
   function given(event) {
     event.preventDefault();
-    sessionStorage.setItem(KEPT, input.value.trim());
+    const value = input.value.trim();
+    if (!SENDABLE.test(value)) {
+      text(why, "A token has no spaces, and only letters, digits and signs of ASCII.");
+      return input.select();
+    }
+    sessionStorage.setItem(KEPT, value);
     done(true);
     dialog.close();
   }

@@ -18,7 +18,7 @@ use tracing::{info, warn};
 
 use crate::{
     answer::wrong,
-    here::{names_an_address, refusal},
+    here::{another_site, names_an_address, refusal},
 };
 
 /// Characters that a token has at least.
@@ -88,6 +88,10 @@ fn alike(one: &str, other: &str) -> bool {
 pub(crate) async fn may_look(State(gate): State<Gate>, request: Request, next: Next) -> Response {
     match gate.has_token(request.headers()).await {
         Ok(Some(true)) => next.run(request).await,
+        Ok(None) if another_site(request.headers()) => wrong(
+            StatusCode::FORBIDDEN,
+            "a page of another site is told nothing; ask from the dashboard, or without a browser",
+        ),
         Ok(None) if names_an_address(request.headers()) => next.run(request).await,
         Ok(None) => wrong(
             StatusCode::FORBIDDEN,
@@ -105,7 +109,10 @@ pub(crate) async fn may_change(
     request: Request,
     next: Next,
 ) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let method = request.method().clone();
+    // With what stands behind `?`: whether a redrive writes, or a reload insists, is said there.
+    let path = request.uri().path_and_query().map(ToString::to_string);
+    let path = path.unwrap_or_default();
     let judged = match gate.has_token(request.headers()).await {
         Ok(Some(true)) => Ok(By::Token),
         Ok(Some(false)) => Err(unauthorized()),

@@ -34,6 +34,13 @@ pub(crate) fn names_an_address(headers: &HeaderMap) -> bool {
     host.is_some_and(is_address)
 }
 
+/// Whether a browser says that it asks for a page of another site, or of another port. It adds that by itself, to what
+/// it sends without asking first, too: a page could tell by an image's or a script's fate how long an answer is.
+pub(crate) fn another_site(headers: &HeaderMap) -> bool {
+    let site = headers.get("sec-fetch-site");
+    site.is_some_and(|site| site == "cross-site" || site == "same-site")
+}
+
 /// Whether a host is named in a way that nobody else can point elsewhere.
 fn is_address(host: &str) -> bool {
     host.parse::<Authority>().is_ok_and(|authority| {

@@ -1,10 +1,10 @@
 //! A handler's dead letters: `/v1/handlers/NAME/dead-letters`, `…/dead-letters/0@42` and `…/redrive`.
 //!
-//! What is done with them is `operator`'s, as for `pelton dlq`; here it is asked for and told. At most [`AT_ONCE`]
-//! requests read topics at once: the others wait.
+//! What is done with them is `operator`'s, as for `pelton dlq`; here it is asked for and told, each [in its turn](turn).
 
 mod filter;
 mod told;
+mod turn;
 
 use std::ops::ControlFlow;
 
@@ -14,7 +14,7 @@ use axum::{
     response::Response,
 };
 use pelton_operator::{Error, Reach, letters};
-use tokio::{sync::Semaphore, task::spawn_blocking};
+use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     filter::{FILTER, REDRIVE},
@@ -25,12 +25,8 @@ use crate::{
     answer::{json, wrong},
 };
 
-/// Requests that read topics at the same time.
-const AT_ONCE: usize = 2;
 /// Letters that came back so often stay, as with `pelton dlq redrive`.
 const MOST_REDRIVES: u32 = 3;
-
-static READERS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 pub(crate) async fn list(
     State(app): State<App>,
@@ -41,16 +37,14 @@ pub(crate) async fn list(
         Ok(asked) => asked,
         Err(why) => return wrong(StatusCode::BAD_REQUEST, why),
     };
-    let work = move |reach: &Reach| {
+    let work = move |reach: &Reach, gone: &CancellationToken| {
         let mut page = Page::default();
-        letters::find(reach, &asked.filter, |letter| {
-            if page.letters.len() == asked.limit {
-                page.more = true;
-                return ControlFlow::Break(());
-            }
-            page.letters.push((&letter).into());
-            ControlFlow::Continue(())
-        })?;
+        letters::find_until(
+            reach,
+            &asked.filter,
+            || gone.is_cancelled(),
+            |letter| page.take(&letter, asked.limit),
+        )?;
         Ok(page)
     };
     match with(&app, handler, work).await {
@@ -72,12 +66,17 @@ pub(crate) async fn show(
         at: Some(place),
         ..letters::Filter::default()
     };
-    let work = move |reach: &Reach| {
+    let work = move |reach: &Reach, gone: &CancellationToken| {
         let mut found = None;
-        letters::find(reach, &wanted, |letter| {
-            found = Some(Shown::from(&letter));
-            ControlFlow::Break(())
-        })?;
+        letters::find_until(
+            reach,
+            &wanted,
+            || gone.is_cancelled(),
+            |letter| {
+                found = Some(Shown::from(&letter));
+                ControlFlow::Break(())
+            },
+        )?;
         Ok(found)
     };
     match with(&app, handler, work).await {
@@ -108,7 +107,16 @@ pub(crate) async fn redrive(
         even_cut: false,
     };
     let executed = wanted.execute;
-    let work = move |reach: &Reach| letters::redrive(reach, &wanted);
+    let turn = executed.then(turn::to_write);
+    if turn.as_ref().is_some_and(Option::is_none) {
+        let text = "a redrive is under way; wait until it has ended";
+        return wrong(StatusCode::CONFLICT, text);
+    }
+    // One that has begun to write goes on although nobody waits: it would only have to be taken up again.
+    let work = move |reach: &Reach, _: &CancellationToken| {
+        let _turn = turn;
+        letters::redrive(reach, &wanted)
+    };
     match with(&app, handler, work).await {
         Ok(redriven) => json(StatusCode::OK, &Redriven::of(redriven, executed)),
         Err(response) => response,
@@ -119,13 +127,14 @@ pub(crate) async fn redrive(
 async fn with<T: Send + 'static>(
     app: &App,
     handler: String,
-    work: impl FnOnce(&Reach) -> Result<T, Error> + Send + 'static,
+    work: impl FnOnce(&Reach, &CancellationToken) -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Response> {
     let config = app.configured.now();
-    let stopping = || wrong(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping");
-    let _turn = READERS.acquire().await.map_err(|_| stopping())?;
-    let done = spawn_blocking(move || work(&Reach::new(&config, &handler)?)).await;
-    let done = done.map_err(|_| stopping())?;
+    let reached = move |gone: &CancellationToken| work(&Reach::new(&config, &handler)?, gone);
+    let done = turn::in_turn(&turn::READERS, reached).await;
+    let stopping =
+        |turn::Stopping| wrong(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping");
+    let done = done.map_err(stopping)?;
     done.map_err(|error| {
         let status = match error {
             Error::Unknown { .. }

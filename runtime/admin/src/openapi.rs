@@ -49,7 +49,14 @@ fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
     let wrong = generator.subschema_for::<Wrong>();
     let refused: &[_] = match route.kind {
         Kind::Open => &[],
-        Kind::Looks => &[(401, "The token is not shown."), UNREADABLE],
+        Kind::Looks => &[
+            (401, "The token is not shown."),
+            (
+                403,
+                "There is no token, and who asks may be a web page of another site.",
+            ),
+            UNREADABLE,
+        ],
         Kind::Changes => &[
             (401, "The token is not shown."),
             (
@@ -60,9 +67,9 @@ fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
         ],
     };
     for (status, when) in route.besides.iter().chain(refused) {
-        // A 409 holds what a 200 does, and the problem in it.
+        // A 409 that tells a `problem` holds what a 200 does besides.
         let content = match (route.answer, *status) {
-            (Answer::Json(schema), 409) => {
+            (Answer::Json(schema), 409) if when.contains("`problem`") => {
                 json!({ "application/json": { "schema": schema(generator) } })
             }
             (Answer::Text(kind), _) => json!({ kind: { "schema": { "type": "string" } } }),

@@ -61,6 +61,12 @@ const LETTERS: &[(u16, &str)] = &[
     ),
     (503, "The brokers don't answer, or refuse."),
 ];
+const REDRIVES: &[(u16, &str)] = &[
+    LETTERS[0],
+    LETTERS[1],
+    (409, "A redrive that writes is under way."),
+    LETTERS[2],
+];
 const STOPPING: (u16, &str) = (503, "The daemon, or the handler, is being stopped.");
 
 /// All of them.
@@ -217,7 +223,7 @@ pub(crate) const ROUTES: &[Route] = &[
         kind: Kind::Changes,
         query: letters::REDRIVE,
         answer: Answer::Json(of::<letters::Redriven>),
-        besides: LETTERS,
+        besides: REDRIVES,
         serve: || post(letters::redrive),
     },
 ];

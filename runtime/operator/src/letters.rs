@@ -27,6 +27,19 @@ const READER: &str = "pelton-reader";
 pub fn find(
     reach: &Reach,
     filter: &Filter,
+    each: impl FnMut(Letter) -> ControlFlow<()>,
+) -> Result<(), Error> {
+    find_until(reach, filter, || false, each)
+}
+
+/// [`find`] for as long as it isn't given up, which is asked at each message: also where the filter lets none through.
+///
+/// # Errors
+/// As [`find`].
+pub fn find_until(
+    reach: &Reach,
+    filter: &Filter,
+    given_up: impl Fn() -> bool,
     mut each: impl FnMut(Letter) -> ControlFlow<()>,
 ) -> Result<(), Error> {
     let topic = reach.dead_letter_topic()?;
@@ -35,6 +48,9 @@ pub fn find(
     let ranges = ranges.ok_or_else(|| Error::NoTopic(topic.to_owned()))?;
     let ranges = filter.narrow(ranges);
     reader.read(&ranges, |message| {
+        if given_up() {
+            return ControlFlow::Break(());
+        }
         let letter = Letter::of(message);
         match filter.lets_through(&letter, &reach.handler.name) {
             true => each(letter),

@@ -39,6 +39,9 @@ fn the_token_is_asked_for_a_wrong_one_is_told_and_the_right_one_is_kept_in_this_
     page.wait_for_text("dialog[open]", "asks for its token")?;
     picture(&page, daemon.folder(), "token")?;
     ensure!(page.value("document.querySelectorAll('.handler').length")? == 0);
+    show(&page, "no t\u{f6}ken")?;
+    page.wait_for_text("dialog[open]", "no spaces")?;
+    ensure!(page.value("document.querySelectorAll('.handler').length")? == 0);
     show(&page, "not-the-token")?;
     page.wait_for_text("dialog[open]", "refused the token (401)")?;
     show(&page, TOKEN)?;
@@ -50,7 +53,7 @@ fn the_token_is_asked_for_a_wrong_one_is_told_and_the_right_one_is_kept_in_this_
     );
 
     // It holds for changes and after the page is loaded again, and nowhere else.
-    page.value("location.reload()")?;
+    page.reload()?;
     page.click(&toggle(&stage.handler))?;
     page.click(&below(&stage.handler, ".about button"))?;
     click_in_dialog(&page, "Pause")?;

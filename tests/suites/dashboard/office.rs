@@ -39,7 +39,8 @@ fn begin() -> Result<Office> {
     // Brokers let groups be called anything.
     stuck.group = format!("{}{HOSTILE}", stuck.group);
     let waiting = Stage::new(cluster, "waits", 1)?;
-    let later = r#"retry = { attempts = 1000, backoff = "60s", max-backoff = "60s" }"#;
+    // Not again while tests look on, however slowly: they see the second attempt waited for.
+    let later = r#"retry = { attempts = 1000, backoff = "12h", max-backoff = "12h" }"#;
     let hostile = stuck
         .handler_config("misbehave", later)
         .replace(&stuck.group, &stuck.group.replace('"', "\\\""));

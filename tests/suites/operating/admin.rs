@@ -132,5 +132,14 @@ fn without_a_token_only_who_is_here_and_no_web_page_changes_anything() -> Result
         daemon.get("/v1/status")?.status == 200,
         "looking needs nothing"
     );
+    for (site, status) in [
+        ("cross-site", 403),
+        ("same-site", 403),
+        ("same-origin", 200),
+        ("none", 200),
+    ] {
+        let answer = http::request(&address, "GET", "/v1/status", &[("sec-fetch-site", site)])?;
+        ensure!(answer.status == status, "{site}: {answer:?}");
+    }
     audited(&mut daemon, 1, 1)
 }

@@ -22,7 +22,7 @@ fn now() -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
-fn retry(stage: &Stage) -> String {
+pub(crate) fn retry(stage: &Stage) -> String {
     format!("{}.retry", stage.group)
 }
 
@@ -35,7 +35,7 @@ fn dlq(folder: &Path, arguments: &[&str]) -> Result<Value> {
 }
 
 /// A daemon that has rejected these, and does so no more.
-fn repaired(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<TestDaemon> {
+pub(crate) fn repaired(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<TestDaemon> {
     let mut daemon = stage.daemon("misbehave", REJECTS)?.start()?;
     client.produce(&stage.input, drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;

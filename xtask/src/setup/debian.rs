@@ -1,11 +1,15 @@
 //! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, systemd's tools,
 //! and Chromium for the dashboard.
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use anyhow::{Result, bail, ensure};
 
+use super::services::NoServices;
 use crate::shell;
+
+/// What Debian's packages ask whether they may start a service.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 
 /// One program that the tests run.
 struct Program {
@@ -117,7 +121,10 @@ pub fn packages() -> Result<()> {
         .collect();
     let mut install = apt(&["install", "-y", "-q", "--no-install-recommends"]);
     install.args(&chosen);
+    // Prometheus' package would start one, which nobody asked for.
+    let no_services = NoServices::begin(Path::new(POLICY))?;
     shell::run("apt-get install", install, None)?;
+    drop(no_services);
     for program in missing {
         ensure!(
             (program.probe)(),

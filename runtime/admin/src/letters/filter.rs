@@ -27,7 +27,7 @@ pub(crate) const FILTER: &[(&str, &str)] = &[
     ),
     (
         "limit",
-        "So many at the most; 100 where nothing is said, and never more than 1000.",
+        "So many at the most; 100 where nothing is said, never more than 1000, and none after some 4 MiB.",
     ),
 ];
 

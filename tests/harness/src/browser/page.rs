@@ -10,7 +10,7 @@ use super::{Screen, pipe::Pipe};
 use crate::wait;
 
 /// How long a page may take to become what is waited for.
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 
 /// A page in a window of its own. Closed when dropped.
 #[derive(Debug)]
@@ -92,6 +92,19 @@ impl<'b> Page<'b> {
         )
     }
 
+    /// Loads it again, and waits until that is there.
+    ///
+    /// # Errors
+    /// When it doesn't come.
+    pub fn reload(&self) -> Result<()> {
+        self.value("window.wasBefore = true")?;
+        self.ask("Page.reload", json!({}))?;
+        self.wait(
+            "the page to be there anew",
+            "!window.wasBefore && document.readyState === 'complete'",
+        )
+    }
+
     /// The value of a JavaScript expression.
     ///
     /// # Errors
@@ -153,7 +166,9 @@ impl<'b> Page<'b> {
         );
         let find = || {
             wait::until(&format!("{selector} to be clickable"), LIMIT, || {
-                Ok(self.value(&place)?.as_array().cloned())
+                // As where something is waited for: one page may go while another comes.
+                let found = self.value(&place).unwrap_or_default();
+                Ok(found.as_array().cloned())
             })
             .with_context(|| self.text())
         };
