@@ -4,23 +4,33 @@ use std::num::NonZeroU32;
 
 use pelton_operator::letters::Filter;
 
+/// Its name, and what it means.
+type Parameter = (&'static str, &'static str);
+
+const KIND: Parameter = ("kind", "The kind of the last failure, as `trap`.");
+const SOURCE_TOPIC: Parameter = ("source-topic", "The topic that the message came from.");
+const KEY: Parameter = ("key", "The message's key, as text.");
+const SINCE: Parameter = (
+    "since",
+    "Messages not written before, in milliseconds since 1970.",
+);
+const UNTIL: Parameter = (
+    "until",
+    "Messages written before, in milliseconds since 1970.",
+);
+const AT: Parameter = (
+    "at",
+    "Only the letter that stands here: its partition and offset, as in `0@42`.",
+);
+
 /// What a list may be narrowed down by.
-pub(crate) const FILTER: &[(&str, &str)] = &[
-    ("kind", "The kind of the last failure, as `trap`."),
-    ("source-topic", "The topic that the message came from."),
-    ("key", "The message's key, as text."),
-    (
-        "since",
-        "Messages not written before, in milliseconds since 1970.",
-    ),
-    (
-        "until",
-        "Messages written before, in milliseconds since 1970.",
-    ),
-    (
-        "at",
-        "Only the letter that stands here: its partition and offset, as in `0@42`.",
-    ),
+pub(crate) const FILTER: &[Parameter] = &[
+    KIND,
+    SOURCE_TOPIC,
+    KEY,
+    SINCE,
+    UNTIL,
+    AT,
     (
         "any-handler",
         "`true`: also those of other handlers that share the topic.",
@@ -32,22 +42,13 @@ pub(crate) const FILTER: &[(&str, &str)] = &[
 ];
 
 /// What a redrive may be told.
-pub(crate) const REDRIVE: &[(&str, &str)] = &[
-    ("kind", "The kind of the last failure, as `trap`."),
-    ("source-topic", "The topic that the message came from."),
-    ("key", "The message's key, as text."),
-    (
-        "since",
-        "Messages not written before, in milliseconds since 1970.",
-    ),
-    (
-        "until",
-        "Messages written before, in milliseconds since 1970.",
-    ),
-    (
-        "at",
-        "Only the letter that stands here: its partition and offset, as in `0@42`.",
-    ),
+pub(crate) const REDRIVE: &[Parameter] = &[
+    KIND,
+    SOURCE_TOPIC,
+    KEY,
+    SINCE,
+    UNTIL,
+    AT,
     (
         "execute",
         "`true`: write the copies; otherwise only say what would be.",

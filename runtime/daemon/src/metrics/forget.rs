@@ -116,13 +116,7 @@ mod tests {
         let (gone, stays) = (metrics.handler("gone", "g"), metrics.handler("stays", "g"));
         let revision = RevisionId([7; 32]);
         count_everything(&gone, &[0, 1], revision);
-        stays.partition(&PartitionFigures {
-            topic: "t",
-            partition: 0,
-            committed: 1,
-            lag: Some(1),
-            in_flight: 1,
-        });
+        stays.partition(&PartitionFigures::example(0));
         let told = metrics
             .encode_with(&Registry::default())
             .matches("handler=\"gone\"")
@@ -148,13 +142,7 @@ mod tests {
         let metrics = Arc::new(Metrics::default());
         let handler = metrics.handler("h", "g");
         for partition in [0, 1] {
-            handler.partition(&PartitionFigures {
-                topic: "t",
-                partition,
-                committed: 1,
-                lag: Some(1),
-                in_flight: 1,
-            });
+            handler.partition(&PartitionFigures::example(partition));
         }
         handler.forget("t", 0);
         let text = metrics.encode_with(&Registry::default());

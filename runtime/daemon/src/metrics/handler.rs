@@ -23,6 +23,20 @@ pub(crate) struct PartitionFigures<'a> {
     pub in_flight: i64,
 }
 
+#[cfg(test)]
+impl PartitionFigures<'_> {
+    /// Of a partition of the topic `t`.
+    pub(crate) fn example(partition: i32) -> Self {
+        Self {
+            topic: "t",
+            partition,
+            committed: 1,
+            lag: Some(1),
+            in_flight: 1,
+        }
+    }
+}
+
 /// One handler's share, with its labels looked up once.
 pub(crate) struct HandlerMetrics {
     all: Arc<Metrics>,

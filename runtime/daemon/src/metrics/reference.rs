@@ -45,13 +45,7 @@ pub(super) fn count_everything(handler: &HandlerMetrics, partitions: &[i32], rev
         .into_iter()
         .for_each(|what| handler.transition(what));
     for &partition in partitions {
-        handler.partition(&PartitionFigures {
-            topic: "t",
-            partition,
-            committed: 1,
-            lag: Some(1),
-            in_flight: 1,
-        });
+        handler.partition(&PartitionFigures::example(partition));
     }
     handler.stalled(Place::ALL.map(|place| (place.as_str(), 1)));
     handler.swapped(None, revision.to_string());
