@@ -171,7 +171,7 @@ fn systemd_hears_that_the_daemon_lives_also_while_it_drains() -> Result<()> {
         }
     };
     let address = path.to_str().context("the path is text")?;
-    let mut daemon = patient(&stage, "45s")?
+    let mut daemon = patient(&stage, "24s")?
         .environment("NOTIFY_SOCKET", address)
         .environment("WATCHDOG_USEC", "200000")
         .start()?;
