@@ -1,11 +1,11 @@
 //! How a daemon ends, and how one that was thought dead comes back: whoever waits for it is told the truth,
 //! by the exit code, the log and systemd's socket, and nothing is lost.
 
-use std::{env, fs, os::unix::net::UnixDatagram, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Client, Copies, DaemonOptions, Draft, Signal, Stage, TestCluster, TestDaemon, orders,
+    Client, Copies, DaemonOptions, Draft, Signal, Stage, Systemd, TestCluster, TestDaemon, orders,
     stage::MISSED_SOON, wait,
 };
 
@@ -131,61 +131,54 @@ fn a_drain_that_takes_too_long_is_cut_short_said_so_and_made_up_for() -> Result<
 fn systemd_is_told_when_it_is_ready_and_when_it_stops() -> Result<()> {
     let cluster = TestCluster::shared();
     let stage = Stage::new(cluster, "notified", 1)?;
-    // Not in the test's own folder: a socket's path has to be short.
-    let path = env::temp_dir().join(format!("pelton-notify-{}", std::process::id()));
-    let socket = UnixDatagram::bind(&path)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    let next = || -> Result<String> {
-        let mut bytes = [0; 256];
-        let length = socket
-            .recv(&mut bytes)
-            .context("nothing came to the socket")?;
-        Ok(String::from_utf8_lossy(&bytes[..length]).trim().to_owned())
-    };
-    let address = path.to_str().context("the path is text")?;
+    let systemd = Systemd::listens()?;
     let mut daemon = stage
         .daemon("passthrough", "")?
-        .environment("NOTIFY_SOCKET", address)
+        .environment("NOTIFY_SOCKET", systemd.address()?)
         .start()?;
-    assert_eq!(next()?, "READY=1");
+    assert_eq!(systemd.next(LIMIT)?, "READY=1");
     daemon.wait_ready(LIMIT)?;
     assert_eq!(daemon.stop(LIMIT)?, 0);
-    assert_eq!(next()?, "STOPPING=1");
-    Ok(fs::remove_file(path)?)
+    assert_eq!(systemd.next(LIMIT)?, "STOPPING=1");
+    Ok(())
 }
 
 #[test]
 fn systemd_hears_that_the_daemon_lives_also_while_it_drains() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "beats", 1)?);
-    let path = env::temp_dir().join(format!("pelton-beats-{}", std::process::id()));
-    let socket = UnixDatagram::bind(&path)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    let hear = |wanted: &str| -> Result<()> {
-        let mut bytes = [0; 256];
-        loop {
-            let length = socket.recv(&mut bytes).context(format!("no {wanted}"))?;
-            if String::from_utf8_lossy(&bytes[..length]).trim() == wanted {
-                return Ok(());
-            }
-        }
-    };
-    let address = path.to_str().context("the path is text")?;
+    let systemd = Systemd::listens()?;
     let mut daemon = patient(&stage, "24s")?
-        .environment("NOTIFY_SOCKET", address)
+        .environment("NOTIFY_SOCKET", systemd.address()?)
         .environment("WATCHDOG_USEC", "200000")
         .start()?;
-    hear("WATCHDOG=1")?;
-    hear("READY=1")?;
-    hear("WATCHDOG=1")?;
+    systemd.hear("WATCHDOG=1", LIMIT)?;
     // Until the daemon is seen to drain, on a slow machine too.
     occupy(&client, &stage, &mut daemon, 15_000)?;
     daemon.signal(Signal::Term)?;
-    hear("STOPPING=1")?;
-    hear("WATCHDOG=1")?;
+    systemd.hear("STOPPING=1", LIMIT)?;
+    systemd.hear("WATCHDOG=1", LIMIT)?;
     ensure!(daemon.is_running(), "it drains");
     assert_eq!(code(&mut daemon, LIMIT)?, 0);
-    Ok(fs::remove_file(path)?)
+    Ok(())
+}
+
+#[test]
+fn a_systemd_that_hangs_holds_up_nothing() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "unheard", 1)?);
+    let systemd = Systemd::hangs()?;
+    let mut daemon = stage
+        .daemon("passthrough", "")?
+        .environment("NOTIFY_SOCKET", systemd.address()?)
+        .environment("WATCHDOG_USEC", "10000")
+        .start()?;
+    daemon.wait_for_log("does not listen", LIMIT)?;
+    client.produce(&stage.input, &orders(100))?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    daemon.wait_ready(LIMIT)?;
+    assert_eq!(daemon.stop(LIMIT)?, 0);
+    Ok(())
 }
 
 #[test]

@@ -81,13 +81,13 @@ pub(crate) async fn serve(
         info!(address = %admin.address()?, "health and metrics");
         tasks.spawn(admin.serve(admin_stop.clone()));
     }
-    notify(&[NotifyState::Ready]);
+    notify(vec![NotifyState::Ready]).await;
     tokio::select! {
         () = daemon.run() => error!("every handler has failed: nothing is left to run"),
         name = signals.next() => info!(signal = name, "told to stop; a second signal ends at once"),
     }
     stopping.cancel();
-    notify(&[NotifyState::Stopping]);
+    notify(vec![NotifyState::Stopping]).await;
     let stopped = tokio::select! {
         stopped = daemon.stop() => stopped,
         name = signals.next() => {
@@ -124,12 +124,12 @@ async fn reload_on(hang_ups: Option<Signal>, control: Control) {
     while hang_ups.recv().await.is_some() {
         info!(signal = "SIGHUP", "told to read the configuration anew");
         match NotifyState::monotonic_usec_now() {
-            Ok(now) => notify(&[NotifyState::Reloading, now]),
+            Ok(now) => notify(vec![NotifyState::Reloading, now]).await,
             Err(error) => warn!(%error, "systemd can't be told"),
         }
         // What came of it stands in the log.
         if control.reload().await.is_ok() {
-            notify(&[NotifyState::Ready]);
+            notify(vec![NotifyState::Ready]).await;
         }
     }
 }

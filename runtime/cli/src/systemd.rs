@@ -1,12 +1,23 @@
 //! What systemd is told, where it listens.
+//!
+//! Its socket takes a few words and then holds whoever speaks until they were heard. So that is done where it holds up
+//! nobody: a daemon drains and answers also while systemd hangs.
+
+use std::{io, time::Duration};
 
 use sd_notify::NotifyState;
+use tokio::{task::spawn_blocking, time::timeout};
 use tracing::warn;
 
-/// Tells it, if it started this process and wants to know.
-pub(crate) fn notify(states: &[NotifyState<'_>]) {
-    if let Err(error) = sd_notify::notify(states) {
-        warn!(%error, "systemd can't be told");
+/// How long to wait until something was heard.
+const A_MOMENT: Duration = Duration::from_secs(1);
+
+/// Tells it, if it started this process and wants to know, and waits a moment until it has heard.
+pub(crate) async fn notify(states: Vec<NotifyState<'static>>) {
+    match timeout(A_MOMENT, tell(states)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => warn!(%error, "systemd can't be told"),
+        Err(_) => warn!("systemd does not listen"),
     }
 }
 
@@ -19,6 +30,14 @@ pub(crate) async fn beat() {
     let mut ticks = tokio::time::interval(patience / 2);
     loop {
         ticks.tick().await;
-        notify(&[NotifyState::Watchdog]);
+        // However long that takes, so that no more than one is under way.
+        if let Err(error) = tell(vec![NotifyState::Watchdog]).await {
+            warn!(%error, "systemd can't be told");
+        }
     }
+}
+
+async fn tell(states: Vec<NotifyState<'static>>) -> io::Result<()> {
+    let telling = spawn_blocking(move || sd_notify::notify(&states));
+    telling.await.map_err(io::Error::other)?
 }

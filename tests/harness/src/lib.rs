@@ -27,6 +27,7 @@ pub mod prometheus;
 pub mod proxy;
 pub mod service;
 pub mod stage;
+pub mod systemd;
 pub mod usage;
 pub mod wait;
 
@@ -40,3 +41,4 @@ pub use prometheus::Prometheus;
 pub use proxy::Proxy;
 pub use service::Service;
 pub use stage::{Copies, Stage, orders};
+pub use systemd::Systemd;

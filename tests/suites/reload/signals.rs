@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Draft, Signal, Stage, TestCluster, component, orders};
+use pelton_harness::{Draft, Signal, Stage, Systemd, TestCluster, component, orders};
 
 use crate::support::{LIMIT, Scene, committed, pass};
 
@@ -12,15 +12,9 @@ fn a_hang_up_reads_the_file_and_systemd_is_told() -> Result<()> {
     let cluster = TestCluster::shared();
     let client = cluster.client()?;
     let other = Stage::new(cluster, "hung-up", 1)?;
-    let path = std::env::temp_dir().join(format!("pelton-reload-{}", std::process::id()));
-    let socket = std::os::unix::net::UnixDatagram::bind(&path)?;
-    socket.set_read_timeout(Some(LIMIT))?;
-    let next = || -> Result<String> {
-        let mut bytes = [0; 256];
-        let length = socket.recv(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
-    };
-    let mut scene = Scene::start_told("beside-hung-up", &path)?;
+    let systemd = Systemd::listens()?;
+    let next = || systemd.next(LIMIT);
+    let mut scene = Scene::start_told("beside-hung-up", &systemd)?;
     ensure!(next()?.contains("READY=1"), "it is ready");
     scene.under_load(|scene| {
         // The file is as it was: whoever asks is told so all the same.
@@ -41,7 +35,7 @@ fn a_hang_up_reads_the_file_and_systemd_is_told() -> Result<()> {
     ensure!(next()?.contains("READY=1"), "it is done again");
     ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
     ensure!(next()?.contains("STOPPING=1"), "it stops");
-    Ok(fs::remove_file(path)?)
+    Ok(())
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Client, Copies, DaemonOptions, Draft, Stage, TestCluster, TestDaemon, component,
+    Client, Copies, DaemonOptions, Draft, Stage, Systemd, TestCluster, TestDaemon, component,
     load::flows_while, orders,
 };
 
@@ -33,19 +33,18 @@ impl Scene {
         Self::begin(name, more, None)
     }
 
-    /// The same, told to systemd at this socket.
-    pub fn start_told(name: &str, socket: &Path) -> Result<Self> {
-        Self::begin(name, "", Some(socket))
+    /// The same, which tells systemd.
+    pub fn start_told(name: &str, systemd: &Systemd) -> Result<Self> {
+        Self::begin(name, "", Some(systemd))
     }
 
-    fn begin(name: &str, more: &str, socket: Option<&Path>) -> Result<Self> {
+    fn begin(name: &str, more: &str, systemd: Option<&Systemd>) -> Result<Self> {
         let cluster = TestCluster::shared();
         let (client, neighbour) = (cluster.client()?, Stage::new(cluster, name, 2)?);
         let mut options: DaemonOptions = neighbour.daemon("passthrough", more)?;
         options = options.component("misbehave")?;
-        if let Some(socket) = socket {
-            let address = socket.to_str().context("the path is text")?;
-            options = options.environment("NOTIFY_SOCKET", address);
+        if let Some(systemd) = systemd {
+            options = options.environment("NOTIFY_SOCKET", systemd.address()?);
         }
         let file = options.folder().join("pelton.toml");
         let base = fs::read_to_string(&file)?;
