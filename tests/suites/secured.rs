@@ -1,39 +1,18 @@
 //! A broker with TLS, passwords and access rules: a daemon works there, and what it is refused it says once, in plain
 //! words, loses nothing meanwhile, and goes on by itself.
 
-use std::{fs, path::Path, sync::OnceLock, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{
-    Copies, DaemonOptions, Secured, Stage, TestCluster, TestDaemon, Version, command::pelton,
-    orders, wait,
-};
+use pelton_harness::{Copies, Stage, TestCluster, TestDaemon, command::pelton, orders, wait};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The broker of these tests.
-#[expect(clippy::panic, reason = "no test can go on without it")]
-fn broker() -> &'static (TestCluster, Secured) {
-    static BROKER: OnceLock<(TestCluster, Secured)> = OnceLock::new();
-    BROKER.get_or_init(|| {
-        TestCluster::start_secured(Version::V4).unwrap_or_else(|error| panic!("{error:?}"))
-    })
-}
-
 /// A daemon of these handlers that comes by the listener with TLS.
 fn daemon(stages: &[&Stage], password: &str, authority: &Path) -> Result<TestDaemon> {
-    let (_, secured) = broker();
-    let options = DaemonOptions::new("secured")?.component("passthrough")?;
-    let properties = secured.properties_in(options.folder(), password, authority)?;
-    let mut config = format!(
-        "[clusters.default]\nbootstrap-servers = [\"{}\"]\n[clusters.default.properties]\n{properties}",
-        secured.bootstrap
-    );
-    for stage in stages {
-        config.push_str(&stage.handler_config("passthrough", ""));
-    }
-    options.config(&config)?.start()
+    let (_, secured) = TestCluster::shared_secured();
+    secured.daemon(stages, password, authority)?.start()
 }
 
 /// What status says of a handler's reasons, once it says something with these words.
@@ -55,7 +34,7 @@ fn reason(daemon: &TestDaemon, stage: &Stage, words: &[&str]) -> Result<String> 
 
 /// Everything that is put in comes out once and is committed.
 fn works(stage: &Stage, from: usize) -> Result<()> {
-    let client = broker().0.client()?;
+    let client = TestCluster::shared_secured().0.client()?;
     let drafts = orders(from + 200);
     client.produce(&stage.input, &drafts[from..])?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -75,7 +54,7 @@ fn said_once(daemon: &TestDaemon, words: &str, password: &str) -> Result<()> {
 
 #[test]
 fn a_denied_topic_holds_up_its_own_handler_alone_until_it_is_allowed() -> Result<()> {
-    let (cluster, secured) = broker();
+    let (cluster, secured) = TestCluster::shared_secured();
     let fine = Stage::new(cluster, "fine", 2)?;
     let (reads, writes) = (
         Stage::new(cluster, "reads", 2)?,
@@ -135,7 +114,7 @@ fn a_denied_topic_holds_up_its_own_handler_alone_until_it_is_allowed() -> Result
 
 #[test]
 fn a_wrong_password_is_told_and_a_mended_one_works_after_a_reload() -> Result<()> {
-    let (cluster, secured) = broker();
+    let (cluster, secured) = TestCluster::shared_secured();
     let stage = Stage::new(cluster, "wrongly", 1)?;
     let mut daemon = daemon(&[&stage], "not-the-password", &secured.authority)?;
     let why = reason(&daemon, &stage, &[&secured.bootstrap, "sasl.password"])?;
@@ -150,7 +129,7 @@ fn a_wrong_password_is_told_and_a_mended_one_works_after_a_reload() -> Result<()
 
 #[test]
 fn a_certificate_that_is_not_trusted_is_told() -> Result<()> {
-    let (cluster, secured) = broker();
+    let (cluster, secured) = TestCluster::shared_secured();
     let stage = Stage::new(cluster, "untrusted", 1)?;
     let daemon = daemon(&[&stage], secured.password, &secured.stranger)?;
     let why = reason(&daemon, &stage, &[&secured.bootstrap, "ssl.ca.location"])?;

@@ -214,6 +214,12 @@ pub const SUITES: &[Suite] = &[
         work: Work::Broker(&["secured"], "4"),
     },
     Suite {
+        name: "game-day",
+        budget: 3,
+        about: "each trouble of the operator's guide is told where the guide says, and ended by what it says",
+        work: Work::Broker(&["game_day"], "4"),
+    },
+    Suite {
         name: "systemd",
         budget: 2,
         about: "systemd has nothing to object to in the unit as shipped, and a component runs under its hardest rule",

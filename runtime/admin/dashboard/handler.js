@@ -94,7 +94,8 @@ export class Handler {
 }
 
 function reasons(handler, idle) {
-  if (handler.reasons.length > 0) return handler.reasons.join("\n");
+  const why = [...handler.reasons, handler.behind].filter(Boolean);
+  if (why.length > 0) return why.join("\n");
   if (handler.paused) return "An operator has paused it: it keeps its partitions and is given nothing more.";
   return idle ? "It stands by: the other members of its group have all partitions." : null;
 }

@@ -23,7 +23,8 @@ export class Header {
     text(this.#verdict, verdict);
     const worst = STATES.find((state) => handlers.some((one) => one.state === state));
     attribute(this.#verdict, "data-state", worst ?? "waiting");
-    text(this.#about, `Pelton ${version} · up ${span(now - started)} · ${config}`);
+    const about = [`Pelton ${version}`, `up ${span(now - started)}`, config, ...overview.troubles];
+    text(this.#about, about.join(" · "));
     document.title = `${verdict} · Pelton`;
     this.#reload.disabled = false;
   }

@@ -126,14 +126,14 @@ fn token(file: Option<&PathBuf>) -> anyhow::Result<String> {
 
 /// The address, and the file of its token.
 fn configured(file: &Path) -> anyhow::Result<(String, Option<PathBuf>)> {
-    let admin = exit::load(file);
+    let admin = pelton_config::admin(file);
     let admin = admin.with_context(|| {
         format!(
             "the daemon's address stands in {}; name it by --admin (and --token-file) where you can't read all of that",
             file.display()
         )
     });
-    let admin = admin?.admin;
+    let admin = admin?;
     ensure!(
         admin.enabled && admin.listen.port() != 0,
         "{} gives the daemon no fixed admin address; name it by --admin",

@@ -2,7 +2,9 @@
 
 use std::{fs, io::Read, path::Path};
 
-use crate::{Config, Error, findings::Findings, outside, problem::Report, read::read, validate};
+use crate::{
+    Admin, Config, Error, findings::Findings, outside, problem::Report, read::read, validate,
+};
 
 /// A configuration is written by hand: what is larger than this is some other file.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -24,6 +26,27 @@ pub fn load(path: &Path) -> Result<Config, Error> {
 pub fn check(path: &Path) -> Result<Config, Error> {
     let text = text_of(path)?;
     examine(&text, path, &|name| outside::value(path, name), true)
+}
+
+/// Reads where the daemon of a file is asked, also where something else is wrong with the file: a daemon that refuses it
+/// goes on at the address that it had.
+///
+/// # Errors
+/// As [`load`], where that doesn't stand there.
+pub fn admin(path: &Path) -> Result<Admin, Error> {
+    let text = text_of(path)?;
+    let (raw, mut findings) = read(&text, &|name| outside::value(path, name));
+    let config = raw.map(|raw| validate::validate(raw, path, &mut findings));
+    let (problems, _) = findings.into_parts();
+    match config {
+        Some(config) if !problems.iter().any(|one| one.message.contains("`admin")) => {
+            Ok(config.admin)
+        }
+        _ => {
+            let name = path.display().to_string();
+            Err(Error::Invalid(Report::new(name, text, problems)))
+        }
+    }
 }
 
 /// Reads and checks a configuration from a text, as if it stood in the file of that name.

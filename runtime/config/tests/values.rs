@@ -8,7 +8,9 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use pelton_config::{Bootstrap, Config, GroupProtocol, OnExhausted, Order, Start, Topics, parse};
+use pelton_config::{
+    Bootstrap, Config, GroupProtocol, OnExhausted, Order, Start, Topics, admin, parse,
+};
 
 fn environment(name: &str) -> Option<String> {
     Some(format!("value-of-{name}"))
@@ -209,4 +211,30 @@ fn a_file_that_can_not_be_read_is_said_plainly() {
 
     fs::write(&file, "#".repeat((1 << 20) + 1)).expect("written");
     assert!(matches!(load(&file), Err(Error::TooLarge { .. })));
+}
+
+#[test]
+fn where_a_daemon_is_asked_is_known_also_where_something_else_is_wrong() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pelton.toml");
+    let asked = |text: &str| {
+        fs::write(&file, text).expect("a file");
+        admin(&file).map(|admin| admin.listen.to_string())
+    };
+    let listen = "[admin]\nlisten = \"127.0.0.1:1234\"\n";
+    let wrong = format!("{listen}[handlers.h]\ncomit-interval = \"1s\"\n");
+    assert_eq!(asked(&wrong).expect("an address"), "127.0.0.1:1234");
+    assert_eq!(
+        asked("[handlers.h]\n").expect("the default"),
+        "127.0.0.1:9640"
+    );
+    for unknown in [
+        "[admin]\nlisten = 5\n",
+        "[admin]\nlisten = \"here\"\n",
+        "[admin]\nlisten-on = \"127.0.0.1:1234\"\n",
+        "[admin]\nlisten = \"0.0.0.0:1234\"\n",
+        "[admin\n",
+    ] {
+        assert!(asked(unknown).is_err(), "{unknown}");
+    }
 }

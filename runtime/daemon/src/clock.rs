@@ -28,6 +28,13 @@ impl Clock {
         self.since + self.started.elapsed()
     }
 
+    /// By how many milliseconds the system's clock is ahead of this one by now.
+    pub(crate) fn system_ahead(self) -> i64 {
+        let millis = |time: Duration| i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        let system = SystemTime::now().duration_since(UNIX_EPOCH);
+        millis(system.unwrap_or_default()).saturating_sub(millis(self.now()))
+    }
+
     /// When a machine's time is, as the runtime counts.
     pub(crate) fn instant(self, at: Duration) -> Instant {
         self.started + at.saturating_sub(self.since)

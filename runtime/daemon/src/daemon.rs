@@ -10,6 +10,7 @@ mod meanwhile;
 mod process;
 mod reconfigure;
 mod trials;
+mod upkeep;
 
 use std::{
     collections::BTreeMap,
@@ -43,6 +44,7 @@ use crate::{
     overview::{Life, Lives},
     reload::{Reloads, Source, instead},
     status::Status,
+    troubles::Troubles,
 };
 
 /// What can't be had when a daemon starts, or a changed configuration asks for more.
@@ -91,6 +93,8 @@ pub struct Daemon {
     stopped: Stopped,
     handlers: JoinSet<Left>,
     components: JoinSet<()>,
+    /// Looks after what is no handler's. Ends with the daemon.
+    _upkeep: JoinSet<()>,
     /// By the handlers' names.
     begun: BTreeMap<String, Begun>,
     guests: Option<runtime::Runtime>,
@@ -99,6 +103,7 @@ pub struct Daemon {
     files: Files,
     reloads: Reloads,
     status: Status,
+    troubles: Troubles,
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
@@ -128,8 +133,10 @@ impl Daemon {
         let source = Source::new(&config.file, options.brokers.clone(), changes);
         let (ask, reloads) = Reloads::new(source);
         let counts = engines.newest().compilation_counts();
+        let (clock, status, troubles) = (Clock::start(), Status::default(), Troubles::default());
+        let mut looking_after = JoinSet::new();
+        looking_after.spawn(upkeep::upkeep(clock, counts.clone(), troubles.clone()));
         let metrics = Metrics::default().with_compilations(move || counts.now());
-        let (clock, status) = (Clock::start(), Status::default());
         let mut daemon = Self {
             options: options.clone(),
             clock,
@@ -137,14 +144,16 @@ impl Daemon {
             stopped: Stopped::default(),
             handlers: JoinSet::new(),
             components: JoinSet::new(),
+            _upkeep: looking_after,
             begun: BTreeMap::new(),
             guests: Some(process::threads(&config.daemon).map_err(Error::Threads)?),
             engines,
             clusters,
             files,
             reloads,
-            lives: Lives::new(clock, &config.file, status.clone()),
+            lives: Lives::new(clock, &config.file, status.clone(), troubles.clone()),
             status,
+            troubles,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
             configured: Configured::new(&config),

@@ -20,7 +20,7 @@ use std::{
 };
 
 use pelton_config::{GroupProtocol, Guarantee, Properties};
-use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames};
+use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames, TroubleClass};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +34,7 @@ pub(crate) use self::{
 };
 use crate::{
     dead_letter,
+    flood::Kind,
     in_use::InUse,
     status::{Aspect, Standing, Status},
 };
@@ -360,8 +361,11 @@ impl Handler {
             } => {
                 if let Err(error) = &result {
                     self.shared.metrics.commit_failed();
+                    let now = self.shared.clock.now();
                     if members.owns(&partition, epoch) {
-                        warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+                        if self.shared.floods.admit(Kind::Uncommitted, now) {
+                            warn!(handler = %name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+                        }
                     } else {
                         members.left_uncommitted();
                         warn!(handler = %name, %partition, next, %error, "the last commit failed; what was finished since the one before is repeated by the next owner");
@@ -384,9 +388,7 @@ impl Handler {
                 ..
             } => self.overtaken(&partition, wanted, range),
             ConsumerEvent::Trouble { class, text } => {
-                warn!(handler = %name, "{text}");
-                self.status
-                    .set(name, Aspect::Input(class), Standing::Troubled(text));
+                self.troubled(Aspect::Input(class), (class, text))
             }
             ConsumerEvent::Recovered { class } => {
                 info!(handler = %name, "the consumer's trouble is over");
@@ -423,14 +425,18 @@ impl Handler {
         );
     }
 
+    /// Something keeps messages from moving, which is said once.
+    fn troubled(&self, aspect: Aspect, told: (TroubleClass, String)) {
+        let (name, text) = (&self.shared.name, told.1.clone());
+        if self.status.trouble(name, aspect, told) {
+            warn!(handler = %name, "{text}");
+        }
+    }
+
     fn producer_health(&self, health: ProducerHealth, trouble: &Trouble) {
         let name = &self.shared.name;
         match health.trouble {
-            Some(text) => {
-                warn!(handler = %name, "{text}");
-                self.status
-                    .set(name, Aspect::Output, Standing::Troubled(text));
-            }
+            Some(told) => self.troubled(Aspect::Output, told),
             None => self.status.clear(name, Aspect::Output),
         }
         if let Some(why) = health.fatal {

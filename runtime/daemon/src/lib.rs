@@ -7,6 +7,7 @@
 //! Start reading at [`Daemon`], then `handler`, then `partition`.
 #![forbid(unsafe_code)]
 
+mod behind;
 mod budget;
 mod clock;
 mod compiling;
@@ -16,6 +17,7 @@ mod control;
 mod daemon;
 mod dead_letter;
 mod files;
+mod flood;
 mod folders;
 mod handler;
 mod in_use;
@@ -27,6 +29,7 @@ mod recording;
 mod reload;
 mod stall;
 mod status;
+mod troubles;
 
 pub use compiling::{compiler, component_bytes};
 pub use component::{

@@ -300,7 +300,8 @@ impl Metrics {
     /// Every metric in the OpenMetrics text format, with how the handlers stand at this moment.
     pub fn encode(&self, lives: &Lives) -> String {
         let standings = lives.standings();
-        self.encode_with(&standing::registry(lives.is_ready(), standings))
+        let other = standing::registry(lives.is_ready(), lives.troubles(), standings);
+        self.encode_with(&other)
     }
 
     fn encode_with(&self, other: &Registry) -> String {

@@ -28,6 +28,9 @@ pub struct Overview {
     pub started: u64,
     /// When this was told.
     pub now: u64,
+    /// What is wrong with the daemon itself, in plain words; none of it keeps messages from moving.
+    #[serde(default)]
+    pub troubles: Vec<String>,
     /// The handlers, by name.
     pub handlers: Vec<HandlerOverview>,
 }
@@ -46,6 +49,8 @@ pub struct HandlerOverview {
     pub state: State,
     /// Why, in plain words; empty where all is well.
     pub reasons: Vec<String>,
+    /// That it has fallen behind what comes in, where it has. It works all the same.
+    pub behind: Option<String>,
     /// An operator has paused it.
     pub paused: bool,
     /// The revision that runs.

@@ -38,6 +38,7 @@ use crate::{
     budget::PartitionShare,
     clock::{Clock, sleep_until},
     component::{Fault, millis},
+    flood::Kind,
     handler::{Seat, Shared, Trouble},
     in_use::InUse,
     metrics::PartitionFigures,
@@ -306,8 +307,10 @@ impl Running {
     }
 
     fn refused(&mut self, offset: Offset, text: String, partly: bool) {
-        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
-            "an output was refused for good");
+        if self.tells(Kind::Refused) {
+            warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %text,
+                "an output was refused for good");
+        }
         self.apply(Event::Refused {
             offset,
             failure: Failure::new(FailureKind::Produce, text),

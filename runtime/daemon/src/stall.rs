@@ -172,7 +172,7 @@ fn wait(since: &mut Option<Duration>, waits: bool, moved: bool, now: Duration) {
 
 /// Where the lowest message that is not finished stands; `None` where there is nothing to do, and where a
 /// partition stands still as configured.
-fn waits_at(Seen { snapshot, end, .. }: Seen<'_>) -> Option<Place> {
+pub(crate) fn waits_at(Seen { snapshot, end, .. }: Seen<'_>) -> Option<Place> {
     if snapshot.draining || snapshot.halted {
         return None;
     }

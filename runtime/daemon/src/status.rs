@@ -105,6 +105,24 @@ impl Status {
         all.map_or_else(Vec::new, |standings| standings.values().cloned().collect())
     }
 
+    /// A client of a handler has trouble; whether the log has to say so. Consumer and producer meet the same outage, and each
+    /// has its own words, in brackets, for why.
+    pub(crate) fn trouble(
+        &self,
+        handler: &str,
+        aspect: Aspect,
+        (class, text): (TroubleClass, String),
+    ) -> bool {
+        let head = |text: &str| text.split(" (").next().map(str::to_owned);
+        let said = |standing: &Standing| match standing {
+            Standing::Troubled(why) => head(why) == head(&text),
+            Standing::Running | Standing::Waiting(_) | Standing::Failed(_) => false,
+        };
+        let known = class.is_of_connecting() && self.of(handler).iter().any(said);
+        self.set(handler, aspect, Standing::Troubled(text));
+        !known
+    }
+
     /// What of a handler is not as it should be.
     pub(crate) fn troubles(&self, handler: &str) -> Vec<Aspect> {
         let all = self.0.lock();
@@ -133,5 +151,33 @@ impl Status {
                     })
             })
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_that_consumer_and_producer_meet_is_said_once_and_each_denial_for_itself() {
+        let status = Status::default();
+        let consumer =
+            |class, text: &str| status.trouble("h", Aspect::Input(class), (class, text.to_owned()));
+        let producer = |class, text: &str| {
+            let told = (class, text.to_owned());
+            status.trouble("h", Aspect::Output, told)
+        };
+        let (unreachable, denied) = (TroubleClass::Unreachable, TroubleClass::Authorization);
+        assert!(consumer(
+            unreachable,
+            "no broker of b is reachable (refused)"
+        ));
+        assert!(!producer(
+            unreachable,
+            "no broker of b is reachable (reset)"
+        ));
+        assert_eq!(status.not_ready().len(), 2, "both stand there all the same");
+        assert!(consumer(denied, "not allowed (topic a)"));
+        assert!(producer(denied, "not allowed (topic b)"));
     }
 }

@@ -14,10 +14,10 @@ mod seal;
 use std::{
     io,
     path::PathBuf,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use tracing::warn;
+use tracing::{info, warn};
 
 pub(crate) use self::name::Name;
 use self::{folder::Folder, seal::Seal};
@@ -47,24 +47,39 @@ pub(crate) enum Found {
 pub(crate) struct Cache {
     folder: Folder,
     seal: Seal,
-    /// Whether it was said that nothing can be kept. The next file would meet the same.
-    told: AtomicBool,
+    /// What could not be kept last, which was said. The next file would meet the same.
+    unkept: Mutex<Option<Unkept>>,
+}
+
+/// Code that found no place.
+#[derive(Debug)]
+struct Unkept {
+    bytes: usize,
+    why: String,
 }
 
 impl Cache {
-    /// Opens the folder. Where it can't be used it says so, and there is no cache.
-    pub(crate) fn open(settings: &CacheSettings) -> Option<Self> {
+    /// Opens the folder.
+    ///
+    /// # Errors
+    /// It can't be used, which is said too.
+    pub(crate) fn open(settings: &CacheSettings) -> Result<Self, String> {
         let opened = Folder::open(settings).and_then(|folder| {
             let seal = Seal::of(folder.path())?;
-            let told = AtomicBool::new(false);
-            Ok(Self { folder, seal, told })
+            let unkept = Mutex::default();
+            Ok(Self {
+                folder,
+                seal,
+                unkept,
+            })
         });
         let say = |error: &io::Error| {
             warn!(folder = %settings.folder.display(), %error,
                 "compiled code can't be kept: each start compiles anew; name another folder as daemon.cache-folder, \
                  or switch the cache off with daemon.cache = false");
         };
-        opened.inspect_err(say).ok()
+        let why = |error: io::Error| format!("{}: {error}", settings.folder.display());
+        opened.inspect_err(say).map_err(why)
     }
 
     /// Looks for code of this name.
@@ -90,13 +105,44 @@ impl Cache {
 
     /// Keeps code under a name.
     pub(crate) fn write(&self, name: &Name, code: &[u8]) {
-        let kept = self.folder.write(name, [code, &self.seal.tag(name, code)]);
-        if let Err(error) = kept
-            && !self.told.swap(true, Ordering::Relaxed)
-        {
-            warn!(folder = %self.folder.path().display(), %error,
+        let tag = self.seal.tag(name, code);
+        let kept = self.folder.write(name, [code, &tag]);
+        let Err(error) = kept else {
+            self.keeps_again();
+            return;
+        };
+        let folder = self.folder.path().display();
+        let unkept = Unkept {
+            bytes: code.len() + tag.len(),
+            why: format!("{folder}: {error}"),
+        };
+        if self.last_unkept().replace(unkept).is_none() {
+            warn!(%folder, %error,
                 "compiled code can't be kept; the daemon goes on without, and the next start compiles anew");
         }
+    }
+
+    /// Why nothing can be kept at the moment.
+    pub(crate) fn unkept(&self) -> Option<String> {
+        self.last_unkept().as_ref().map(|unkept| unkept.why.clone())
+    }
+
+    /// Sees whether there is room by now for what could not be kept last.
+    pub(crate) fn try_again(&self) {
+        let bytes = self.last_unkept().as_ref().map(|unkept| unkept.bytes);
+        if bytes.is_some_and(|bytes| self.folder.has_room(bytes).is_ok()) {
+            self.keeps_again();
+        }
+    }
+
+    fn keeps_again(&self) {
+        if self.last_unkept().take().is_some() {
+            info!(folder = %self.folder.path().display(), "compiled code can be kept again");
+        }
+    }
+
+    fn last_unkept(&self) -> MutexGuard<'_, Option<Unkept>> {
+        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -66,19 +66,27 @@ pub(crate) struct Workshop {
     compiler: Compiler,
     gate: Gate,
     cache: Option<Cache>,
+    /// Why there is no cache although there should be one.
+    unusable: Option<String>,
     counts: Counts,
 }
 
 impl Workshop {
     pub(crate) fn new(compiler: Compiler) -> Self {
-        let cache = match &compiler {
-            Compiler::Child(ChildCompiler { cache, .. }) => cache.as_ref().and_then(Cache::open),
+        let opened = match &compiler {
+            Compiler::Child(ChildCompiler { cache, .. }) => cache.as_ref().map(Cache::open),
             Compiler::InProcess => None,
+        };
+        let (cache, unusable) = match opened {
+            Some(Ok(cache)) => (Some(cache), None),
+            Some(Err(why)) => (None, Some(why)),
+            None => (None, None),
         };
         Self {
             compiler,
             gate: Gate::new(AT_ONCE),
             cache,
+            unusable,
             counts: Counts::default(),
         }
     }
@@ -133,6 +141,19 @@ impl Workshop {
         }?;
         self.counts.compiled.one_more();
         Ok(code)
+    }
+
+    /// Why nothing can be kept at the moment.
+    pub(crate) fn unkept(&self) -> Option<String> {
+        let cache = self.cache.as_ref();
+        cache.map_or_else(|| self.unusable.clone(), Cache::unkept)
+    }
+
+    /// Sees whether what could not be kept could be now.
+    pub(crate) fn try_to_keep(&self) {
+        if let Some(cache) = &self.cache {
+            cache.try_again();
+        }
     }
 
     /// What it has done so far.

@@ -232,6 +232,16 @@ impl CompilationCounts {
     pub fn now(&self) -> Compilations {
         self.0.compilations()
     }
+
+    /// Why what is compiled can't be kept at the moment; nothing where it can be, or isn't meant to be.
+    pub fn unkept(&self) -> Option<String> {
+        self.0.unkept()
+    }
+
+    /// Sees whether as much as could not be kept could be by now. This blocks for as long as it takes to write that.
+    pub fn try_to_keep(&self) {
+        self.0.try_to_keep();
+    }
 }
 
 impl std::fmt::Debug for CompilationCounts {

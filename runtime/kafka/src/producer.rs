@@ -23,7 +23,7 @@ use tokio::sync::watch;
 pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
 use self::native::Native;
 
-use crate::Error;
+use crate::{Error, TroubleClass};
 
 /// What librdkafka counts for each header beside its name and value, at least.
 const HEADER_OVERHEAD: usize = 2;
@@ -111,7 +111,7 @@ pub enum SendError {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ProducerHealth {
     /// What is wrong outside, for people; the producer goes on trying.
-    pub trouble: Option<String>,
+    pub trouble: Option<(TroubleClass, String)>,
     /// Why the producer is over, for people.
     pub fatal: Option<String>,
 }

@@ -56,6 +56,18 @@ impl TroubleClass {
 }
 
 impl TroubleClass {
+    /// Whether every client of a cluster meets it alike.
+    pub fn is_of_connecting(self) -> bool {
+        match self {
+            Self::Unreachable | Self::Authentication | Self::Tls => true,
+            Self::Authorization
+            | Self::UnknownTopic
+            | Self::Group
+            | Self::OutOfRange
+            | Self::Corrupt => false,
+        }
+    }
+
     /// What keeps a client from connecting, as far as librdkafka's words tell.
     pub(crate) fn of_connecting(reason: &str) -> Self {
         match reason {
@@ -265,15 +277,18 @@ impl Troubles {
 
     /// Whether it is worth asking a broker if it can be reached.
     pub(crate) fn is_disconnected(&self) -> bool {
-        use TroubleClass::{Authentication, Tls, Unreachable};
-        [Unreachable, Authentication, Tls]
-            .into_iter()
-            .any(|class| self.has(class))
+        let mut classes = self.open.keys().map(|(class, _)| *class);
+        classes.any(TroubleClass::is_of_connecting)
     }
 
     /// What is wrong, for people; the first of several.
-    pub(crate) fn summary(&self) -> Option<&str> {
-        self.open.values().next().map(String::as_str)
+    pub(crate) fn summary(&self) -> Option<Report> {
+        let (class, text) = self
+            .open
+            .iter()
+            .next()
+            .map(|((class, _), text)| (*class, text))?;
+        Some((class, text.clone()))
     }
 }
 

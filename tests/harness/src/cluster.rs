@@ -61,6 +61,15 @@ impl Version {
             Self::V3_9 => "kafka.admin.AclCommand",
         }
     }
+
+    /// The class behind a script of Kafka's `bin`.
+    fn tool(self, script: &str) -> Option<&'static str> {
+        match script {
+            "kafka-acls.sh" => Some(self.acl_tool()),
+            "kafka-topics.sh" => Some("org.apache.kafka.tools.TopicCommand"),
+            _ => None,
+        }
+    }
 }
 
 /// A JVM that is quick to start and small, as tests need it.
@@ -354,13 +363,19 @@ impl TestCluster {
 
     /// Runs Kafka's tool for access rules.
     fn acl(&self, arguments: &[&str]) -> Result<()> {
+        self.tool("kafka-acls.sh", arguments)
+    }
+
+    /// Runs a tool of Kafka's own, by the name of its script, as somebody would who comes by the open listener.
+    ///
+    /// # Errors
+    /// When it fails, or isn't known here.
+    pub fn tool(&self, script: &str, arguments: &[&str]) -> Result<()> {
+        let class = self.version.tool(script);
+        let class = class.with_context(|| format!("no class is known for {script}"))?;
         let mut command = self.java(QUICK);
         command
-            .args([
-                self.version.acl_tool(),
-                "--bootstrap-server",
-                &self.bootstrap,
-            ])
+            .args([class, "--bootstrap-server", &self.bootstrap])
             .args(arguments);
         let done = command.output()?;
         let said = || String::from_utf8_lossy(&done.stdout).into_owned();

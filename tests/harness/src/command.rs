@@ -1,6 +1,9 @@
 //! `pelton` as an operator calls it beside a running daemon.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Output},
+};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -12,12 +15,25 @@ use crate::paths;
 /// # Errors
 /// When it can't be started, or a signal ends it.
 pub fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)> {
-    let output = Command::new(paths::pelton()?)
-        .args(arguments)
-        .current_dir(folder)
-        .output()?;
+    let output = run(folder, arguments)?;
     let code = output.status.code().context("it was ended by a signal")?;
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
     Ok((code, answer, words))
+}
+
+/// How it ends, and all its words as people read them.
+///
+/// # Errors
+/// As [`pelton`].
+pub fn words(folder: &Path, arguments: &[&str]) -> Result<(i32, String)> {
+    let output = run(folder, arguments)?;
+    let code = output.status.code().context("it was ended by a signal")?;
+    let words = [output.stdout, output.stderr].concat();
+    Ok((code, String::from_utf8_lossy(&words).into_owned()))
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Result<Output> {
+    let mut command = Command::new(paths::pelton()?);
+    Ok(command.args(arguments).current_dir(folder).output()?)
 }

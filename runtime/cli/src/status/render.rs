@@ -35,6 +35,9 @@ pub(super) fn lines(overview: &Overview, look: Look, all: bool) -> Vec<String> {
             summary(&overview.handlers)
         ),
     );
+    for trouble in &overview.troubles {
+        lines.extend(look.wrap(2, &plain(trouble.lines().next().unwrap_or_default())));
+    }
     for handler in &overview.handlers {
         lines.push(String::new());
         lines.extend(of_handler(handler, overview.now, look, all));
@@ -94,6 +97,9 @@ fn of_handler(handler: &HandlerOverview, now: u64, look: Look, all: bool) -> Vec
     }
     for reason in &handler.reasons {
         lines.extend(look.wrap(2, &plain(reason)));
+    }
+    if let Some(behind) = &handler.behind {
+        lines.extend(look.wrap(2, behind));
     }
     lines.extend(look.wrap(2, &revision(handler, now)));
     if let Some(RefusedReport { component, why }) = &handler.refused {

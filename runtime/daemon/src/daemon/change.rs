@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_config::{Config, Error as Wrong};
+use pelton_config::{Config, Error as Wrong, Problem, Report as Findings};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{error, info, warn};
 
@@ -20,7 +20,10 @@ use super::{
     meanwhile::Heard,
     trials::Untried,
 };
-use crate::reload::{Change, NeedsRestart, Plan, Reload, Reply, plan};
+use crate::{
+    reload::{Change, NeedsRestart, Plan, Reload, Reply, plan},
+    troubles::About,
+};
 
 /// How those ended who leave.
 #[derive(Debug, Default)]
@@ -77,6 +80,7 @@ impl Daemon {
         let mut outcome = outcome.unwrap_or_else(|refused| {
             self.metrics.reload_refused();
             log(&refused);
+            self.troubles.set(About::Configuration, brief(&refused));
             Reload {
                 problem: Some(whole(&refused)),
                 ..Reload::default()
@@ -137,6 +141,7 @@ impl Daemon {
         self.begin(&beginning);
         let refused = self.reconfigure(&plan).await;
         self.metrics.reloaded();
+        self.troubles.clear(About::Configuration);
         let (added, removed, changed) = (plan.added.len(), plan.removed.len(), plan.changed.len());
         info!(
             added,
@@ -326,15 +331,35 @@ fn whole(refused: &Refused) -> String {
     text
 }
 
+/// Why, in a line: the first problem of several.
+fn brief(refused: &Refused) -> String {
+    let why = match refused {
+        Refused::Wrong(Wrong::Invalid(report)) => {
+            let first = report.problems().first();
+            let first = first.map(|one| format!("{}: {}", place(report, one), one.message));
+            first.unwrap_or_default()
+        }
+        refused => whole(refused),
+    };
+    format!("the configuration file is refused, and what runs goes on as it was: {why}")
+}
+
+/// Where a problem shows.
+fn place(report: &Findings, problem: &Problem) -> String {
+    let file = report.file();
+    let first = problem.places.first();
+    first.map_or_else(
+        || file.to_owned(),
+        |place| format!("{file}:{}:{}", place.line, place.column),
+    )
+}
+
 /// Says why, each problem with its place on a line of its own.
 fn log(refused: &Refused) {
     match refused {
         Refused::Wrong(Wrong::Invalid(report)) => {
             for problem in report.problems() {
-                let at = problem.places.first();
-                let at =
-                    at.map(|place| format!("{}:{}:{}", report.file(), place.line, place.column));
-                let at = at.unwrap_or_else(|| report.file().to_owned());
+                let at = place(report, problem);
                 let help = problem.help.as_deref().unwrap_or_default();
                 error!(%at, help, "{}", problem.message);
             }

@@ -432,6 +432,7 @@ impl Members {
             }
         }
         self.watchdog.end_round(&self.shared);
+        self.shared.floods.round(self.shared.clock.now());
         let (name, status) = (&self.shared.name, &self.status);
         match stuck.is_empty() {
             true => status.clear(name, Aspect::Stuck),

@@ -23,6 +23,7 @@ use crate::{
     budget::{Budget, CallMemory, HandlerShare},
     clock::Clock,
     component::Fault,
+    flood::Floods,
     metrics::HandlerMetrics,
     overview::Shown,
     partition::Addressed,
@@ -54,6 +55,8 @@ pub(crate) struct Shared {
     pub call_memory: Arc<CallMemory>,
     /// What is shown of it to who asks.
     pub shown: Shown,
+    /// How much is said of single messages.
+    pub floods: Floods,
     record_to: Option<PathBuf>,
     last_fault: Mutex<Option<Fault>>,
     /// The member of the group that it is, or was last.
@@ -93,6 +96,7 @@ impl Shared {
             share,
             call_memory: Arc::new(CallMemory::new(share.calls)),
             shown: Shown::default(),
+            floods: Floods::new(&handler.name),
             record_to,
             last_fault: Mutex::default(),
             member: Mutex::default(),

@@ -1,5 +1,5 @@
 //! Says of a handler's partitions which of them do not move: to the log once, and for as long as it lasts to
-//! `/readyz` and the metrics.
+//! `/readyz` and the metrics. And of all of them together whether they fall behind what comes in.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,10 @@ use pelton_types::TopicPartition;
 use tracing::{info, warn};
 
 use super::Shared;
-use crate::stall::{Observed, Place, Seen, Stall, Watch};
+use crate::{
+    behind::{self, Backlog},
+    stall::{Observed, Place, Seen, Stall, Watch, waits_at},
+};
 
 /// The watches over a handler's partitions.
 #[derive(Default)]
@@ -17,6 +20,17 @@ pub(super) struct Watchdog {
     watches: HashMap<TopicPartition, Watch>,
     /// How many partitions stand at each place.
     standing: HashMap<Place, i64>,
+    behind: behind::Watch,
+    round: Round,
+}
+
+/// What the partitions of a round have come to.
+#[derive(Default)]
+struct Round {
+    lag: i64,
+    partitions: usize,
+    /// The most lag of one, and what that one waits at.
+    most: (i64, Option<Place>),
 }
 
 impl Watchdog {
@@ -24,6 +38,7 @@ impl Watchdog {
     /// [`ended`](Self::end_round).
     pub(super) fn begin_round(&mut self) {
         self.standing.clear();
+        self.round = Round::default();
     }
 
     /// Says what keeps this partition from moving, if anything does.
@@ -39,6 +54,7 @@ impl Watchdog {
             .entry(partition.clone())
             .or_insert_with(|| Watch::new(shared.stall_after, shared.policy.commit_interval));
         let now = shared.clock.now();
+        self.round.add(Seen { snapshot, end, now });
         let stall = match watch.observe(Seen { snapshot, end, now }) {
             Observed::Fine => None,
             Observed::Began(stall) => {
@@ -66,11 +82,41 @@ impl Watchdog {
     }
 
     /// Publishes what the round found.
-    pub(super) fn end_round(&self, shared: &Shared) {
+    pub(super) fn end_round(&mut self, shared: &Shared) {
+        self.say_whether_behind(shared);
         let count = |place| self.standing.get(&place).copied().unwrap_or(0);
         shared
             .metrics
             .stalled(Place::ALL.map(|place| (place.as_str(), count(place))));
+    }
+
+    fn say_whether_behind(&mut self, shared: &Shared) {
+        // What an operator has stopped is behind because of that.
+        if *shared.paused.borrow() {
+            return;
+        }
+        let Round {
+            lag,
+            partitions,
+            most: (_, place),
+        } = self.round;
+        let at = place.map_or("nothing", Place::as_str);
+        let standing = self
+            .behind
+            .observe(shared.clock.now(), Backlog { lag, partitions });
+        match standing {
+            behind::Standing::Fine | behind::Standing::Lasts => {}
+            behind::Standing::Began => {
+                warn!(handler = %shared.name, lag, at, "the handler falls behind: more comes in than it handles");
+            }
+            behind::Standing::Over => {
+                info!(handler = %shared.name, lag, "the handler has caught up")
+            }
+        }
+        let is_behind = matches!(standing, behind::Standing::Began | behind::Standing::Lasts);
+        shared.shown.behind(is_behind.then(|| {
+            format!("it has fallen behind what comes in: {lag} messages wait, those of the longest queue for {at}")
+        }));
     }
 
     /// Ends the watch over a partition that is not ours any more.
@@ -81,8 +127,20 @@ impl Watchdog {
     /// Ends every watch.
     pub(super) fn end(&mut self, shared: &Shared) {
         self.watches.clear();
+        self.behind = behind::Watch::default();
         self.begin_round();
         self.end_round(shared);
+    }
+}
+
+impl Round {
+    fn add(&mut self, seen: Seen<'_>) {
+        let lag = seen.end.map_or(0, |end| end.high - seen.snapshot.watermark);
+        self.lag = self.lag.saturating_add(lag.max(0));
+        self.partitions += 1;
+        if lag > self.most.0 {
+            self.most = (lag, waits_at(seen));
+        }
     }
 }
 

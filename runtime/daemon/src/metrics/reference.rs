@@ -9,6 +9,7 @@ use crate::{
     component::What,
     overview::{Standings, State},
     stall::Place,
+    troubles::Troubles,
 };
 
 const FILE: &str = "../../docs/metrics.md";
@@ -169,7 +170,11 @@ fn told() -> String {
         troubles: vec![],
         waiting: vec![(TopicPartition::new("t", 0), Duration::ZERO)],
     };
-    metrics.encode_with(&standing::registry(true, vec![standings]))
+    metrics.encode_with(&standing::registry(
+        true,
+        &Troubles::default(),
+        vec![standings],
+    ))
 }
 
 #[test]

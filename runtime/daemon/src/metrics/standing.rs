@@ -12,6 +12,7 @@ use super::PartitionLabel;
 use crate::{
     overview::{Standings, State},
     status::Aspect,
+    troubles::{About, Troubles},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,20 +29,34 @@ struct AboutLabel {
     about: &'static str,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OwnLabel {
+    about: &'static str,
+}
+
 #[derive(Default)]
 struct Families {
     ready: Gauge,
+    own: Family<OwnLabel, Gauge>,
     state: Family<StateLabel, Gauge>,
     trouble: Family<AboutLabel, Gauge>,
     oldest: Family<PartitionLabel, Gauge<f64, AtomicU64>>,
 }
 
 /// The families that tell it.
-pub(super) fn registry(ready: bool, handlers: Vec<Standings>) -> Registry {
+pub(super) fn registry(ready: bool, own: &Troubles, handlers: Vec<Standings>) -> Registry {
     let mut registry = Registry::with_prefix("pelton");
     let families = Families::default();
     families.register(&mut registry);
     families.ready.set(ready.into());
+    let own = own.all();
+    for about in About::ALL {
+        let label = OwnLabel {
+            about: about.as_str(),
+        };
+        let is = i64::from(own.contains_key(&about));
+        families.own.get_or_create(&label).set(is);
+    }
     handlers.into_iter().for_each(|one| families.set(one));
     registry
 }
@@ -51,6 +66,11 @@ impl Families {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "The version of the daemon, as a label", version);
         r.register("ready", "1 while `/readyz` answers 200", self.ready.clone());
+        r.register(
+            "daemon_trouble",
+            "1 for what is wrong with the daemon itself, 0 for what is not",
+            self.own.clone(),
+        );
         r.register(
             "handler_state",
             "1 for the state that the handler is in, 0 for the others",
@@ -127,10 +147,14 @@ mod tests {
             troubles: vec![Aspect::Output],
             waiting: vec![(TopicPartition::new("t", 3), Duration::from_millis(1500))],
         };
+        let troubles = Troubles::default();
+        troubles.set(About::Clock, "why".to_owned());
         let mut text = String::new();
-        encode(&mut text, &registry(false, vec![standings])).unwrap();
+        encode(&mut text, &registry(false, &troubles, vec![standings])).unwrap();
         for line in [
             "pelton_ready 0",
+            r#"pelton_daemon_trouble{about="clock"} 1"#,
+            r#"pelton_daemon_trouble{about="cache"} 0"#,
             r#"pelton_handler_state{handler="h",group="g",state="troubled"} 1"#,
             r#"pelton_handler_state{handler="h",group="g",state="running"} 0"#,
             r#"pelton_handler_trouble{handler="h",group="g",about="output"} 1"#,

@@ -18,6 +18,7 @@ use crate::{
     handler::Shared,
     in_use::InUse,
     status::{Aspect, Standing, Status},
+    troubles::Troubles,
 };
 
 /// The handlers that run. Copies are the same.
@@ -27,6 +28,7 @@ pub struct Lives {
     started: u64,
     config: Arc<str>,
     status: Status,
+    troubles: Troubles,
     lives: Arc<Mutex<BTreeMap<String, Life>>>,
 }
 
@@ -76,6 +78,7 @@ impl Life {
             topics: self.topics.clone(),
             state,
             reasons,
+            behind: shared.shown.is_behind(),
             paused,
             revision: self.revision.borrow().as_ref().map(running),
             refused: shared.shown.refusal(),
@@ -115,12 +118,13 @@ impl Life {
 }
 
 impl Lives {
-    pub(crate) fn new(clock: Clock, config: &Path, status: Status) -> Self {
+    pub(crate) fn new(clock: Clock, config: &Path, status: Status, troubles: Troubles) -> Self {
         Self {
             clock,
             started: millis(clock.now()),
             config: config.display().to_string().into(),
             status,
+            troubles,
             lives: Arc::default(),
         }
     }
@@ -150,6 +154,11 @@ impl Lives {
         )
     }
 
+    /// What is wrong with the daemon itself.
+    pub(crate) fn troubles(&self) -> &Troubles {
+        &self.troubles
+    }
+
     /// Whether `/readyz` answers that it is.
     pub(crate) fn is_ready(&self) -> bool {
         self.status.not_ready().is_empty()
@@ -169,6 +178,7 @@ impl Lives {
             config: self.config.to_string(),
             started: self.started,
             now: millis(self.clock.now()),
+            troubles: self.troubles.all().into_values().collect(),
             handlers,
         }
     }
@@ -194,7 +204,10 @@ fn stands(standings: &[Standing]) -> (State, Vec<String>) {
             Standing::Troubled(why) => (State::Troubled, why),
             Standing::Failed(why) => (State::Failed, why),
         };
-        reasons.push(why.clone());
+        // Consumer and producer of a handler say the same of an outage.
+        if !reasons.contains(why) {
+            reasons.push(why.clone());
+        }
         worst = worst.max(state);
     }
     if standings.is_empty() {

@@ -19,6 +19,7 @@ pub(crate) struct Shown {
     last_error: Mutex<Option<LastError>>,
     last_transition: Mutex<Option<Transition>>,
     refused: Mutex<Option<RefusedReport>>,
+    behind: Mutex<Option<String>>,
 }
 
 /// What is known of a partition.
@@ -131,6 +132,17 @@ impl Shown {
         if let Ok(mut known) = self.refused.lock() {
             *known = refused;
         }
+    }
+
+    /// It has fallen behind what comes in, as this says, or has not.
+    pub(crate) fn behind(&self, behind: Option<String>) {
+        if let Ok(mut known) = self.behind.lock() {
+            *known = behind;
+        }
+    }
+
+    pub(super) fn is_behind(&self) -> Option<String> {
+        self.behind.lock().ok()?.clone()
     }
 
     pub(super) fn refusal(&self) -> Option<RefusedReport> {

@@ -9,7 +9,7 @@ use pelton_types::{Failure, Offset, Output};
 use tracing::{info, trace, warn};
 
 use super::{Ended, Running, outbox::Addressed, show};
-use crate::{dead_letter, handler::Broken, overview::Attempted};
+use crate::{dead_letter, flood::Kind, handler::Broken, overview::Attempted};
 
 impl Running {
     pub(super) fn carry_out(&mut self, command: Command) {
@@ -159,8 +159,10 @@ impl Running {
             return;
         };
         let revision = self.tried_by(offset);
-        warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, %revision,
-            kind = %failure.kind, error = %failure.text, topic = %topic, "dead-lettering message");
+        if self.tells(Kind::DeadLettered) {
+            warn!(handler = %shared.name, partition = %self.task.partition, offset, attempts, %revision,
+                kind = %failure.kind, error = %failure.text, topic = %topic, "dead-lettering message");
+        }
         let why = dead_letter::Why {
             group: &shared.group,
             handler: &shared.name,
@@ -180,6 +182,11 @@ impl Running {
     fn tried_by(&self, offset: Offset) -> String {
         let revision = self.held.tried_by(offset);
         revision.map(|id| id.to_string()).unwrap_or_default()
+    }
+
+    /// Whether the log has a line of this kind for one message more.
+    pub(super) fn tells(&self, kind: Kind) -> bool {
+        self.task.shared.floods.admit(kind, self.clock.now())
     }
 
     /// What people are told who ask how the handler stands.
@@ -205,6 +212,9 @@ impl Running {
     fn retried(&self, offset: Offset, attempt: u32, failure: &Failure, due: Duration) {
         self.task.shared.metrics.retried(failure.kind);
         self.note(offset, attempt, failure, "retried");
+        if !self.tells(Kind::Failed) {
+            return;
+        }
         let again_in = due.saturating_sub(self.clock.now());
         let revision = self.tried_by(offset);
         info!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempt, %revision,
@@ -214,6 +224,9 @@ impl Running {
     fn fell_back(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.fell_back();
         self.note(offset, attempts, failure, "fell-back");
+        if !self.tells(Kind::FellBack) {
+            return;
+        }
         let revision = self.tried_by(offset);
         warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts, %revision,
             kind = %failure.kind, error = %failure.text,

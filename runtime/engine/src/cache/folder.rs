@@ -80,6 +80,13 @@ impl Folder {
         self.trim()
     }
 
+    /// Writes so many bytes, and removes them again.
+    pub(super) fn has_room(&self, bytes: usize) -> io::Result<()> {
+        let mut file = NamedTempFile::with_prefix_in(BEGUN, &self.path)?;
+        io::copy(&mut io::repeat(0).take(bytes as u64), &mut file)?;
+        Ok(())
+    }
+
     /// One that is gone already, by another process's doing, is no matter.
     pub(super) fn remove(&self, name: &Name) {
         let _ = fs::remove_file(self.file(name));

@@ -111,12 +111,30 @@ fn a_folder_that_is_not_ours_alone_or_no_folder_is_not_used() {
     let settings = settings(folder.path());
     fs::create_dir_all(&settings.folder).unwrap();
     chmod(&settings.folder, 0o777);
-    assert!(Cache::open(&settings).is_none());
+    assert!(Cache::open(&settings).is_err());
     chmod(&settings.folder, 0o755);
-    assert!(Cache::open(&settings).is_some());
+    assert!(Cache::open(&settings).is_ok());
     fs::remove_dir_all(&settings.folder).unwrap();
     fs::write(&settings.folder, "a file").unwrap();
-    assert!(Cache::open(&settings).is_none());
+    assert!(Cache::open(&settings).is_err());
+}
+
+#[test]
+fn what_can_not_be_kept_is_told_until_it_could_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(folder.path());
+    let cache = Cache::open(&settings).unwrap();
+    assert_eq!(cache.unkept(), None);
+    fs::remove_dir_all(&settings.folder).unwrap();
+    cache.write(&name(1), b"code");
+    let why = cache.unkept().unwrap();
+    assert!(why.contains("deep/cache"), "{why}");
+    cache.try_again();
+    assert!(cache.unkept().is_some(), "there is no folder yet");
+    fs::create_dir(&settings.folder).unwrap();
+    cache.try_again();
+    assert_eq!(cache.unkept(), None);
+    assert_eq!(fs::read_dir(&settings.folder).unwrap().count(), 0);
 }
 
 #[test]

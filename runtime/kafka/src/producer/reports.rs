@@ -163,7 +163,7 @@ impl Reports {
     }
 
     fn publish(&self) {
-        let trouble = self.troubles.summary().map(str::to_owned);
+        let trouble = self.troubles.summary();
         self.health.send_if_modified(|health| {
             let changed = health.trouble != trouble;
             health.trouble = trouble;

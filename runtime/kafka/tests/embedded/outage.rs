@@ -27,6 +27,7 @@ async fn an_outage_is_waited_out_by_the_producer() {
         .expect("a producer")
         .trouble
         .clone()
+        .map(|(_, text)| text)
         .unwrap_or_default();
     assert!(text.contains("127.0.0.1"), "{text}");
     assert!(

@@ -4,9 +4,13 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::OnceLock,
 };
 
 use anyhow::{Context, Result, ensure};
+
+use super::{TestCluster, Version};
+use crate::{DaemonOptions, Stage};
 
 /// A password of the key store, which nobody has to guess.
 const STORE: &str = "of-the-store";
@@ -28,6 +32,23 @@ pub struct Secured {
     port: u16,
 }
 
+impl TestCluster {
+    /// The cluster with passwords of this test process, started by whoever asks first.
+    ///
+    /// # Panics
+    /// When it can't be started: no test that asks can go on.
+    #[expect(
+        clippy::panic,
+        reason = "tests only, and the chain of the error is what has to be read"
+    )]
+    pub fn shared_secured() -> &'static (Self, Secured) {
+        static SHARED: OnceLock<(TestCluster, Secured)> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            Self::start_secured(Version::wanted()).unwrap_or_else(|error| panic!("{error:?}"))
+        })
+    }
+}
+
 impl Secured {
     /// Makes the certificates, by the JDK's own tool.
     pub(super) fn new(folder: &Path, port: u16) -> Result<Self> {
@@ -42,6 +63,28 @@ impl Secured {
             store,
             port,
         })
+    }
+
+    /// A daemon of these handlers that comes by this listener, ready to be started.
+    ///
+    /// # Errors
+    /// When its files can't be written, or the guest isn't built.
+    pub fn daemon(
+        &self,
+        stages: &[&Stage],
+        password: &str,
+        authority: &Path,
+    ) -> Result<DaemonOptions> {
+        let options = DaemonOptions::new("secured")?.component("passthrough")?;
+        let properties = self.properties_in(options.folder(), password, authority)?;
+        let mut config = format!(
+            "[clusters.default]\nbootstrap-servers = [\"{}\"]\n[clusters.default.properties]\n{properties}",
+            self.bootstrap
+        );
+        for stage in stages {
+            config.push_str(&stage.handler_config("passthrough", ""));
+        }
+        options.config(&config)
     }
 
     /// The listener.
@@ -71,10 +114,7 @@ impl Secured {
     }
 
     /// The lines of `[clusters.NAME.properties]` for a daemon that has these files in its folder: `password` and `ca.pem`.
-    ///
-    /// # Errors
-    /// When they can't be written.
-    pub fn properties_in(&self, folder: &Path, password: &str, authority: &Path) -> Result<String> {
+    fn properties_in(&self, folder: &Path, password: &str, authority: &Path) -> Result<String> {
         fs::write(folder.join("password"), format!("{password}\n"))?;
         fs::copy(authority, folder.join("ca.pem"))?;
         Ok(format!(

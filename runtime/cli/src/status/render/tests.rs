@@ -26,6 +26,7 @@ fn handler(partitions: Vec<PartitionOverview>) -> HandlerOverview {
         topics: vec!["orders".to_owned()],
         state: State::Running,
         reasons: Vec::new(),
+        behind: None,
         paused: false,
         revision: Some(RunningRevision {
             revision: "3f2a9c1b".to_owned(),
@@ -53,6 +54,7 @@ fn shown(handler: HandlerOverview, look: Look) -> String {
         config: "pelton.toml".to_owned(),
         started: NOW - 3_600_000,
         now: NOW,
+        troubles: vec!["the clock was set".to_owned()],
         handlers: vec![handler],
     };
     lines(&overview, look, false).join("\n")
@@ -83,14 +85,17 @@ fn everything_of_a_handler_stands_in_its_place() {
         component: "fedcba9876543210".to_owned(),
         why: "it was rolled back: 3 votes\nand more".to_owned(),
     });
+    handler.behind = Some("it has fallen behind".to_owned());
     handler.last_transition = Some(Transition {
         at: NOW - 61_000,
         what: "revision 4e1b rolled back to 3f2a9c1b: 3 votes\nand more".to_owned(),
     });
     let wanted = "\
 pelton 0.1.0, up for 1h 0m, pelton.toml: 1 handler, 1 running
+  the clock was set
 
 billing  running
+  it has fallen behind
   revision 3f2a9c1b (component 0123456789ab) for 1m 1s
   refused: component fedcba987654: it was rolled back: 3 votes
   1m 1s ago: revision 4e1b rolled back to 3f2a9c1b: 3 votes

@@ -284,7 +284,12 @@ impl Driver {
         };
         let ProducerHealth { trouble, fatal } = health.borrow_and_update().clone();
         match trouble {
-            Some(text) => self.troubled(text),
+            Some(told) => {
+                let (name, text) = (&self.shared.name, told.1.clone());
+                if self.status.trouble(name, Aspect::Output, told) {
+                    warn!(handler = %name, "{text}");
+                }
+            }
             None => self.status.clear(&self.shared.name, Aspect::Output),
         }
         fatal.map(|why| {

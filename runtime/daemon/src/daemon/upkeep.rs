@@ -1,0 +1,84 @@
+//! What a daemon looks after beside its handlers: whether the system's clock was set, and whether compiled code can be
+//! kept. Each is said once when it begins and once when it is over.
+
+use std::time::Duration;
+
+use pelton_engine::CompilationCounts;
+use tokio::{task::spawn_blocking, time};
+use tracing::{info, warn};
+
+use crate::{
+    clock::Clock,
+    troubles::{About, Troubles},
+};
+
+/// How often it looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Every so many looks it is tried whether what could not be kept could be now.
+const TRIES: u32 = 10;
+/// How far the clocks may be apart, in milliseconds: a leap second is none of anybody's business.
+const APART: i64 = 10_000;
+
+/// Goes on until it is dropped.
+pub(super) async fn upkeep(clock: Clock, compiled: CompilationCounts, troubles: Troubles) {
+    let mut looks = time::interval(EVERY);
+    for look in 0_u32.. {
+        looks.tick().await;
+        look_at_clock(clock.system_ahead(), &troubles);
+        if look.is_multiple_of(TRIES) && compiled.unkept().is_some() {
+            let again = compiled.clone();
+            // Where that can't be tried, it is as before.
+            let _ = spawn_blocking(move || again.try_to_keep()).await;
+        }
+        look_at_cache(compiled.unkept(), &troubles);
+    }
+}
+
+fn look_at_clock(ahead: i64, troubles: &Troubles) {
+    if ahead.abs() < APART {
+        if troubles.clear(About::Clock) {
+            info!("the system's clock and the daemon's are together again");
+        }
+        return;
+    }
+    let (seconds, where_to) = (
+        ahead.abs() / 1000,
+        if ahead > 0 { "ahead of" } else { "behind" },
+    );
+    let text = format!(
+        "the system's clock is {seconds} s {where_to} the daemon's, which never jumps: it was set, or the machine was \
+         suspended; retries and what is told here go by the daemon's until it is restarted"
+    );
+    if troubles.set(About::Clock, text.clone()) {
+        warn!("{text}");
+    }
+}
+
+/// The cache has said it itself.
+fn look_at_cache(unkept: Option<String>, troubles: &Troubles) {
+    match unkept {
+        Some(why) => troubles.set(
+            About::Cache,
+            format!("compiled code can't be kept, so the next start compiles anew: {why}"),
+        ),
+        None => troubles.clear(About::Cache),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_is_told_until_it_is_set_back() {
+        let troubles = Troubles::default();
+        let said = |ahead| {
+            look_at_clock(ahead, &troubles);
+            troubles.all().into_values().next()
+        };
+        assert_eq!(said(9_999), None);
+        assert!(said(3_600_000).is_some_and(|text| text.contains("3600 s ahead of the daemon's")));
+        assert!(said(-60_500).is_some_and(|text| text.contains("60 s behind the daemon's")));
+        assert_eq!(said(-1_000), None);
+    }
+}
