@@ -65,7 +65,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clippy",
-        budget: 11,
+        budget: 10,
         about: "clippy has nothing to say, and every public item is documented",
         work: Work::Commands(&["cargo clippy --workspace --all-targets --locked -- -D warnings"]),
     },
@@ -77,7 +77,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "build",
-        budget: 12,
+        budget: 10,
         about: "the daemon, the simulator and every test program build",
         work: Work::Commands(&[BUILD]),
     },
@@ -224,6 +224,12 @@ pub const SUITES: &[Suite] = &[
         budget: 1,
         about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
         work: Work::Own(|_| (Tally::default(), package::check())),
+    },
+    Suite {
+        name: "container",
+        budget: 2,
+        about: "the image's file system works read-only as it is described, and the manifests are known to their types",
+        work: Work::Broker(&["container"], "4"),
     },
     Suite {
         name: "dashboard",

@@ -1,8 +1,8 @@
-//! `pelton` as an operator calls it beside a running daemon.
+//! `pelton` as an operator calls it beside a running daemon, and programs that judge what is shipped.
 
 use std::{path::Path, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::paths;
@@ -20,4 +20,21 @@ pub fn pelton(folder: &Path, arguments: &[&str]) -> Result<(i32, Value, String)>
     let words = String::from_utf8_lossy(&output.stderr).into_owned();
     let answer = serde_json::from_slice(&output.stdout).unwrap_or_default();
     Ok((code, answer, words))
+}
+
+/// A program that the set-up installed for judging what is shipped, in the repository's root.
+///
+/// # Errors
+/// When it isn't there.
+pub fn judge(program: &str) -> Result<Command> {
+    let path = paths::target().join("python/bin").join(program);
+    ensure!(
+        path.is_file(),
+        "no program at {}: run `cargo xtask setup` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.current_dir(paths::repository());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
 }
