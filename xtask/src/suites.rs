@@ -221,9 +221,9 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "package",
-        budget: 1,
-        about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
-        work: Work::Own(|_| (Tally::default(), package::check())),
+        budget: 2,
+        about: "the Debian package has what it should, that works, and its upgrade under load loses and repeats nothing",
+        work: Work::Own(packaged),
     },
     Suite {
         name: "container",
@@ -294,6 +294,16 @@ impl Suite {
         let environment = [("PELTON_TEST_KAFKA", kafka), ("RUST_LIB_BACKTRACE", "0")];
         commands(self.name, &[BUILD, &test], &environment, deadline)
     }
+}
+
+/// Makes the package, looks into it, and installs, upgrades and removes it.
+fn packaged(deadline: Instant) -> (Tally, Result<()>) {
+    if let Err(error) = package::check().and_then(|()| guests::build_all()) {
+        return (Tally::default(), Err(error));
+    }
+    let test = "cargo test --workspace --locked --test upgrading";
+    let environment = [("PELTON_TEST_KAFKA", "4"), ("RUST_LIB_BACKTRACE", "0")];
+    commands("package", &[test], &environment, deadline)
 }
 
 /// Runs command lines in the repository's root up to the first that fails. No argument has a blank in it.
