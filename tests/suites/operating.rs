@@ -6,6 +6,8 @@ use std::time::Duration;
 mod admin;
 #[path = "operating/dead_letters.rs"]
 mod dead_letters;
+#[path = "operating/described.rs"]
+mod described;
 #[path = "operating/offsets.rs"]
 mod offsets;
 #[path = "operating/pausing.rs"]

@@ -4,6 +4,7 @@
 
 mod debian;
 mod kafka;
+mod python;
 mod services;
 
 use std::fs;
@@ -20,6 +21,7 @@ pub fn everything() -> Result<()> {
     guests::toolchain()?;
     debian::packages()?;
     kafka::jars()?;
+    python::judges()?;
     kafkajs()
 }
 

@@ -65,7 +65,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "clippy",
-        budget: 11,
+        budget: 10,
         about: "clippy has nothing to say, and every public item is documented",
         work: Work::Commands(&["cargo clippy --workspace --all-targets --locked -- -D warnings"]),
     },
@@ -77,7 +77,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "build",
-        budget: 12,
+        budget: 10,
         about: "the daemon, the simulator and every test program build",
         work: Work::Commands(&[BUILD]),
     },
@@ -227,9 +227,15 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "package",
-        budget: 1,
-        about: "the Debian package has the program, unit, configuration, man pages and completions, and they work",
-        work: Work::Own(|_| (Tally::default(), package::check())),
+        budget: 2,
+        about: "the Debian package has what it should, that works, and its upgrade under load loses and repeats nothing",
+        work: Work::Own(packaged),
+    },
+    Suite {
+        name: "container",
+        budget: 2,
+        about: "the image's file system works read-only as it is described, and the manifests are known to their types",
+        work: Work::Broker(&["container"], "4"),
     },
     Suite {
         name: "dashboard",
@@ -294,6 +300,16 @@ impl Suite {
         let environment = [("PELTON_TEST_KAFKA", kafka), ("RUST_LIB_BACKTRACE", "0")];
         commands(self.name, &[BUILD, &test], &environment, deadline)
     }
+}
+
+/// Makes the package, looks into it, and installs, upgrades and removes it.
+fn packaged(deadline: Instant) -> (Tally, Result<()>) {
+    if let Err(error) = package::check().and_then(|()| guests::build_all()) {
+        return (Tally::default(), Err(error));
+    }
+    let test = "cargo test --workspace --locked --test upgrading";
+    let environment = [("PELTON_TEST_KAFKA", "4"), ("RUST_LIB_BACKTRACE", "0")];
+    commands("package", &[test], &environment, deadline)
 }
 
 /// Runs command lines in the repository's root up to the first that fails. No argument has a blank in it.

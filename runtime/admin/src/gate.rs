@@ -42,6 +42,11 @@ impl Gate {
         Self(token_file.map(Arc::new))
     }
 
+    /// Whether a token is asked for.
+    pub(crate) fn is_set(&self) -> bool {
+        self.0.is_some()
+    }
+
     /// Whether there is a token that can be asked for.
     pub(crate) async fn check(&self) -> Result<(), String> {
         self.token().await.map(drop)

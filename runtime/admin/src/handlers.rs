@@ -9,15 +9,27 @@ use pelton_daemon::{Ask, Control};
 
 use crate::{
     App,
-    answer::{failed, json},
+    answer::{failed, json, wrong},
+    query::{self, Parameter, Takes, Value},
 };
+
+/// What a reload of a component may be told.
+pub(crate) const RELOAD: &[Parameter] = &[Parameter {
+    name: "force",
+    takes: Takes::Flag,
+    about: "Also if it was refused or rolled back before.",
+}];
 
 pub(crate) async fn reload(
     State(app): State<App>,
     Path(handler): Path<String>,
     RawQuery(query): RawQuery,
 ) -> Response {
-    let force = query.as_deref() == Some("force=true");
+    let asked = match query::read(query.as_deref(), RELOAD) {
+        Ok(asked) => asked,
+        Err(why) => return wrong(StatusCode::BAD_REQUEST, why),
+    };
+    let force = asked.contains(&("force", Value::Flag(true)));
     answer(&app.control, &handler, Ask::Reload { force }).await
 }
 

@@ -23,6 +23,7 @@ pub(crate) use self::{
 use crate::{
     App,
     answer::{json, wrong},
+    query,
 };
 
 /// Letters that came back so often stay, as with `pelton dlq redrive`.
@@ -57,7 +58,7 @@ pub(crate) async fn show(
     State(app): State<App>,
     Path((handler, at)): Path<(String, String)>,
 ) -> Response {
-    let place = match filter::place(&at) {
+    let place = match query::place(&at) {
         Ok(place) => place,
         Err(why) => return wrong(StatusCode::BAD_REQUEST, why),
     };

@@ -15,6 +15,7 @@ mod history;
 mod letters;
 mod openapi;
 mod probes;
+mod query;
 mod reload;
 mod routes;
 mod status;

@@ -1,26 +1,28 @@
 //! The description of every route, made of the table that serves them.
 
-use axum::{http::StatusCode, response::Response};
+use axum::{extract::State, http::StatusCode, response::Response};
 use schemars::{SchemaGenerator, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    App,
     answer::{Wrong, json as answer_json},
+    query::{Parameter, Takes},
     routes::{Answer, Kind, ROUTES, Route},
 };
 
-pub(crate) async fn serve() -> Response {
-    answer_json(StatusCode::OK, &document())
+pub(crate) async fn serve(State(app): State<App>) -> Response {
+    answer_json(StatusCode::OK, &document(app.gate.is_set()))
 }
 
-/// OpenAPI 3.1.
-pub(crate) fn document() -> Value {
+/// OpenAPI 3.1, of a daemon where a token is set, or none.
+pub(crate) fn document(guarded: bool) -> Value {
     let mut settings = SchemaSettings::draft2020_12();
     settings.definitions_path = "/components/schemas".into();
     let mut generator = settings.into_generator();
     let mut paths = Map::new();
     for route in ROUTES {
-        paths.insert(route.path.to_owned(), path(route, &mut generator));
+        paths.insert(route.path.to_owned(), path(route, guarded, &mut generator));
     }
     json!({
         "openapi": "3.1.0",
@@ -36,14 +38,14 @@ pub(crate) fn document() -> Value {
                 "token": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The token of [admin] token-file, where one is set.",
+                    "description": "The token of [admin] token-file. Where none is set, what changes something takes the header x-pelton instead.",
                 },
             },
         },
     })
 }
 
-fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
+fn path(route: &Route, guarded: bool, generator: &mut SchemaGenerator) -> Value {
     let mut responses = Map::new();
     responses.insert("200".to_owned(), answered(route.answer, generator));
     let wrong = generator.subschema_for::<Wrong>();
@@ -79,9 +81,8 @@ fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
         responses.entry(status.to_string()).or_insert(response);
     }
     let mut operation = json!({ "summary": route.about, "responses": responses });
-    if route.kind != Kind::Open {
-        // Each on its own will do: the token, or nothing.
-        operation["security"] = json!([{ "token": [] }, {}]);
+    if guarded && route.kind != Kind::Open {
+        operation["security"] = json!([{ "token": [] }]);
     }
     let method = if route.kind == Kind::Changes {
         "post"
@@ -95,23 +96,28 @@ fn path(route: &Route, generator: &mut SchemaGenerator) -> Value {
 
 /// What is in the path, and what may stand behind it.
 fn parameters(route: &Route) -> Value {
-    const IN_PATH: [(&str, &str); 2] = [
-        ("handler", "The handler's name."),
-        (
-            "letter",
-            "Where the letter stands: its partition and offset, as in `0@42`.",
-        ),
+    const IN_PATH: [Parameter; 2] = [
+        Parameter {
+            name: "handler",
+            takes: Takes::Text,
+            about: "The handler's name.",
+        },
+        Parameter {
+            name: "letter",
+            takes: Takes::Place,
+            about: "Where the letter stands: its partition and offset, as in `0@42`.",
+        },
     ];
-    let described = |(name, about): &(&str, &str), place: &str| {
+    let described = |one: &Parameter, place: &str| {
         json!({
-            "name": name,
+            "name": one.name,
             "in": place,
             "required": place == "path",
-            "description": about,
-            "schema": { "type": "string" },
+            "description": one.about,
+            "schema": one.takes.schema(),
         })
     };
-    let named = |(name, _): &&(&str, &str)| route.path.contains(&format!("{{{name}}}"));
+    let named = |one: &&Parameter| route.path.contains(&format!("{{{}}}", one.name));
     let in_path = IN_PATH.iter().filter(named);
     let all = in_path.map(|one| described(one, "path"));
     let query = route.query.iter().map(|one| described(one, "query"));
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_named_is_described() {
-        let document = document();
+        let document = document(true);
         let mut all = Vec::new();
         references(&document, &mut all);
         assert!(all.len() > 10, "{all:?}");
@@ -159,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_changes_something_is_posted_and_says_whom_it_refuses() {
-        let document = document();
+        let document = document(true);
         for (path, methods) in document["paths"].as_object().unwrap() {
             let changes = methods.get("post");
             assert!(changes.is_some() != methods.get("get").is_some(), "{path}");

@@ -10,7 +10,9 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     App, dashboard,
     gate::{may_change, may_look},
-    handlers, history, letters, openapi, probes, reload, status,
+    handlers, history, letters, openapi, probes,
+    query::Parameter,
+    reload, status,
 };
 
 /// What is under a path.
@@ -19,8 +21,8 @@ pub(crate) struct Route {
     /// In a line, as OpenAPI tells it.
     pub about: &'static str,
     pub kind: Kind,
-    /// What may stand behind `?`, and what it means.
-    pub query: &'static [(&'static str, &'static str)],
+    /// What may stand behind `?`.
+    pub query: &'static [Parameter],
     /// What is answered with 200.
     pub answer: Answer,
     /// What else is answered, and when.
@@ -147,12 +149,10 @@ pub(crate) const ROUTES: &[Route] = &[
         path: "/v1/handlers/{handler}/reload",
         about: "Load a handler's component from its file, and answer when it runs or is refused.",
         kind: Kind::Changes,
-        query: &[(
-            "force",
-            "`true`: also if it was refused or rolled back before.",
-        )],
+        query: handlers::RELOAD,
         answer: Answer::Json(of::<Report>),
         besides: &[
+            (400, "What stands behind `?` can't be read."),
             (409, "It is refused, as `problem` says."),
             UNKNOWN,
             STOPPING,

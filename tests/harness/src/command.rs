@@ -1,11 +1,11 @@
-//! `pelton` as an operator calls it beside a running daemon.
+//! `pelton` as an operator calls it beside a running daemon, and programs that judge what is shipped.
 
 use std::{
     path::Path,
     process::{Command, Output},
 };
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use crate::paths;
@@ -36,4 +36,21 @@ pub fn words(folder: &Path, arguments: &[&str]) -> Result<(i32, String)> {
 fn run(folder: &Path, arguments: &[&str]) -> Result<Output> {
     let mut command = Command::new(paths::pelton()?);
     Ok(command.args(arguments).current_dir(folder).output()?)
+}
+
+/// A program that the set-up installed for judging what is shipped, in the repository's root.
+///
+/// # Errors
+/// When it isn't there.
+pub fn judge(program: &str) -> Result<Command> {
+    let path = paths::target().join("python/bin").join(program);
+    ensure!(
+        path.is_file(),
+        "no program at {}: run `cargo xtask setup` first",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command.current_dir(paths::repository());
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
+    Ok(command)
 }

@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 
 use crate::LIMIT;
 
-const TOKEN: &str = "a-token-of-some-length";
+pub const TOKEN: &str = "a-token-of-some-length";
 const MARK: (&str, &str) = ("x-pelton", "1");
 
 /// A daemon whose admin address asks for the token.
-fn guarded(stage: &Stage) -> Result<TestDaemon> {
-    let options = stage.daemon("passthrough", "")?;
+pub fn guarded(stage: &Stage, guest: &str) -> Result<TestDaemon> {
+    let options = stage.daemon(guest, "")?;
     let file = options.folder().join("pelton.toml");
     let text = fs::read_to_string(&file)?;
     fs::write(&file, format!("{text}token-file = \"token\"\n"))?;
@@ -46,7 +46,7 @@ fn described(daemon: &TestDaemon) -> Result<Map<String, Value>> {
 fn with_a_token_every_path_under_v1_asks_for_it_and_its_description_is_true() -> Result<()> {
     let cluster = TestCluster::shared();
     let stage = Stage::new(cluster, "guarded", 1)?;
-    let mut daemon = guarded(&stage)?;
+    let mut daemon = guarded(&stage, "passthrough")?;
     let address = daemon.admin().to_owned();
     let document = described(&daemon)?;
     let paths = document["paths"].as_object().context("paths")?;

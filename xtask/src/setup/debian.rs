@@ -1,5 +1,5 @@
-//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, kcat, valgrind, Prometheus, systemd's tools,
-//! and Chromium for the dashboard.
+//! Programs from the distribution: Java and Maven for Kafka, Node for KafkaJS, Python, kcat, valgrind, Prometheus, systemd's
+//! tools, and Chromium for the dashboard.
 
 use std::{path::Path, process::Command};
 
@@ -45,6 +45,11 @@ const PROGRAMS: &[Program] = &[
         name: "npm",
         probe: || shell::works("npm", &["--version"]),
         packages: &["npm"],
+    },
+    Program {
+        name: "python's venv",
+        probe: || shell::works("python3", &["-c", "import venv, ensurepip"]),
+        packages: &["python3-venv"],
     },
     Program {
         name: "kcat",

@@ -4,22 +4,36 @@ use std::num::NonZeroU32;
 
 use pelton_operator::letters::Filter;
 
-/// Its name, and what it means.
-type Parameter = (&'static str, &'static str);
+use crate::query::{
+    self, Parameter,
+    Takes::{self, Flag, Number, Place, Text},
+    Value,
+};
 
-const KIND: Parameter = ("kind", "The kind of the last failure, as `trap`.");
-const SOURCE_TOPIC: Parameter = ("source-topic", "The topic that the message came from.");
-const KEY: Parameter = ("key", "The message's key, as text.");
-const SINCE: Parameter = (
+const fn parameter(name: &'static str, takes: Takes, about: &'static str) -> Parameter {
+    Parameter { name, takes, about }
+}
+
+const KIND: Parameter = parameter("kind", Text, "The kind of the last failure, as `trap`.");
+const SOURCE_TOPIC: Parameter = parameter(
+    "source-topic",
+    Text,
+    "The topic that the message came from.",
+);
+const KEY: Parameter = parameter("key", Text, "The message's key, as text.");
+const SINCE: Parameter = parameter(
     "since",
+    Number(0, i64::MAX),
     "Messages not written before, in milliseconds since 1970.",
 );
-const UNTIL: Parameter = (
+const UNTIL: Parameter = parameter(
     "until",
+    Number(0, i64::MAX),
     "Messages written before, in milliseconds since 1970.",
 );
-const AT: Parameter = (
+const AT: Parameter = parameter(
     "at",
+    Place,
     "Only the letter that stands here: its partition and offset, as in `0@42`.",
 );
 
@@ -31,12 +45,14 @@ pub(crate) const FILTER: &[Parameter] = &[
     SINCE,
     UNTIL,
     AT,
-    (
+    parameter(
         "any-handler",
-        "`true`: also those of other handlers that share the topic.",
+        Flag,
+        "Also those of other handlers that share the topic.",
     ),
-    (
+    parameter(
         "limit",
+        Number(0, i64::MAX),
         "So many at the most; 100 where nothing is said, never more than 1000, and none after some 4 MiB.",
     ),
 ];
@@ -49,11 +65,16 @@ pub(crate) const REDRIVE: &[Parameter] = &[
     SINCE,
     UNTIL,
     AT,
-    (
+    parameter(
         "execute",
-        "`true`: write the copies; otherwise only say what would be.",
+        Flag,
+        "Write the copies; otherwise only say what would be.",
     ),
-    ("rate", "So many in a second at the most."),
+    parameter(
+        "rate",
+        Number(1, u32::MAX as i64),
+        "So many in a second at the most.",
+    ),
 ];
 
 /// Letters of a page, where nothing is said of it, and at the most.
@@ -70,56 +91,55 @@ pub(super) struct Asked {
 }
 
 /// Reads a query, of which only these are known.
-pub(super) fn asked(query: Option<&str>, known: &[(&str, &str)]) -> Result<Asked, String> {
+pub(super) fn asked(query: Option<&str>, known: &[Parameter]) -> Result<Asked, String> {
     let mut asked = Asked {
         filter: Filter::default(),
         limit: LIMIT,
         execute: false,
         rate: None,
     };
-    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
-        if !known.iter().any(|(own, _)| *own == name) {
-            let all: Vec<_> = known.iter().map(|(own, _)| *own).collect();
-            return Err(format!(
-                "`{name}` is not known; there are: {}",
-                all.join(", ")
-            ));
-        }
+    for (name, value) in query::read(query, known)? {
         let filter = &mut asked.filter;
-        match &*name {
-            "kind" => filter.kind = Some(value.into_owned()),
-            "source-topic" => filter.source_topic = Some(value.into_owned()),
-            "key" => filter.key = Some(value.into_owned().into_bytes()),
-            "since" => filter.since = Some(number(&name, &value)?),
-            "until" => filter.until = Some(number(&name, &value)?),
-            "at" => filter.at = Some(place(&value)?),
-            "any-handler" => filter.any_handler = value == "true",
-            "limit" => asked.limit = number::<usize>(&name, &value)?.min(MOST),
-            "rate" => asked.rate = Some(number(&name, &value)?),
-            _ => asked.execute = value == "true",
+        match (name, value) {
+            ("kind", Value::Text(kind)) => filter.kind = Some(kind),
+            ("source-topic", Value::Text(topic)) => filter.source_topic = Some(topic),
+            ("key", Value::Text(key)) => filter.key = Some(key.into_bytes()),
+            ("since", Value::Number(millis)) => filter.since = Some(millis),
+            ("until", Value::Number(millis)) => filter.until = Some(millis),
+            ("at", Value::Place(partition, offset)) => filter.at = Some((partition, offset)),
+            ("any-handler", Value::Flag(any)) => filter.any_handler = any,
+            ("limit", Value::Number(limit)) => {
+                asked.limit = usize::try_from(limit).unwrap_or(MOST).min(MOST);
+            }
+            ("rate", Value::Number(rate)) => {
+                asked.rate = u32::try_from(rate).ok().and_then(NonZeroU32::new);
+            }
+            ("execute", Value::Flag(execute)) => asked.execute = execute,
+            (name, _) => return Err(format!("`{name}` is described and not read")),
         }
     }
     Ok(asked)
 }
 
-/// A partition and an offset, as in `0@42`.
-pub(super) fn place(text: &str) -> Result<(i32, i64), String> {
-    let parts = text.split_once('@');
-    let parsed =
-        parts.and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
-    parsed
-        .ok_or_else(|| format!("a letter stands at PARTITION@OFFSET, as in 0@42, not at `{text}`"))
-}
-
-fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {
-    value
-        .parse()
-        .map_err(|_| format!("`{name}` takes a number, not `{value}`"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whatever_is_described_is_read() {
+        for known in [FILTER, REDRIVE] {
+            for Parameter { name, takes, .. } in known {
+                let value = match takes {
+                    Text => "text",
+                    Flag => "true",
+                    Number(..) => "1",
+                    Place => "1@1",
+                };
+                let asked = asked(Some(&format!("{name}={value}")), known);
+                assert!(asked.is_ok(), "{name}: {asked:?}");
+            }
+        }
+    }
 
     #[test]
     fn a_query_says_which_letters_and_what_it_can_t_mean_is_told() {
@@ -140,9 +160,11 @@ mod tests {
         assert_eq!(asked(None, FILTER).map(|asked| asked.limit), Ok(LIMIT));
         let executes = |query| asked(Some(query), REDRIVE).map(|asked| asked.execute);
         assert_eq!(executes("execute=true"), Ok(true));
-        assert_eq!(executes("execute=1"), Ok(false));
+        assert_eq!(executes("execute=false"), Ok(false));
+        assert_eq!(executes(""), Ok(false));
         for (query, why) in [
             ("execute=true", "is not known"),
+            ("any-handler=yes", "takes true or false"),
             ("since=today", "takes a number"),
             ("at=42", "PARTITION@OFFSET"),
         ] {
