@@ -125,6 +125,38 @@ fn an_output_to_a_denied_topic_is_dead_lettered_and_the_others_go_on() -> Result
     daemon.finish()
 }
 
+/// What was handled before there is a transaction is called again with the first one. Its outputs may take all of the
+/// memory for calls until then.
+#[test]
+fn what_fills_the_memory_before_the_first_transaction_is_let_go_with_it() -> Result<()> {
+    let (cluster, proxy) = TestCluster::start_proxied(pelton_harness::Version::wanted())?;
+    let client = cluster.client()?;
+    let stage = Stage::named(&proxy.bootstrap(), "once-late");
+    for topic in [&stage.input, &stage.output, &stage.dead_letter] {
+        cluster.create_topic_named(topic, 4, &[])?;
+    }
+    let large = |n: usize| Draft::new(format!("k{n}"), format!("{n} {}", "x".repeat(50_000)));
+    let drafts: Vec<Draft> = (0..200).map(large).collect();
+    client.produce(&stage.input, &drafts)?;
+    let late = Fault::Delay(Duration::from_secs(5));
+    proxy.inject(Rule::new(Api::InitProducerId, late));
+    let config = format!(
+        "[daemon]\nmemory = \"32 MiB\"\n{}",
+        stage.config("passthrough", EXACTLY_ONCE)
+    );
+    let daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.config(&config)?;
+    let mut daemon = daemon.start()?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    ensure!(
+        daemon.metric("pelton_handled_messages_total", &[])? > 200.0,
+        "nothing was handled before there was a transaction, so this shows nothing"
+    );
+    Copies::of(&drafts, &client.read_all(&stage.output)?).exactly_once()?;
+    let code = daemon.stop(LIMIT)?;
+    ensure!(code == 0, "the stop ended with {code}");
+    daemon.finish()
+}
+
 /// Two transactions, the first of whose offsets are withheld until the second has sent its own; then kill -9. How
 /// often each message is seen in the end.
 fn torn_offsets(name: &str, defended: bool) -> Result<Copies> {

@@ -23,7 +23,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub(crate) use self::handler::{HandlerMetrics, PartitionFigures};
+pub(crate) use self::handler::{HandlerMetrics, Made, PartitionFigures};
 use crate::overview::Lives;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

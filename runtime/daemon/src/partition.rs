@@ -41,11 +41,9 @@ use crate::{
     flood::Kind,
     handler::{Seat, Shared, Trouble},
     in_use::InUse,
-    metrics::PartitionFigures,
+    metrics::{Made, PartitionFigures},
     recording::Recording,
 };
-
-pub(crate) use self::outbox::Addressed;
 
 /// What the handler's supervisor tells a partition's task.
 pub(crate) enum Inbox {
@@ -114,6 +112,11 @@ struct Running {
     machine: Partition,
     held: Held,
     outbox: Outbox,
+    /// Where outputs go that name no topic. A copy of its own: the count of one that all partitions share would be passed
+    /// from core to core with each message.
+    default_topic: Option<Arc<str>>,
+    /// Outputs that are not counted yet.
+    made: Made,
     /// Outputs of the last call at a message, until the machine says what becomes of them.
     returned: VecDeque<(Offset, Vec<Output>)>,
     /// Outputs that wait for the next transaction.
@@ -153,6 +156,8 @@ impl PartitionTask {
                 self.trouble.clone(),
             ),
             share: PartitionShare::new(self.share),
+            default_topic: self.shared.outputs.first().map(|topic| (**topic).into()),
+            made: Made::default(),
             task: self,
             machine,
             held: Held::default(),
@@ -251,6 +256,10 @@ impl Running {
             } => {
                 self.heard = transaction;
                 self.outbox.begin(producer, transaction);
+                if outcome == Outcome::Aborted {
+                    // They are called for again, which takes memory anew: nobody would get any while all kept theirs.
+                    self.kept.clear();
+                }
                 self.apply(Event::TransactionEnded(outcome));
                 if self.kept.is_empty() {
                     self.kept_memory.clear();
@@ -417,9 +426,15 @@ impl Running {
                 recording.step(now, event, &commands);
             }
         }
+        // Where outputs wait for room already, others wait behind them.
+        let blocked = self.outbox.is_blocked();
         for command in commands {
             self.carry_out(command);
         }
+        if !blocked {
+            self.outbox.send_waiting();
+        }
+        self.task.shared.metrics.outputs(&mut self.made);
     }
 
     fn report(&self, high: Option<Offset>) {

@@ -156,8 +156,17 @@ impl Producer {
         mailbox: &Arc<Mailbox>,
         ticket: u64,
     ) -> Result<(), SendError> {
-        self.native
-            .send(outgoing, mailbox, ticket, self.transaction)
+        self.send_all([(outgoing, ticket)].into_iter(), mailbox).1
+    }
+
+    /// Takes messages, each with its ticket, up to the first that isn't taken. Returns how many were, and why the next
+    /// one was not. What many have in common is done once.
+    pub fn send_all<'a>(
+        &self,
+        messages: impl ExactSizeIterator<Item = (Outgoing<'a>, u64)>,
+        mailbox: &Arc<Mailbox>,
+    ) -> (usize, Result<(), SendError>) {
+        self.native.send(messages, mailbox, self.transaction)
     }
 
     /// Why this message will never be taken, as far as that is known before it is sent.

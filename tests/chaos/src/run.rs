@@ -38,7 +38,7 @@ use crate::{
 
 /// What the daemons run with: the defaults of `pelton.toml`.
 pub const SETTINGS: Settings = Settings {
-    in_flight: 1_000,
+    in_flight: 4_096,
     commit_interval: 1_000,
 };
 

@@ -114,7 +114,7 @@ impl Default for Handler {
             start: Start::Earliest,
             guarantee: Guarantee::AtLeastOnce,
             order: Order::Partition,
-            in_flight: InFlight::new(1_000),
+            in_flight: InFlight::new(4_096),
             outputs: Vec::new(),
             allow_loops: false,
             commit_interval: None,
@@ -195,8 +195,8 @@ impl Default for Transaction {
     fn default() -> Self {
         Self {
             timeout: Time::seconds(10),
-            messages: Count::new(10_000),
-            bytes: Size::mib(16),
+            messages: Count::new(100_000),
+            bytes: Size::mib(64),
         }
     }
 }
@@ -359,7 +359,7 @@ pub(crate) struct Buffer {
 impl Default for Buffer {
     fn default() -> Self {
         Self {
-            messages: Count::new(4_096),
+            messages: Count::new(16_384),
             bytes: Size::mib(8),
         }
     }

@@ -14,7 +14,7 @@ use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
 use pelton_kafka::{
     Consumer, ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics,
 };
-use pelton_types::{Failure, FailureKind, Message, Output, TopicPartition};
+use pelton_types::{Failure, FailureKind, Output, TopicPartition};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::warn;
 
@@ -26,7 +26,6 @@ use crate::{
     flood::Floods,
     metrics::HandlerMetrics,
     overview::Shown,
-    partition::Addressed,
     recording::Recording,
 };
 
@@ -157,16 +156,6 @@ impl Shared {
             .iter()
             .find_map(wrong)
             .map(|text| Failure::new(FailureKind::Contract, text))
-    }
-
-    /// Completes an output of a message with what the handler left to defaults.
-    pub(crate) fn address(&self, mut output: Output, message: &Message) -> Option<Addressed> {
-        output.timestamp = output.timestamp.or_else(|| message.timestamp.millis());
-        let topic = output
-            .topic
-            .take()
-            .or_else(|| self.outputs.first().cloned())?;
-        Some(Addressed { topic, output })
     }
 }
 

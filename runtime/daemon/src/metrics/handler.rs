@@ -108,6 +108,21 @@ impl Metrics {
     }
 }
 
+/// Outputs that are counted together: what is counted is shared by all partitions.
+#[derive(Debug, Default)]
+pub(crate) struct Made {
+    outputs: u64,
+    bytes: u64,
+}
+
+impl Made {
+    pub(crate) fn extend(&mut self, outputs: &[Output]) {
+        self.outputs += outputs.len() as u64;
+        let bytes = outputs.iter().map(|output| output.size() as u64);
+        self.bytes += bytes.sum::<u64>();
+    }
+}
+
 impl HandlerMetrics {
     pub(crate) fn fetched(&self, messages: &[Message]) {
         self.fetched.inc_by(messages.len() as u64);
@@ -118,19 +133,23 @@ impl HandlerMetrics {
     pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration) {
         self.calls.inc();
         self.call_seconds.inc_by(took.as_secs_f64());
+        let mut handled = 0;
         for verdict in verdicts {
             match verdict {
-                Verdict::Done { .. } => drop(self.handled.inc()),
+                Verdict::Done { .. } => handled += 1,
                 Verdict::Failed(failure) => self.count(&self.all.failures, failure.kind.as_str()),
                 Verdict::NotAttempted => {}
             }
         }
+        self.handled.inc_by(handled);
     }
 
-    pub(crate) fn outputs(&self, outputs: &[Output]) {
-        self.outputs.inc_by(outputs.len() as u64);
-        let bytes = outputs.iter().map(|output| output.size() as u64);
-        self.output_bytes.inc_by(bytes.sum());
+    pub(crate) fn outputs(&self, made: &mut Made) {
+        if made.outputs > 0 {
+            self.outputs.inc_by(made.outputs);
+            self.output_bytes.inc_by(made.bytes);
+            *made = Made::default();
+        }
     }
 
     pub(crate) fn retried(&self, kind: FailureKind) {

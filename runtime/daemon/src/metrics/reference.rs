@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, fmt::Write, fs, sync::Arc, time::Duration}
 
 use pelton_types::{Failure, FailureKind, Output, RevisionId, TopicPartition, Verdict};
 
-use super::{HandlerMetrics, Metrics, PartitionFigures, forget, standing};
+use super::{HandlerMetrics, Made, Metrics, PartitionFigures, forget, standing};
 use crate::{
     component::What,
     overview::{Standings, State},
@@ -35,7 +35,9 @@ pub(super) fn count_everything(handler: &HandlerMetrics, partitions: &[i32], rev
         handler.called(&[failed], Duration::ZERO);
         handler.retried(kind);
     }
-    handler.outputs(&[Output::default()]);
+    let mut made = Made::default();
+    made.extend(&[Output::default()]);
+    handler.outputs(&mut made);
     forget::ENDINGS
         .into_iter()
         .for_each(|how| handler.ended(how));

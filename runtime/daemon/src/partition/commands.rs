@@ -140,14 +140,13 @@ impl Running {
         else {
             return;
         };
-        self.task.shared.metrics.outputs(&outputs);
-        let outgoing: Vec<Addressed> = outputs
-            .into_iter()
-            .filter_map(|output| self.task.shared.address(output, &message))
-            .collect();
-        outgoing
-            .iter()
-            .for_each(|to| show::output(&self.task.shared.name, &message, &to.topic, &to.output));
+        self.made.extend(&outputs);
+        let (name, default) = (&self.task.shared.name, self.default_topic.as_ref());
+        let outgoing = outputs.into_iter().filter_map(|output| {
+            let to = Addressed::complete(output, &message, default)?;
+            show::output(name, &message, &to.topic, &to.output);
+            Some(to)
+        });
         self.outbox.send(offset, false, outgoing);
     }
 
@@ -175,7 +174,7 @@ impl Running {
             topic: topic.clone(),
             output: dead_letter::output(&message, &why, self.task.letter_bytes),
         };
-        self.outbox.send(offset, true, vec![letter]);
+        self.outbox.send(offset, true, [letter].into_iter());
     }
 
     /// The revision that was last given the message.

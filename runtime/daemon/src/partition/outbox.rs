@@ -6,7 +6,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use pelton_kafka::{Delivery, Mailbox, Outgoing, Producer, SendError};
-use pelton_types::{Offset, Output};
+use pelton_types::{Message, Offset, Output};
 
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -68,26 +68,35 @@ impl Outbox {
         }
     }
 
-    /// Hands the outputs of one message to the producer.
-    pub(super) fn send(&mut self, offset: Offset, letter: bool, outputs: Vec<Addressed>) {
+    /// Takes the outputs of one message, to be handed over with others by [`send_waiting`](Self::send_waiting).
+    pub(super) fn send(
+        &mut self,
+        offset: Offset,
+        letter: bool,
+        outputs: impl Iterator<Item = Addressed>,
+    ) {
         let ticket = self.tickets.open(Ticket {
             offset,
             letter,
-            outstanding: outputs.len(),
+            outstanding: 0,
             refused: None,
             handed_over: false,
         });
-        if outputs.is_empty() {
+        let before = self.waiting.len();
+        self.waiting.extend(outputs.map(|output| (ticket, output)));
+        let outstanding = self.waiting.len() - before;
+        if outstanding == 0 {
             return self.settle(ticket, None);
         }
         // Nothing of it is sent, rather than a part. One alone is refused when it is sent.
-        let parts = outputs.iter().filter(|_| outputs.len() > 1);
-        if let Some(text) = parts.into_iter().find_map(|output| self.refuses(output)) {
+        let mut parts = self.waiting.range(before..).filter(|_| outstanding > 1);
+        if let Some(text) = parts.find_map(|(_, output)| self.refuses(output)) {
+            self.waiting.truncate(before);
             return self.settle(ticket, Some(text));
         }
-        self.waiting
-            .extend(outputs.into_iter().map(|output| (ticket, output)));
-        self.send_waiting();
+        if let Some(open) = self.tickets.get_mut(ticket) {
+            open.outstanding = outstanding;
+        }
     }
 
     /// Sends with this producer's transaction from here on; what belongs to an earlier one is forgotten.
@@ -155,26 +164,32 @@ impl Outbox {
 
     /// Hands over as much of what waits as the producer takes.
     pub(super) fn send_waiting(&mut self) {
-        let Some(producer) = self.producer.clone() else {
+        let Some(producer) = self.producer.clone().filter(|_| self.is_blocked()) else {
             return;
         };
-        while let Some((ticket, output)) = self.waiting.front() {
-            let ticket = *ticket;
-            match producer.send(output.outgoing(), &self.mailbox, ticket) {
-                Ok(()) => {
-                    if let Some(open) = self.tickets.get_mut(ticket) {
-                        open.handed_over = true;
+        loop {
+            let waiting = self.waiting.iter();
+            let outgoing = waiting.map(|(ticket, output)| (output.outgoing(), *ticket));
+            let (taken, result) = producer.send_all(outgoing, &self.mailbox);
+            for (ticket, _) in self.waiting.drain(..taken) {
+                if let Some(open) = self.tickets.get_mut(ticket) {
+                    open.handed_over = true;
+                }
+            }
+            match result {
+                Ok(()) => break,
+                Err(SendError::QueueFull) => return,
+                Err(SendError::Refused { text }) => {
+                    if let Some((ticket, _)) = self.waiting.pop_front() {
+                        self.answered(ticket, Some(text));
                     }
                 }
-                Err(SendError::QueueFull) => return,
-                Err(SendError::Refused { text }) => self.answered(ticket, Some(text)),
                 Err(error @ (SendError::Over { .. } | SendError::Fatal { .. })) => {
                     self.failed(error.to_string());
                     self.waiting.clear();
                     return;
                 }
             }
-            self.waiting.pop_front();
         }
         self.memory.clear();
     }
@@ -224,6 +239,17 @@ impl Outbox {
 }
 
 impl Addressed {
+    /// Completes an output of a message with what the handler left to defaults.
+    pub(super) fn complete(
+        mut output: Output,
+        message: &Message,
+        default: Option<&Arc<str>>,
+    ) -> Option<Self> {
+        output.timestamp = output.timestamp.or_else(|| message.timestamp.millis());
+        let topic = output.topic.take().or_else(|| default.cloned())?;
+        Some(Self { topic, output })
+    }
+
     /// As the producer takes it.
     fn outgoing(&self) -> Outgoing<'_> {
         let Output { key, value, .. } = &self.output;

@@ -29,6 +29,9 @@ struct Group {
     /// librdkafka's own names, to find the group again without comparing strings.
     token: (usize, i32),
     partition: TopicPartition,
+    /// A copy of the topic's name that is theirs alone: its count would otherwise be passed between this thread, which
+    /// takes one for each message, and those that drop them.
+    topic: Arc<str>,
     messages: Vec<Message>,
 }
 
@@ -43,13 +46,14 @@ impl Round {
                 let partition = TopicPartition::new(topic, raw.partition());
                 self.groups.push(Group {
                     token,
+                    topic: Arc::from(&*partition.topic),
                     partition,
                     messages: Vec::new(),
                 });
                 self.groups.len() - 1
             }
         };
-        let topic = self.groups[index].partition.topic.clone();
+        let topic = self.groups[index].topic.clone();
         let message = self.convert(raw, topic);
         self.bytes += message.size();
         self.messages += 1;

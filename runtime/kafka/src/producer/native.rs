@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, PoisonError, RwLock,
+        Arc, PoisonError, RwLock, RwLockReadGuard,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
@@ -128,69 +128,91 @@ impl Native {
         })
     }
 
-    pub(crate) fn send(
+    pub(crate) fn send<'a>(
         &self,
-        outgoing: Outgoing<'_>,
+        messages: impl ExactSizeIterator<Item = (Outgoing<'a>, u64)>,
         mailbox: &Arc<Mailbox>,
-        ticket: u64,
+        transaction: Option<u64>,
+    ) -> (usize, Result<(), SendError>) {
+        // Counted before, because a report may come before this returns.
+        let count = messages.len();
+        self.shared.in_flight.fetch_add(count, Ordering::AcqRel);
+        let (denied, mut open) = (self.shared.denied(), None);
+        let (mut taken, mut result) = (0, Ok(()));
+        for (outgoing, ticket) in messages {
+            let sent = match self.refusal(&denied, &outgoing) {
+                Some(text) => Err(SendError::Refused { text }),
+                None => self.send_one(&mut open, &outgoing, (mailbox, ticket), transaction),
+            };
+            if sent.is_err() {
+                result = sent;
+                break;
+            }
+            taken += 1;
+        }
+        drop((denied, open));
+        self.shared.untake(count - taken);
+        match result {
+            Err(SendError::QueueFull) => self.shared.was_full(),
+            Err(SendError::Fatal { .. }) => self.shared.give_up(),
+            _ => {}
+        }
+        (taken, result)
+    }
+
+    /// Sends with the producer that is open, which is held while message comes after message.
+    fn send_one<'s>(
+        &'s self,
+        open: &mut Option<RwLockReadGuard<'s, Option<Open>>>,
+        outgoing: &Outgoing<'_>,
+        (mailbox, ticket): (&Arc<Mailbox>, u64),
         transaction: Option<u64>,
     ) -> Result<(), SendError> {
-        if let Some(text) = self.refuses(&outgoing) {
-            return Err(SendError::Refused { text });
-        }
-        let over = || SendError::Fatal { text: self.over() };
-        let mut receipt = Receipt {
-            mailbox: mailbox.clone(),
-            ticket,
-            fixed: outgoing.partition.is_some(),
-        };
         loop {
-            let open = self
-                .shared
-                .open
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
+            let held = open.get_or_insert_with(|| self.shared.open());
             let Open {
                 topics,
                 client,
                 transaction: present,
                 ..
-            } = open.as_ref().ok_or_else(over)?;
+            } = held
+                .as_ref()
+                .ok_or_else(|| SendError::Fatal { text: self.over() })?;
             if *present != transaction {
                 let text = "the transaction it belongs to has ended".to_owned();
                 return Err(SendError::Over { text });
             }
-            if let Some(topic) = topics.get(outgoing.topic) {
-                // Counted before, because the report may come before this returns.
-                self.shared.in_flight.fetch_add(1, Ordering::AcqRel);
-                let Err(Unsent { code, text }) = raw::produce(client, topic, &outgoing, receipt)
-                else {
-                    return Ok(());
-                };
-                self.shared.untake();
-                if code == Code::QueueFull {
-                    self.shared.was_full();
+            let Some(topic) = topics.get(outgoing.topic) else {
+                *open = None;
+                self.meet(outgoing.topic)?;
+                continue;
+            };
+            let receipt = Receipt {
+                mailbox: mailbox.clone(),
+                ticket,
+                fixed: outgoing.partition.is_some(),
+            };
+            let sent = raw::produce(client, topic, outgoing, receipt);
+            return sent.map_err(|Unsent { code, text }| match code {
+                // The transaction has failed meanwhile, and waits to be aborted.
+                Code::State | Code::UnknownTopic if transaction.is_some() => {
+                    SendError::Over { text }
                 }
-                let error = match code {
-                    // The transaction has failed meanwhile, and waits to be aborted.
-                    Code::State | Code::UnknownTopic if transaction.is_some() => {
-                        SendError::Over { text }
-                    }
-                    _ => send_error(client, code, text),
-                };
-                drop(open);
-                if matches!(error, SendError::Fatal { .. }) {
-                    self.shared.give_up();
-                }
-                return Err(error);
-            }
-            drop(open);
-            receipt = self.meet(outgoing.topic, receipt)?;
+                _ => send_error(client, code, text),
+            });
         }
     }
 
     /// Why this message will never be taken, as far as that is known here.
     pub(crate) fn refuses(&self, outgoing: &Outgoing<'_>) -> Option<String> {
+        self.refusal(&self.shared.denied(), outgoing)
+    }
+
+    fn refusal(
+        &self,
+        denied: &HashMap<String, Instant>,
+        outgoing: &Outgoing<'_>,
+    ) -> Option<String> {
         if outgoing.timestamp.is_some_and(|millis| millis < 0) {
             return Some("a timestamp before 1970 can't be written".to_owned());
         }
@@ -203,8 +225,6 @@ impl Native {
                 "too large: it takes {size} bytes, and `message.max.bytes` allows {largest}"
             ));
         }
-        let denied = self.shared.denied.read();
-        let denied = denied.unwrap_or_else(PoisonError::into_inner);
         // Nearly always nothing is: then no name is looked up.
         let until = (!denied.is_empty()).then(|| denied.get(outgoing.topic))??;
         (*until > Instant::now())
@@ -219,8 +239,7 @@ impl Native {
 
     /// The client, unless the producer is over.
     pub(crate) fn client(&self) -> Option<Arc<Client>> {
-        let open = self.shared.open.read();
-        let open = open.unwrap_or_else(PoisonError::into_inner);
+        let open = self.shared.open();
         Some(open.as_ref()?.client.clone())
     }
 
@@ -234,8 +253,7 @@ impl Native {
 
     /// Topics that were sent to.
     pub(crate) fn topics(&self) -> Vec<String> {
-        let open = self.shared.open.read();
-        let open = open.unwrap_or_else(PoisonError::into_inner);
+        let open = self.shared.open();
         open.as_ref()
             .map_or_else(Vec::new, |open| open.topics.keys().cloned().collect())
     }
@@ -254,7 +272,7 @@ impl Native {
     }
 
     /// Makes a topic known, under the exclusive lock.
-    fn meet(&self, name: &str, receipt: Receipt) -> Result<Receipt, SendError> {
+    fn meet(&self, name: &str) -> Result<(), SendError> {
         let mut open = self
             .shared
             .open
@@ -268,7 +286,7 @@ impl Native {
             })?;
             topics.insert(name.to_owned(), topic);
         }
-        Ok(receipt)
+        Ok(())
     }
 
     /// Waits until there may be room again.
@@ -286,12 +304,7 @@ impl Native {
     }
 
     pub(crate) fn purge(&self) {
-        if let Some(open) = &*self
-            .shared
-            .open
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-        {
+        if let Some(open) = &*self.shared.open() {
             open.client.purge();
         }
     }
@@ -320,7 +333,7 @@ impl Drop for Native {
 impl Shared {
     fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        if let Some(open) = &*self.open.read().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(open) = &*self.open() {
             open.queue.wake();
         }
     }
@@ -337,9 +350,17 @@ impl Shared {
         }
     }
 
-    /// A message was not taken after all. That frees no room, so whoever waits for room sleeps on.
-    fn untake(&self) {
-        if self.in_flight.fetch_sub(1, Ordering::AcqRel) == 1 {
+    fn open(&self) -> RwLockReadGuard<'_, Option<Open>> {
+        self.open.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn denied(&self) -> RwLockReadGuard<'_, HashMap<String, Instant>> {
+        self.denied.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Messages were not taken after all. That frees no room, so whoever waits for room sleeps on.
+    fn untake(&self, count: usize) {
+        if count > 0 && self.in_flight.fetch_sub(count, Ordering::AcqRel) == count {
             self.answered.notify_waiters();
         }
     }

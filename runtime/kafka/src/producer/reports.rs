@@ -10,7 +10,7 @@ use std::{
 use tokio::sync::watch;
 
 use super::{
-    Delivery, DeliveryError, ProducerHealth,
+    Delivery, DeliveryError, Mailbox, ProducerHealth,
     fault::{is_permanent, is_purged},
     native::Shared,
     raw::{self, Receipt},
@@ -102,6 +102,7 @@ impl Reports {
 
     fn deliver(&mut self, event: &Event<'_>) -> usize {
         let (mut answered, mut acknowledged) = (0, false);
+        let mut sorted = Sorted::default();
         for message in event.messages() {
             answered += 1;
             let receipt = raw::receipt(&message);
@@ -125,9 +126,10 @@ impl Reports {
                 mailbox, ticket, ..
             }) = receipt
             {
-                mailbox.put(Delivery { ticket, result });
+                sorted.push(mailbox, Delivery { ticket, result });
             }
         }
+        sorted.put();
         if acknowledged && !self.troubles.consuming().is_empty() {
             self.publish();
         }
@@ -182,6 +184,35 @@ impl Reports {
             if let Some(event) = queue.poll(Duration::from_millis(100)) {
                 self.settle(event);
             }
+        }
+    }
+}
+
+/// So many senders' answers are gathered at a time: more than are looked for quickly would cost more than they save.
+const SENDERS: usize = 16;
+
+/// An event's answers, by sender.
+#[derive(Default)]
+struct Sorted(Vec<(Arc<Mailbox>, Vec<Delivery>)>);
+
+impl Sorted {
+    fn push(&mut self, to: Arc<Mailbox>, answer: Delivery) {
+        let same = |(of, _): &(Arc<Mailbox>, _)| Arc::ptr_eq(of, &to);
+        match self.0.iter().rposition(same) {
+            Some(at) => self.0[at].1.push(answer),
+            None => {
+                if self.0.len() == SENDERS {
+                    self.put();
+                }
+                self.0.push((to, vec![answer]));
+            }
+        }
+    }
+
+    /// Puts what was gathered where it belongs.
+    fn put(&mut self) {
+        for (to, answers) in self.0.drain(..) {
+            to.put(answers);
         }
     }
 }

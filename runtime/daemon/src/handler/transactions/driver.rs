@@ -208,6 +208,10 @@ impl Driver {
     async fn carry_out(&mut self, commands: Vec<MemberCommand>) {
         let tells = |command: &MemberCommand| matches!(command, MemberCommand::Tell { .. });
         self.transaction += u64::from(commands.iter().any(tells));
+        let seals = |command: &MemberCommand| matches!(command, MemberCommand::Seal { .. });
+        if commands.iter().any(seals) {
+            debug!(handler = %self.shared.name, transaction = self.transaction, "the transaction ends: no more is handed over");
+        }
         for command in commands {
             match command {
                 MemberCommand::Seal { assignment } => self.send(assignment, Inbox::Seal).await,

@@ -6,7 +6,7 @@ use futures::FutureExt;
 use pelton_dispatch::{AssignmentId, Checkpoint, Ended, MemberEvent};
 use pelton_kafka::{Commit, Committed, Producer, TransactionError, TransactionFailure};
 use pelton_types::TopicPartition;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use super::{Driver, TROUBLED};
 use crate::{
@@ -19,6 +19,8 @@ pub(super) type Called = (Ended, Option<Producer>, Option<String>);
 
 impl Driver {
     pub(super) fn commit(&mut self, checkpoints: BTreeMap<AssignmentId, Checkpoint>) {
+        debug!(handler = %self.shared.name, transaction = self.transaction, partitions = checkpoints.len(),
+            "all of it is acknowledged: committing");
         let offsets = checkpoints
             .into_iter()
             .filter_map(|(assignment, Checkpoint { next, metadata })| {
@@ -98,6 +100,7 @@ impl Driver {
         match &ended {
             Ended::Committed => {
                 self.shared.metrics.transaction("committed");
+                debug!(handler = %name, transaction = self.transaction, "transaction committed");
                 if std::mem::take(&mut self.aborts) > TROUBLED {
                     self.status.clear(name, Aspect::Output);
                 }
