@@ -40,7 +40,7 @@ fn the_least_configuration_gets_its_defaults() {
     assert_eq!(handler.limits.memory.get(), 64 << 20);
     assert_eq!(handler.drain_timeout, Duration::from_secs(10));
     assert_eq!(handler.order, Order::Partition);
-    assert_eq!(handler.in_flight.get(), 1_000);
+    assert_eq!(handler.in_flight.get(), 4_096);
     assert_eq!(handler.limits.instances.get(), 32);
     assert_eq!(handler.stall_after, Duration::from_secs(60));
     assert!(!handler.allow_loops);
@@ -140,7 +140,7 @@ fn orders_and_their_bounds_are_read() {
     };
     assert_eq!(read("by-key"), (Order::Key, 100_000, 1_000));
     assert_eq!(read("unordered"), (Order::None, 1, 1));
-    assert_eq!(read("in-order"), (Order::Partition, 1_000, 32));
+    assert_eq!(read("in-order"), (Order::Partition, 4_096, 32));
     assert_eq!(
         config.handlers["by-key"].stall_after,
         Duration::from_secs(1)
