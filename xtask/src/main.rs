@@ -10,6 +10,7 @@ mod demo;
 mod guests;
 mod handover;
 mod instructions;
+mod mounts;
 mod mutants;
 mod package;
 mod paths;

@@ -25,6 +25,9 @@ use crate::{
 
 /// How long it may take to read what stands in the topic already.
 const CATCH_UP: Duration = Duration::from_secs(60);
+/// After so long without a message, where there are some, another client goes on: librdkafka 2.12 can lose a partition
+/// whose leader went and came back, and asks nobody for it any more.
+const SILENT: Duration = Duration::from_secs(10);
 
 /// A reader at work.
 pub struct Reader {
@@ -51,16 +54,17 @@ impl Reader {
             .set("fetch.wait.max.ms", "100")
             .set("reconnect.backoff.max.ms", "500")
             .set("auto.offset.reset", "error");
-        let consumer: BaseConsumer = config.create()?;
-        follow(&consumer, &vec![Vec::new(); partitions as usize])?;
         let until = Arc::new(Mutex::new(None));
         let own = Arc::clone(&until);
+        let partitions = partitions as usize;
+        let consumer = client(&config, &vec![Vec::new(); partitions])?;
         let reading = Reading {
-            partitions: partitions as usize,
+            config,
+            partitions,
             transactions,
             progress,
         };
-        let thread = thread::spawn(move || reading.read(&consumer, &own));
+        let thread = thread::spawn(move || reading.read(consumer, &own));
         Ok(Self { until, thread })
     }
 
@@ -90,6 +94,7 @@ impl Reader {
 
 /// What the thread knows.
 struct Reading {
+    config: ClientConfig,
     partitions: usize,
     /// The ends of transactions take offsets too, and so does what was aborted.
     transactions: bool,
@@ -100,18 +105,18 @@ impl Reading {
     /// The thread.
     fn read(
         &self,
-        consumer: &BaseConsumer,
+        mut consumer: BaseConsumer,
         until: &Mutex<Option<Vec<i64>>>,
     ) -> Result<Vec<Vec<Output>>> {
         let mut outputs: Vec<Vec<Output>> = vec![Vec::new(); self.partitions];
         let mut seen = Vec::new();
-        let mut told = None;
+        let (mut told, mut heard) = (None, Instant::now());
         loop {
             let polled = consumer.poll(Duration::from_millis(100));
             if let Some(Err(KafkaError::MessageConsumption(Code::AutoOffsetReset))) = &polled {
                 // A broker that has just come back may call an offset out of range that is there, and librdkafka gives
                 // the partition up.
-                follow(consumer, &outputs)?;
+                follow(&consumer, &outputs)?;
             }
             // The broker is away now and then; librdkafka comes back to it by itself, and a gap would be seen below.
             if let Some(Ok(message)) = polled {
@@ -124,12 +129,17 @@ impl Reading {
                     output.offset,
                 );
                 of_partition.push(output);
+                heard = Instant::now();
                 count(&mut seen, output, &self.progress);
             }
             if let Some(ends) = &*lock(until) {
                 let read: Vec<i64> = outputs.iter().map(|one| one.len() as i64).collect();
                 if read.iter().zip(ends).all(|(read, end)| read >= end) {
                     return Ok(outputs);
+                }
+                if heard.elapsed() > SILENT {
+                    consumer = client(&self.config, &outputs)?;
+                    heard = Instant::now();
                 }
                 if told.get_or_insert_with(Instant::now).elapsed() > CATCH_UP {
                     bail!(
@@ -139,6 +149,13 @@ impl Reading {
             }
         }
     }
+}
+
+/// One that goes on from behind what was read.
+fn client(config: &ClientConfig, outputs: &[Vec<Output>]) -> Result<BaseConsumer> {
+    let consumer = config.create()?;
+    follow(&consumer, outputs)?;
+    Ok(consumer)
 }
 
 /// Reads each partition on from behind what was read of it.
