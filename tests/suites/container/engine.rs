@@ -56,8 +56,8 @@ pub struct Mount {
 #[derive(Debug)]
 pub struct Container {
     image: &'static Image,
-    /// The process that waits for it, on this machine.
-    process: Process,
+    /// The process that waits for it, on this machine, and has its log.
+    pub process: Process,
     /// The first process in it, as this machine counts.
     pub id: u32,
 }
@@ -112,21 +112,6 @@ impl Container {
             Ok(answer.is_ok_and(|answer| answer.status == 200))
         })
         .with_context(|| self.process.tail(30))
-    }
-
-    /// Waits until so many lines of its log contain `pattern`.
-    pub fn wait_for_log_times(
-        &mut self,
-        pattern: &str,
-        times: usize,
-        limit: Duration,
-    ) -> Result<()> {
-        self.process.wait_for_log_times(pattern, times, limit)
-    }
-
-    /// How many lines of its log contain `pattern`.
-    pub fn log_count(&self, pattern: &str) -> usize {
-        self.process.log_count(pattern)
     }
 
     /// What the kernel tells of its first process.

@@ -230,16 +230,20 @@ fn a_pod_takes_in_what_its_config_maps_become_while_messages_flow() -> Result<()
     let drafts = orders(0..40_000);
     let (sent, ()) = flows_while(&client, "order-events", (&drafts, 500), || {
         turn("100", &second)?;
-        container.wait_for_log_times("revision swapped in", 1, LIMIT)?;
+        container
+            .process
+            .wait_for_log_times("revision swapped in", 1, LIMIT)?;
         turn("10", &second)?;
-        container.wait_for_log_times("revision swapped in", 2, LIMIT)
+        container
+            .process
+            .wait_for_log_times("revision swapped in", 2, LIMIT)
     })?;
     client.produce("order-events", &orders(sent..sent + 10))?;
     client.wait_for_all_committed("order-processing-service", "order-events", LIMIT)?;
     let [large, small] = audited(&client, sent + 10)?;
     ensure!(large >= 10 && small > 0, "{large} large, {small} not");
     ensure!(
-        container.log_count("partitions revoked") == 0,
+        container.process.log_count("partitions revoked") == 0,
         "a rebalance"
     );
     ensure!(container.stop(LIMIT)? == 0, "a clean stop");
