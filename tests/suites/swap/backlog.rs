@@ -32,15 +32,16 @@ fn amid_a_backlog(name: &str, more: &str) -> Result<()> {
     let (sent, stretches) = flows_while(&client, &stage.input, further, || handler.swap(SWAPS))?;
     let (sent, took) = (AHEAD + sent, start.elapsed());
     let flow = handler.all_came_out(&drafts[..sent])?;
-    let least = flow.least_waiting(&stretches);
+    let least = flow.least_waiting(&stretches.swapping);
     ensure!(
         least > 0,
         "a partition had nothing to do in one of the swaps"
     );
-    let gaps = flow.longest_gaps(&stretches);
+    let gaps = flow.longest_gaps(&stretches.swapping);
+    let without = flow.longest_gaps(&stretches.resting);
     println!(
         "{name}: {SWAPS} swaps in {took:?} amid {sent} messages, of which {least} or more waited in each partition; \
-         the longest gap of each partition in each: {gaps}"
+         the longest gap of each partition in each: {gaps}; in as long without a swap: {without}"
     );
     Ok(())
 }

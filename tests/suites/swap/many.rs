@@ -26,9 +26,11 @@ fn two_hundred_swaps_good_and_bad_lose_repeat_and_reorder_nothing_without_a_reba
     })?;
     let took = start.elapsed();
     let flow = handler.all_came_out(&drafts[..sent])?;
-    let gaps = flow.longest_gaps(&stretches);
+    let gaps = flow.longest_gaps(&stretches.swapping);
+    let without = flow.longest_gaps(&stretches.resting);
     println!(
-        "{SWAPS} swaps in {took:?} amid {sent} messages; the longest gap of each partition in each: {gaps}"
+        "{SWAPS} swaps in {took:?} amid {sent} messages; the longest gap of each partition in each: {gaps}; \
+         in as long without a swap: {without}"
     );
     Ok(())
 }

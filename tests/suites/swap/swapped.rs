@@ -4,7 +4,8 @@ use std::{
     fs,
     ops::Range,
     path::PathBuf,
-    time::{SystemTime, UNIX_EPOCH},
+    thread,
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use anyhow::{Result, ensure};
@@ -17,6 +18,8 @@ use crate::{LIMIT, gaps::Flow, not_rebalanced_since, probation::TWO_ATTEMPTS};
 /// Every so many messages there is one that the bad revision fails with.
 const HARD: usize = 50;
 const PARTITIONS: i32 = 4;
+const AFTERMATH: Duration = Duration::from_millis(100);
+const SWAPS_BEFORE_A_REST: usize = 4;
 
 /// A handler that forwards, alone in its group.
 pub struct Swapped {
@@ -47,21 +50,38 @@ impl Swapped {
         })
     }
 
-    /// Puts so many after each other into place; the stretches of time in which each was taken or refused.
-    pub fn swap(&mut self, swaps: u32) -> Result<Vec<Range<i64>>> {
+    /// Puts so many after each other into place. After every fourth nothing is put there for as long as it took.
+    pub fn swap(&mut self, swaps: u32) -> Result<Stretches> {
         self.swaps = swaps;
         let mut counts = Counts::default();
-        let swap = |(number, put)| {
-            let begins = now()?;
-            let (Put::Good(bytes) | Put::Bad(bytes) | Put::Refused(bytes)) = &put;
-            component::replace(&self.file, bytes)?;
-            counts.add(&put);
-            wait::until_true(&format!("swap {number}"), LIMIT, || {
-                counts.are_reached(&self.daemon)
+        let mut stretches = Stretches::default();
+        for (number, put) in puts(swaps)?.enumerate() {
+            let begin = Instant::now();
+            let swapping = stretch(|| {
+                let (Put::Good(bytes) | Put::Bad(bytes) | Put::Refused(bytes)) = &put;
+                component::replace(&self.file, bytes)?;
+                counts.add(&put);
+                wait::until_true(&format!("swap {number}"), LIMIT, || {
+                    counts.are_reached(&self.daemon)
+                })?;
+                // What it held up comes out after it was counted.
+                thread::sleep(AFTERMATH);
+                Ok(())
             })?;
-            Ok(begins..now()?)
-        };
-        puts(swaps)?.enumerate().map(swap).collect()
+            stretches.swapping.push(swapping);
+            if number % SWAPS_BEFORE_A_REST != 0 {
+                continue;
+            }
+            let took = begin.elapsed();
+            let resting = stretch(|| {
+                wait::until_true("the same time again", LIMIT, || {
+                    counts.are_reached(&self.daemon)?;
+                    Ok(begin.elapsed() >= 2 * took)
+                })
+            })?;
+            stretches.resting.push(resting);
+        }
+        Ok(stretches)
     }
 
     /// Waits until all that was sent is committed. Each must have come out once and in order, every bad revision was
@@ -80,6 +100,15 @@ impl Swapped {
         let inputs = client.read_all(&stage.input)?;
         Ok(Flow::new(&inputs, &outputs, PARTITIONS))
     }
+}
+
+/// Stretches of time, in milliseconds since 1970.
+#[derive(Default)]
+pub struct Stretches {
+    /// In which one was taken or refused.
+    pub swapping: Vec<Range<i64>>,
+    /// Those after some of them, in which nothing was put into the file's place.
+    pub resting: Vec<Range<i64>>,
 }
 
 /// What is put into the file's place.
@@ -136,6 +165,12 @@ impl Counts {
         let refused = daemon.metric("pelton_refused_revisions_total", &[])?;
         Ok(swapped >= self.swapped && refused >= self.refused)
     }
+}
+
+fn stretch(happens: impl FnOnce() -> Result<()>) -> Result<Range<i64>> {
+    let begins = now()?;
+    happens()?;
+    Ok(begins..now()?)
 }
 
 fn now() -> Result<i64> {
