@@ -17,6 +17,8 @@ mod guarded;
 mod keyboard;
 #[path = "dashboard/letters.rs"]
 mod letters;
+#[path = "dashboard/log.rs"]
+mod log;
 #[path = "dashboard/looks.rs"]
 mod looks;
 #[path = "dashboard/many.rs"]

@@ -5,6 +5,7 @@ import { confirm } from "./dialog.js";
 import { attribute, button, el, show, text } from "./dom.js";
 import { Hour } from "./hour.js";
 import { Letters } from "./letters.js";
+import { Log } from "./log.js";
 import { Partitions } from "./partitions.js";
 import { Revisions } from "./revisions.js";
 
@@ -14,6 +15,7 @@ const PANELS = [
   ["Last hour", Hour],
   ["Revisions", Revisions],
   ["Dead letters", Letters],
+  ["Log", Log],
 ];
 
 export class Details {

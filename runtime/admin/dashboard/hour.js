@@ -3,9 +3,10 @@
 import { look, of } from "./ask.js";
 import { Chart } from "./chart.js";
 import { el, textOrNothing } from "./dom.js";
-import { count, rate } from "./words.js";
+import { count, duration, rate } from "./words.js";
 
 const EVERY = 5_000;
+const LATENCY = "Latency: from when a message was fetched until it, and all before it in its partition, was finished.";
 
 export class Hour {
   #name;
@@ -14,10 +15,13 @@ export class Hour {
   #finished = new Chart("Finished a second", rate);
   #failed = new Chart("Failed attempts a second", rate);
   #lag = new Chart("Lag", count);
+  #half = new Chart("Latency, half within", duration);
+  #most = new Chart("Latency, 99 % within", duration);
 
   constructor(name) {
     this.#name = name;
-    this.node = el("div", {}, this.#problem, el("div", { class: "charts" }, this.#finished.node, this.#lag.node, this.#failed.node));
+    const charts = [this.#finished, this.#lag, this.#half, this.#most, this.#failed];
+    this.node = el("div", {}, this.#problem, el("div", { class: "charts" }, ...charts.map(({ node }) => node)), el("p", { class: "quiet" }, LATENCY));
   }
 
   update(_handler, { now }) {
@@ -32,6 +36,8 @@ export class Hour {
       this.#finished.update(perSecond(points, "finished"), now);
       this.#failed.update(perSecond(points, "failed"), now);
       this.#lag.update(points.map(({ at, lag }) => [at, lag]), now);
+      this.#half.update(points.map((point) => [point.at, point["latency-p50"]]), now);
+      this.#most.update(points.map((point) => [point.at, point["latency-p99"]]), now);
       textOrNothing(this.#problem, "");
     } catch (error) {
       textOrNothing(this.#problem, error.message);

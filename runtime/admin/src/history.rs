@@ -1,4 +1,4 @@
-//! How much each handler has done and how far it lagged over the last hour: `/v1/handlers/NAME/history`.
+//! How much each handler has done, how long that took and how far it lagged over the last hour: `/v1/handlers/NAME/history`.
 //!
 //! Invariant: bounded: [`POINTS`] points for each handler that is there, however long the daemon runs.
 
@@ -14,7 +14,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use pelton_daemon::{HandlerOverview, Lives, Overview};
+use pelton_daemon::{HandlerOverview, Latencies, Lives, Overview};
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::time::{MissedTickBehavior, interval};
@@ -40,7 +40,7 @@ pub(crate) struct Hour {
 }
 
 /// A handler at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct Point {
     /// When, in milliseconds since 1970.
@@ -51,11 +51,24 @@ pub(crate) struct Point {
     pub failed: u64,
     /// Messages that are not finished; none without partitions.
     pub lag: Option<i64>,
+    /// From being fetched to being finished, in seconds: what half of the messages took at the most that were finished
+    /// since the point before. None where there were none. What took longer than 300 s is told as 300 s.
+    pub latency_p50: Option<f64>,
+    /// What 99 of a hundred took at the most.
+    pub latency_p99: Option<f64>,
 }
 
 /// What is known of every handler. Copies are the same.
 #[derive(Clone, Default)]
-pub(crate) struct History(Arc<Mutex<BTreeMap<String, VecDeque<Point>>>>);
+pub(crate) struct History(Arc<Mutex<BTreeMap<String, Past>>>);
+
+/// What is known of one.
+#[derive(Default)]
+struct Past {
+    points: VecDeque<Point>,
+    /// What was counted up to the last of them.
+    latencies: Latencies,
+}
 
 impl History {
     /// Looks at the handlers again and again.
@@ -64,37 +77,48 @@ impl History {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            self.add(&lives.overview());
+            self.add(&lives.overview(), &lives.latencies());
         }
     }
 
-    fn add(&self, overview: &Overview) {
+    fn add(&self, overview: &Overview, latencies: &BTreeMap<String, Latencies>) {
         let Ok(mut all) = self.0.lock() else { return };
         // Who is gone is forgotten.
         all.retain(|name, _| overview.handlers.iter().any(|one| one.handler == *name));
         for handler in &overview.handlers {
-            let points = all.entry(handler.handler.clone()).or_default();
-            if points.len() == POINTS {
-                points.pop_front();
-            }
-            points.push_back(Point::of(handler, overview.now));
+            let past = all.entry(handler.handler.clone()).or_default();
+            let latencies = latencies.get(&handler.handler).copied().unwrap_or_default();
+            past.add(handler, overview.now, latencies);
         }
     }
 
     fn of(&self, handler: &str) -> Option<Vec<Point>> {
         let all = self.0.lock().ok()?;
-        Some(all.get(handler)?.iter().copied().collect())
+        Some(all.get(handler)?.points.iter().copied().collect())
+    }
+}
+
+impl Past {
+    fn add(&mut self, handler: &HandlerOverview, at: u64, latencies: Latencies) {
+        if self.points.len() == POINTS {
+            self.points.pop_front();
+        }
+        let lately = latencies.since(&self.latencies);
+        self.points.push_back(Point::of(handler, at, &lately));
+        self.latencies = latencies;
     }
 }
 
 impl Point {
-    fn of(handler: &HandlerOverview, at: u64) -> Self {
+    fn of(handler: &HandlerOverview, at: u64, lately: &Latencies) -> Self {
         let counts = &handler.counts;
         Self {
             at,
             finished: counts.handled + counts.dead_lettered + counts.skipped,
             failed: counts.retried + counts.dead_lettered + counts.skipped,
             lag: (!handler.partitions.is_empty()).then_some(handler.lag),
+            latency_p50: lately.quantile(0.5),
+            latency_p99: lately.quantile(0.99),
         }
     }
 }
@@ -137,12 +161,12 @@ mod tests {
     fn an_hour_is_kept_of_each_handler_that_is_there() {
         let history = History::default();
         for now in 0..400 {
-            history.add(&overview(&["a", "b"], now));
+            history.add(&overview(&["a", "b"], now), &BTreeMap::new());
         }
         let points = history.of("a").unwrap();
         assert_eq!((points.len(), points[0].at), (POINTS, 40));
         assert_eq!((points[0].finished, points[0].lag), (40, None));
-        history.add(&overview(&["b"], 400));
+        history.add(&overview(&["b"], 400), &BTreeMap::new());
         assert_eq!(history.of("a"), None);
         assert_eq!(history.of("b").map(|points| points.len()), Some(POINTS));
     }

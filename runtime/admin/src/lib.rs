@@ -13,6 +13,7 @@ mod handlers;
 mod here;
 mod history;
 mod letters;
+mod lines;
 mod openapi;
 mod probes;
 mod query;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{gate::Gate, history::History};
 pub use here::MARK;
+pub use lines::{LastLines, Line};
 
 /// Why there is no admin listener.
 #[derive(Debug, thiserror::Error)]
@@ -69,11 +71,12 @@ pub(crate) struct App {
     control: Control,
     configured: Configured,
     history: History,
+    lines: LastLines,
     gate: Gate,
 }
 
 impl Admin {
-    /// Binds the address; port 0 takes a free one. Where there is a file with a token, what is under `/v1` is answered
+    /// Binds the address; port 0 takes a free one. `lines` is where the log leaves its last ones. Where there is a file with a token, what is under `/v1` is answered
     /// only to who shows it.
     ///
     /// # Errors
@@ -81,6 +84,7 @@ impl Admin {
     pub async fn bind(
         address: SocketAddr,
         token_file: Option<PathBuf>,
+        lines: LastLines,
         daemon: &Daemon,
     ) -> Result<Self, Error> {
         let gate = Gate::new(token_file);
@@ -93,6 +97,7 @@ impl Admin {
             status: daemon.status(),
             lives: lives.clone(),
             history: history.clone(),
+            lines,
             metrics: daemon.metrics(),
             control: daemon.control(),
             configured: daemon.configured(),

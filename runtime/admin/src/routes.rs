@@ -10,7 +10,7 @@ use schemars::{Schema, SchemaGenerator};
 use crate::{
     App, dashboard,
     gate::{may_change, may_look},
-    handlers, history, letters, openapi, probes,
+    handlers, history, letters, lines, openapi, probes,
     query::Parameter,
     reload, status,
 };
@@ -192,12 +192,21 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/handlers/{handler}/history",
-        about: "How much a handler has done and how far it lagged over the last hour.",
+        about: "How much a handler has done, how long that took and how far it lagged over the last hour.",
         kind: Kind::Looks,
         query: &[],
         answer: Answer::Json(of::<history::Hour>),
         besides: &[UNKNOWN],
         serve: || get(history::history),
+    },
+    Route {
+        path: "/v1/handlers/{handler}/log",
+        about: "The last lines of the daemon's log that are about a handler, its component's own among them.",
+        kind: Kind::Looks,
+        query: &[],
+        answer: Answer::Json(of::<lines::Told>),
+        besides: &[UNKNOWN],
+        serve: || get(lines::lines),
     },
     Route {
         path: "/v1/handlers/{handler}/dead-letters",

@@ -1,10 +1,14 @@
 //! Where log lines go, and how they look.
 
+mod lines;
+
 use std::io::{IsTerminal, stderr};
 
 use anyhow::Context;
 use pelton_config::{Log, LogFormat};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{EnvFilter, prelude::*};
+
+pub(crate) use self::lines::last as last_lines;
 
 /// Begins to log to standard error. `RUST_LOG` wins over the configured filter.
 pub(crate) fn begin(log: &Log) -> anyhow::Result<()> {
@@ -18,8 +22,14 @@ pub(crate) fn begin(log: &Log) -> anyhow::Result<()> {
         .with_env_filter(filter)
         .with_writer(stderr);
     match log.format {
-        LogFormat::Text => builder.with_ansi(stderr().is_terminal()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Text => {
+            let text = builder.with_ansi(stderr().is_terminal());
+            text.finish().with(lines::Keep).try_init()
+        }
+        LogFormat::Json => {
+            let json = builder.json().flatten_event(true);
+            json.finish().with(lines::Keep).try_init()
+        }
     }
     .map_err(|error| anyhow::anyhow!("logging can't begin: {error}"))
 }

@@ -75,6 +75,7 @@ pub(crate) async fn serve(
         let admin = Admin::bind(
             config.admin.listen,
             config.admin.token_file.clone(),
+            logging::last_lines(),
             &daemon,
         )
         .await?;

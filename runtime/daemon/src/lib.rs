@@ -40,7 +40,7 @@ pub use configured::Configured;
 pub use control::{Ask, Control, ControlError, Pause};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
-pub use metrics::Metrics;
+pub use metrics::{Latencies, Metrics};
 pub use onlooker::{Onlooker, Seen, Step};
 pub use overview::{
     Counts, HandlerOverview, LastError, Lives, OldestOverview, Overview, PartitionOverview,

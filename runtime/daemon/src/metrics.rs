@@ -3,6 +3,7 @@
 mod compilations;
 mod forget;
 mod handler;
+mod latency;
 #[cfg(test)]
 mod reference;
 mod reloads;
@@ -23,7 +24,11 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-pub(crate) use self::handler::{HandlerMetrics, Made, PartitionFigures};
+pub use self::latency::Latencies;
+pub(crate) use self::{
+    handler::{HandlerMetrics, Made, PartitionFigures},
+    latency::Latency,
+};
 use crate::overview::Lives;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -85,6 +90,7 @@ pub struct Metrics {
     output_bytes: Family<HandlerLabel, Counter>,
     calls: Family<HandlerLabel, Counter>,
     call_seconds: Family<HandlerLabel, Seconds>,
+    latency: Family<HandlerLabel, Latency>,
     transitions: Family<WhatLabel, Counter>,
     swaps: Family<HandlerLabel, Counter>,
     refused_revisions: Family<HandlerLabel, Counter>,
@@ -121,6 +127,7 @@ impl Default for Metrics {
             output_bytes: Family::default(),
             calls: Family::default(),
             call_seconds: Family::default(),
+            latency: Family::default(),
             transitions: Family::default(),
             swaps: Family::default(),
             refused_revisions: Family::default(),
@@ -210,6 +217,12 @@ impl Metrics {
             "Time in calls of the component",
             Unit::Seconds,
             self.call_seconds.clone(),
+        );
+        r.register_with_unit(
+            "latency",
+            "Messages by the time from being fetched until they, and all before them in their partition, were finished",
+            Unit::Seconds,
+            self.latency.clone(),
         );
         r.register(
             "revision_transitions",

@@ -229,7 +229,7 @@ impl Running {
                     .iter()
                     .for_each(|message| show::input(&self.task.shared.name, message));
                 let retry = self.task.shared.retry_topic.as_deref();
-                self.held.extend(messages, retry);
+                self.held.extend(messages, self.clock.now(), retry);
                 self.apply(Event::Fetched(arrivals));
                 // Only now: a pause that follows from them is heard before there is room for more.
                 drop(transit);

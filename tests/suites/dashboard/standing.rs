@@ -183,6 +183,11 @@ fn the_last_hour_is_drawn_and_is_there_again_when_the_page_is_loaded_anew() -> R
     page.click(&toggle(&stage.handler))?;
     choose(&page, &stage.handler, "Last-hour")?;
     page.wait("a line", &drawn)?;
+    let latency = format!(
+        "[...document.querySelectorAll({:?})].filter((chart) => /99 % within.*m?s/s.test(chart.innerText) && chart.querySelector('.stroke').getAttribute('d')).length === 1",
+        below(&stage.handler, ".chart")
+    );
+    page.wait("how long messages took", &latency)?;
     picture(&page, daemon.folder(), "hour")?;
     page.reload()?;
     page.wait(

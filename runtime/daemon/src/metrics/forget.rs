@@ -78,6 +78,7 @@ impl Metrics {
             family.remove(&label);
         }
         self.call_seconds.remove(&label);
+        self.latency.remove(&label);
         self.probation.remove(&label);
         self.paused.remove(&label);
         for kind in FailureKind::ALL.map(FailureKind::as_str) {

@@ -8,8 +8,8 @@ use pelton_types::{FailureKind, Message, Output, Verdict};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 use super::{
-    HandlerLabel, KindLabel, Metrics, OutcomeLabel, PartitionLabel, RevisionLabel, Seconds,
-    StageLabel, WhatLabel,
+    HandlerLabel, KindLabel, Latencies, Latency, Metrics, OutcomeLabel, PartitionLabel,
+    RevisionLabel, Seconds, StageLabel, WhatLabel,
     forget::{ENDINGS, OUTCOMES},
 };
 use crate::component::What;
@@ -49,6 +49,7 @@ pub(crate) struct HandlerMetrics {
     output_bytes: Counter,
     calls: Counter,
     call_seconds: Seconds,
+    latency: Latency,
     swaps: Counter,
     refused: Counter,
     rollbacks: Counter,
@@ -76,6 +77,7 @@ impl Metrics {
             output_bytes: self.output_bytes.get_or_create(&label).clone(),
             calls: self.calls.get_or_create(&label).clone(),
             call_seconds: self.call_seconds.get_or_create(&label).clone(),
+            latency: self.latency.get_or_create(&label).clone(),
             swaps: self.swaps.get_or_create(&label).clone(),
             refused: self.refused_revisions.get_or_create(&label).clone(),
             rollbacks: self.rollbacks.get_or_create(&label).clone(),
@@ -142,6 +144,16 @@ impl HandlerMetrics {
             }
         }
         self.handled.inc_by(handled);
+    }
+
+    /// So many messages, fetched together, are finished after so long.
+    pub(crate) fn finished(&self, took: Duration, messages: u64) {
+        self.latency.add(took, messages);
+    }
+
+    /// How long messages took.
+    pub(crate) fn latencies(&self) -> Latencies {
+        self.latency.counted()
     }
 
     pub(crate) fn outputs(&self, made: &mut Made) {

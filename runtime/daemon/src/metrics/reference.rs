@@ -38,6 +38,7 @@ pub(super) fn count_everything(handler: &HandlerMetrics, partitions: &[i32], rev
     let mut made = Made::default();
     made.extend(&[Output::default()]);
     handler.outputs(&mut made);
+    handler.finished(Duration::ZERO, 1);
     forget::ENDINGS
         .into_iter()
         .for_each(|how| handler.ended(how));
@@ -117,8 +118,9 @@ fn sample(line: &str, family: &mut Family) {
     }
 }
 
-/// Labels whose values the configuration decides.
-const OPEN: [&str; 6] = [
+/// Labels whose values the configuration decides, and the bounds of buckets.
+const OPEN: [&str; 7] = [
+    "le",
     "handler",
     "group",
     "topic",
@@ -221,12 +223,14 @@ fn names_and_units_are_as_prometheus_and_openmetrics_want_them() {
             assert!(name.ends_with(&format!("_{}", family.unit)), "{name}");
         }
         for (sample, labels) in &family.samples {
-            let suffix = match &*family.kind {
-                "counter" => "_total",
-                "info" => "_info",
-                _ => "",
+            let suffixes: &[_] = match &*family.kind {
+                "counter" => &["_total"],
+                "info" => &["_info"],
+                "histogram" => &["_bucket", "_count", "_sum"],
+                _ => &[""],
             };
-            assert_eq!(*sample, format!("{name}{suffix}"));
+            let named = |suffix: &&str| *sample == format!("{name}{suffix}");
+            assert!(suffixes.iter().any(named), "{name}: {sample}");
             // What is told of a partition is named as other exporters name it.
             if labels.contains_key("partition") {
                 assert!(

@@ -17,6 +17,7 @@ use crate::{
     component::millis,
     handler::Shared,
     in_use::InUse,
+    metrics::Latencies,
     status::{Aspect, Standing, Status},
     troubles::Troubles,
 };
@@ -162,6 +163,19 @@ impl Lives {
     /// Whether `/readyz` answers that it is.
     pub(crate) fn is_ready(&self) -> bool {
         self.status.not_ready().is_empty()
+    }
+
+    /// Whether there is a handler of this name.
+    pub fn has(&self, handler: &str) -> bool {
+        let lives = self.lives.lock();
+        lives.is_ok_and(|lives| lives.contains_key(handler))
+    }
+
+    /// How long each handler's messages took, since the daemon was started.
+    pub fn latencies(&self) -> BTreeMap<String, Latencies> {
+        let lives = self.lives.lock();
+        let of = |(name, life): (&String, &Life)| (name.clone(), life.shared.metrics.latencies());
+        lives.map_or_else(|_| BTreeMap::new(), |lives| lives.iter().map(of).collect())
     }
 
     /// How everything stands.

@@ -81,7 +81,12 @@ impl Running {
                 attempts,
                 failure,
             } => self.fell_back(offset, attempts, &failure),
-            Command::Release { below } => self.held.release(below),
+            Command::Release { below } => {
+                let (now, metrics) = (self.clock.now(), &self.task.shared.metrics);
+                self.held.release(below, |since, messages| {
+                    metrics.finished(now.saturating_sub(since), messages);
+                });
+            }
             Command::Commit(Checkpoint { next, metadata }) => {
                 trace!(%partition, next, metadata, "commit");
                 consumer.commit(partition, epoch, next, metadata);

@@ -1,6 +1,6 @@
 //! The messages of a partition that are fetched and not finished.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use pelton_types::{Message, Offset, RevisionId, redrive::restored};
 
@@ -11,6 +11,8 @@ pub(super) struct Held(VecDeque<Item>);
 struct Item {
     /// Where it stands in this partition.
     offset: Offset,
+    /// When it was fetched.
+    since: Duration,
     /// What the handler is given: the message as it was, where it was redriven.
     message: Arc<Message>,
     /// How often it was.
@@ -22,14 +24,15 @@ struct Item {
 }
 
 impl Held {
-    /// Takes fetched messages. What lies at or below what is held already was fetched again, and is left out.
-    pub(super) fn extend(&mut self, messages: Vec<Message>, retry: Option<&str>) {
+    /// Takes messages that were fetched now. What lies at or below what is held already was fetched again, and is left out.
+    pub(super) fn extend(&mut self, messages: Vec<Message>, now: Duration, retry: Option<&str>) {
         for message in messages {
             let offset = message.offset;
             if self.0.back().is_none_or(|last| last.offset < offset) {
                 let (message, redrives) = restored(message, retry);
                 self.0.push_back(Item {
                     offset,
+                    since: now,
                     message: Arc::new(message),
                     redrives,
                     tried_by: None,
@@ -66,10 +69,22 @@ impl Held {
         item.is_some_and(|item| !std::mem::replace(&mut item.spoke, true))
     }
 
-    /// Drops every message below `below`.
-    pub(super) fn release(&mut self, below: Offset) {
-        let finished = self.0.partition_point(|item| item.offset < below);
-        self.0.drain(..finished);
+    /// Drops every message below `below`, and tells of each batch in them when it was fetched and how many of it they are.
+    pub(super) fn release(&mut self, below: Offset, mut finished: impl FnMut(Duration, u64)) {
+        let mut batch: Option<(Duration, u64)> = None;
+        while let Some(item) = self.0.pop_front_if(|item| item.offset < below) {
+            match &mut batch {
+                Some((since, messages)) if *since == item.since => *messages += 1,
+                other => {
+                    if let Some((since, messages)) = other.replace((item.since, 1)) {
+                        finished(since, messages);
+                    }
+                }
+            }
+        }
+        if let Some((since, messages)) = batch {
+            finished(since, messages);
+        }
     }
 
     fn position(&self, offset: Offset) -> Option<usize> {
