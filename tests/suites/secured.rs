@@ -1,10 +1,19 @@
-//! A broker with TLS, passwords and access rules: a daemon works there, and what it is refused it says once, in plain
-//! words, loses nothing meanwhile, and goes on by itself.
+//! A broker with TLS, passwords, certificates, tokens and access rules: a daemon works there, and what it is refused it
+//! says once, in plain words, loses nothing meanwhile, and goes on by itself.
 
-use std::{fs, path::Path, time::Duration};
+#[path = "secured/certificates.rs"]
+mod certificates;
+#[path = "secured/tokens.rs"]
+mod tokens;
+
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{Copies, Stage, TestCluster, TestDaemon, command::pelton, orders, wait};
+use pelton_harness::{
+    Copies, Login, Stage, TestCluster, TestDaemon,
+    command::{pelton, words},
+    orders, wait,
+};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -50,6 +59,22 @@ fn said_once(daemon: &TestDaemon, words: &str, password: &str) -> Result<()> {
         "a password stands in the log"
     );
     Ok(())
+}
+
+/// `pelton config show` hides it.
+fn shown_without(daemon: &TestDaemon, secret: &str) -> Result<()> {
+    let (code, shown) = words(daemon.folder(), &["config", "show"])?;
+    ensure!(code == 0 && shown.contains("[clusters.default]"), "{shown}");
+    ensure!(!shown.contains(secret), "{shown}");
+    Ok(())
+}
+
+/// Has the changed files taken in, after which everything is as it should be.
+fn mended(daemon: &mut TestDaemon, stage: &Stage) -> Result<()> {
+    let (code, _, words) = pelton(daemon.folder(), &["reload"])?;
+    ensure!(code == 0, "{code}: {words}");
+    daemon.wait_ready(LIMIT)?;
+    works(stage, 0)
 }
 
 #[test]
@@ -99,32 +124,35 @@ fn a_denied_topic_holds_up_its_own_handler_alone_until_it_is_allowed() -> Result
     said_once(&daemon, &denied, secured.password)?;
     let unseen = format!("topic {} does not exist", writes.output);
     said_once(&daemon, &unseen, secured.password)?;
-    let shown = std::process::Command::new(pelton_harness::paths::pelton()?)
-        .args(["config", "show"])
-        .current_dir(daemon.folder())
-        .output()?;
-    let shown = String::from_utf8_lossy(&shown.stdout);
-    ensure!(
-        shown.contains("(hidden)") && !shown.contains(secured.password),
-        "{shown}"
-    );
+    shown_without(&daemon, secured.password)?;
     ensure!(daemon.stop(LIMIT)? == 0, "a clean stop");
     Ok(())
 }
 
-#[test]
-fn a_wrong_password_is_told_and_a_mended_one_works_after_a_reload() -> Result<()> {
+/// A wrong password is told, and a mended one works after a reload.
+fn refuses_a_wrong_password(login: fn(&'static str) -> Login<'static>) -> Result<()> {
     let (cluster, secured) = TestCluster::shared_secured();
     let stage = Stage::new(cluster, "wrongly", 1)?;
-    let mut daemon = daemon(&[&stage], "not-the-password", &secured.authority)?;
+    let wrong = login("not-the-password");
+    let daemon = secured.daemon_by(wrong, &[&stage], &secured.authority)?;
+    let mut daemon = daemon.start()?;
     let why = reason(&daemon, &stage, &[&secured.bootstrap, "sasl.password"])?;
     println!("{why}");
     said_once(&daemon, "sasl.password", "not-the-password")?;
-    fs::write(daemon.folder().join("password"), secured.password)?;
-    let (code, _, words) = pelton(daemon.folder(), &["reload"])?;
-    ensure!(code == 0, "{code}: {words}");
-    daemon.wait_ready(LIMIT)?;
-    works(&stage, 0)
+    login(secured.password).write(daemon.folder())?;
+    mended(&mut daemon, &stage)?;
+    shown_without(&daemon, secured.password)?;
+    said_once(&daemon, "sasl.password", secured.password)
+}
+
+#[test]
+fn a_wrong_password_is_told_and_a_mended_one_works_after_a_reload() -> Result<()> {
+    refuses_a_wrong_password(Login::Scram)
+}
+
+#[test]
+fn so_is_one_that_is_sent_as_it_is() -> Result<()> {
+    refuses_a_wrong_password(Login::Plain)
 }
 
 #[test]

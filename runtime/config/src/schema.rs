@@ -50,6 +50,10 @@ pub(crate) struct Cluster {
     #[schemars(required)]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bootstrap_servers: Option<Bootstrap>,
+    /// A file that holds the token (a JWT) to log in with by SASL OAUTHBEARER, found from this file's folder. It is read
+    /// anew every half minute, so that whatever renews it needs only write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oauth_token_file: Option<String>,
     /// Anything librdkafka knows, for every client of this cluster (`security.protocol`, `sasl.*`, `ssl.*` and so on),
     /// less what the daemon sets itself.
     #[serde(default)]

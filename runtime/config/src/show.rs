@@ -50,8 +50,8 @@ fn redact(value: &mut Value, all: bool) {
     match value {
         Value::Object(table) => {
             for (name, value) in table {
-                let secret =
-                    all || is_secret_property(name) && value.is_string() && name != "token-file";
+                let names_a_file = name.ends_with("token-file");
+                let secret = all || is_secret_property(name) && value.is_string() && !names_a_file;
                 match value {
                     Value::Object(_) | Value::Array(_) => redact(value, all || name == "settings"),
                     value if secret => *value = HIDDEN.into(),
@@ -77,6 +77,10 @@ mod tests {
         let file = folder.path().join("pelton.toml");
         fs::write(folder.path().join("password"), "hunter2\n").unwrap();
         let text = r#"
+            [clusters.by-token]
+            bootstrap-servers = ["c:9092"]
+            oauth-token-file = "kafka.token"
+            properties = { "sasl.mechanism" = "OAUTHBEARER" }
             [clusters.default]
             bootstrap-servers = ["${file:password}:9092", "b:9092"]
             properties = { "sasl.password" = "hunter2-in-the-file", "sasl.username" = "me", "client.rack" = "${file:password}" }
@@ -95,6 +99,7 @@ mod tests {
             "\"sasl.password\" = \"(hidden)\"",
             "\"client.rack\" = \"(hidden)\"",
             "token-file = \"token\"",
+            "oauth-token-file = \"kafka.token\"",
             "drain-timeout = \"10s\"",
         ] {
             assert!(shown.contains(line), "{line}\n{shown}");

@@ -12,6 +12,7 @@ mod handler;
 mod limits;
 mod loops;
 mod names;
+mod oauth;
 mod properties;
 mod times;
 mod topics;
@@ -35,7 +36,7 @@ use crate::{
 pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'_>) -> Config {
     let clusters = raw.clusters.into_iter();
     let clusters = clusters
-        .map(|(name, raw)| (name.clone(), cluster::validate(&name, raw, findings)))
+        .map(|(name, raw)| (name.clone(), cluster::validate(&name, raw, file, findings)))
         .collect();
     let handlers = raw.handlers.into_iter();
     let handlers = handlers

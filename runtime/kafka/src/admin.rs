@@ -207,8 +207,12 @@ fn last_error(client: &std::sync::Arc<Client>) -> Option<String> {
     last
 }
 
+#[expect(unsafe_code, reason = "a token is given to the C object")]
 fn admin_client(config: &ClientConfig) -> Result<AdminClient<Quiet>, KafkaError> {
-    config.create_with_context(Quiet)
+    let client: AdminClient<Quiet> = config.create_with_context(Quiet)?;
+    // SAFETY: the client is alive, and made of this.
+    unsafe { native::log_in_once(client.inner().native_ptr(), config) };
+    Ok(client)
 }
 
 /// Sends librdkafka's lines where those of the other clients go.

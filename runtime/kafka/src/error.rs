@@ -90,7 +90,7 @@ pub enum Error {
     /// The cluster's topics could not be read.
     #[error(
         "can't read the topics of {bootstrap}: {text}; {}",
-        TroubleClass::of_connecting(text).remedy()
+        TroubleClass::of_connecting(text).remedy(text)
     )]
     Metadata {
         /// Whom was asked.

@@ -21,6 +21,7 @@ mod native;
 mod producer;
 mod properties;
 mod reader;
+mod token;
 mod transaction;
 mod trouble;
 

@@ -12,6 +12,7 @@ mod event;
 mod failures;
 mod interceptors;
 mod list;
+mod login;
 mod transaction;
 mod unanswered;
 
@@ -19,6 +20,7 @@ pub(crate) use client::{Client, Queue};
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use failures::Failures;
 pub(crate) use list::{List, ListRef, NO_OFFSET};
+pub(crate) use login::once as log_in_once;
 pub(crate) use transaction::Failure;
 pub(crate) use unanswered::{Request, Unanswered};
 

@@ -18,6 +18,9 @@ const REASON: Duration = Duration::from_secs(2);
 /// same offset twice a second.
 const CALM: Duration = Duration::from_secs(3);
 
+/// How librdkafka begins what it was told about a token that could not be had.
+const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token: ";
+
 /// What kind of trouble a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum TroubleClass {
@@ -77,9 +80,12 @@ impl TroubleClass {
         }
     }
 
-    /// What to do about it.
-    pub(crate) fn remedy(self) -> &'static str {
+    /// What to do about it, where librdkafka says this of it.
+    pub(crate) fn remedy(self, reason: &str) -> &'static str {
         match self {
+            Self::Authentication if reason.contains("OAUTHBEARER") => {
+                "check the token of `oauth-token-file`, which is read anew by itself: that it is there, has not expired, and is what the listener asks for"
+            }
             Self::Unreachable => "check the address and that the broker runs",
             Self::Authentication => "check `sasl.mechanism`, `sasl.username` and `sasl.password`",
             Self::Tls => {
@@ -172,8 +178,12 @@ impl Troubles {
                 return None;
             }
         };
-        let remedy = class.remedy();
+        let remedy = class.remedy(reason);
         let text = match class {
+            TroubleClass::Authentication if reason.contains(NO_TOKEN) => {
+                let why = reason.replacen(NO_TOKEN, "", 1);
+                format!("there is no token to log in with ({why}); {remedy}; still trying")
+            }
             TroubleClass::Authentication => {
                 format!("a broker refuses the credentials ({reason}); {remedy}; still trying")
             }

@@ -23,7 +23,7 @@ use ports::ports;
 use settings::Proxied;
 
 pub use ports::free_ports;
-pub use secured::Secured;
+pub use secured::{Identity, Issuer, Login, Secured, TOKEN_FILE};
 
 /// A fresh broker is up in 3 s here; a busy machine may take far longer.
 const START_LIMIT: Duration = Duration::from_secs(90);
@@ -92,6 +92,8 @@ pub struct TestCluster {
     data: PathBuf,
     bootstrap: String,
     machine: &'static [&'static str],
+    /// Where it may look for the keys of tokens, if anywhere.
+    keys: Option<String>,
     broker: Mutex<Option<Process>>,
 }
 
@@ -131,13 +133,13 @@ impl TestCluster {
         Ok((cluster, proxy))
     }
 
-    /// As [`TestCluster::start`], with another listener that has TLS and asks for a password.
+    /// As [`TestCluster::start`], with listeners that have TLS and ask who comes.
     ///
     /// # Errors
-    /// As [`TestCluster::start`]; or the JDK makes no certificate.
+    /// As [`TestCluster::start`]; or no certificate can be made.
     pub fn start_secured(version: Version) -> Result<(Self, Secured)> {
-        let [port, controller, by_password] = ports()?;
-        let secured = Secured::new(&paths::fresh_folder("certificates")?, by_password)?;
+        let [port, controller, secured, mutual] = ports()?;
+        let secured = Secured::new(&paths::fresh_folder("certificates")?, [secured, mutual])?;
         let ports = [port, controller];
         let cluster = Self::launch_with(version, ports, None, Some(&secured), QUICK)?;
         Ok((cluster, secured))
@@ -177,6 +179,7 @@ impl TestCluster {
             data,
             bootstrap: format!("127.0.0.1:{}", ports[0]),
             machine,
+            keys: secured.map(Secured::keys),
             broker: Mutex::new(None),
             folder,
         };
@@ -418,6 +421,9 @@ impl TestCluster {
                 log4j("log4j.properties")
             ))
             .args(["-cp", &self.classpath]);
+        if let Some(keys) = &self.keys {
+            command.arg(format!("-D{ALLOWED_KEYS}={keys}"));
+        }
         command
     }
 
@@ -480,6 +486,9 @@ impl Drop for TestCluster {
         let _ = fs::remove_dir_all(&self.data);
     }
 }
+
+/// The JVM's property that lists where a broker may look for the keys of tokens.
+const ALLOWED_KEYS: &str = "org.apache.kafka.sasl.oauthbearer.allowed.urls";
 
 /// The line with which a broker says that it is up.
 const STARTED: &str = "Kafka Server started";

@@ -33,7 +33,7 @@ pub mod wait;
 
 pub use browser::{Browser, Page, Screen};
 pub use client::{Client, Draft, Message};
-pub use cluster::{Secured, TestCluster, Version};
+pub use cluster::{Identity, Issuer, Login, Secured, TOKEN_FILE, TestCluster, Version};
 pub use daemon::{DaemonOptions, TestDaemon};
 pub use faulty::FaultyCluster;
 pub use process::Signal;

@@ -14,6 +14,12 @@ impl Properties {
         Self(map)
     }
 
+    /// The same with one more, or another value of one.
+    pub(crate) fn with(mut self, name: &str, value: String) -> Self {
+        self.0.insert(name.to_owned(), value);
+        self
+    }
+
     /// Name and value of each, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0

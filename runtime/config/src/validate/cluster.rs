@@ -1,15 +1,25 @@
 //! Clusters, and whether handlers find theirs.
 
+use std::path::Path;
+
 use crate::{
-    Bootstrap, Cluster, Config, Handler,
+    Bootstrap, Cluster, Config, Handler, Properties,
     findings::{Finding, Findings},
     key::Key,
     schema,
     suggest::closest,
-    validate::properties::{self, Client},
+    validate::{
+        oauth,
+        properties::{self, Client},
+    },
 };
 
-pub(super) fn validate(name: &str, raw: schema::Cluster, findings: &mut Findings<'_>) -> Cluster {
+pub(super) fn validate(
+    name: &str,
+    raw: schema::Cluster,
+    file: &Path,
+    findings: &mut Findings<'_>,
+) -> Cluster {
     let at = Key::new(["clusters", name]);
     let bootstrap_at = at.join("bootstrap-servers");
     let bootstrap = match raw.bootstrap_servers {
@@ -30,30 +40,39 @@ pub(super) fn validate(name: &str, raw: schema::Cluster, findings: &mut Findings
     let properties_at = at.join("properties");
     let properties = properties::validate(&properties_at, Client::Any, raw.properties, findings);
     if bootstrap == Bootstrap::Embedded {
-        let secured = properties.iter().find(|(property, _)| {
-            ["security.", "sasl.", "ssl."]
-                .iter()
-                .any(|prefix| property.starts_with(prefix))
-        });
-        if let Some((property, _)) = secured {
-            let finding = Finding::new(format!(
-                "`{bootstrap_at}` is \"embedded\", which knows no `{property}`"
-            ));
-            findings.refuse(
-                finding
-                    .name(&properties_at.join(property), "is for a real cluster")
-                    .value(
-                        &bootstrap_at,
-                        "is inside the daemon, without encryption or passwords",
-                    )
-                    .help("remove the property, or name the servers of a real cluster"),
-            );
-        }
+        check_embedded(&at, &properties, findings);
     }
+    let properties = oauth::validate(&at, raw.oauth_token_file, properties, file, findings);
     Cluster {
         bootstrap,
         properties,
     }
+}
+
+/// Whether nothing is asked of the embedded broker that it doesn't know.
+fn check_embedded(at: &Key, properties: &Properties, findings: &mut Findings<'_>) {
+    let secured = properties.iter().find(|(property, _)| {
+        ["security.", "sasl.", "ssl."]
+            .iter()
+            .any(|prefix| property.starts_with(prefix))
+    });
+    let Some((property, _)) = secured else { return };
+    let bootstrap_at = at.join("bootstrap-servers");
+    let finding = Finding::new(format!(
+        "`{bootstrap_at}` is \"embedded\", which knows no `{property}`"
+    ));
+    findings.refuse(
+        finding
+            .name(
+                &at.join("properties").join(property),
+                "is for a real cluster",
+            )
+            .value(
+                &bootstrap_at,
+                "is inside the daemon, without encryption or passwords",
+            )
+            .help("remove the property, or name the servers of a real cluster"),
+    );
 }
 
 fn check_servers(at: &Key, servers: &[String], findings: &mut Findings<'_>) {

@@ -17,8 +17,9 @@ use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 use super::{
     Event, Failures, ListRef, Unanswered,
     event::{code, text},
+    login,
 };
-use crate::Error;
+use crate::{Error, token};
 
 const PRODUCER_EVENTS: c_int = sys::RD_KAFKA_EVENT_DR | sys::RD_KAFKA_EVENT_ERROR;
 
@@ -96,6 +97,7 @@ impl Client {
         watched: Watched,
     ) -> Result<Arc<Self>, Error> {
         config.set("log.queue", "true");
+        let by_token = token::is_from_file(&config);
         let native = config.create_native_config().map_err(config_error)?;
         let mut error: [c_char; 512] = [0; 512];
         // SAFETY: the configuration is alive; `rd_kafka_new` takes it over only when it succeeds, and then
@@ -105,6 +107,9 @@ impl Client {
                 Watched::Nothing => {}
                 Watched::Failures(failures) => failures.watch(native.ptr()),
                 Watched::Requests(unanswered) => unanswered.watch(native.ptr()),
+            }
+            if by_token {
+                login::prepare(native.ptr());
             }
             sys::rd_kafka_conf_set_events(native.ptr(), events);
             sys::rd_kafka_new(kind, native.ptr(), error.as_mut_ptr(), error.len())
@@ -118,7 +123,12 @@ impl Client {
         std::mem::forget(native);
         // SAFETY: the client is alive; with no queue named, log lines go to its main queue.
         unsafe { sys::rd_kafka_set_log_queue(ptr.as_ptr(), ptr::null_mut()) };
-        Ok(Arc::new(Self { ptr, watched }))
+        let client = Arc::new(Self { ptr, watched });
+        if by_token {
+            // SAFETY: the client is alive.
+            unsafe { login::begin(client.ptr()) }.map_err(|text| Error::Client { text })?;
+        }
+        Ok(client)
     }
 
     /// Which requests of a transactional producer were sent and not answered.
@@ -441,7 +451,7 @@ fn check(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
 ///
 /// # Safety
 /// It must be null or an error that nobody else destroys.
-unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Result<(), String> {
+pub(super) unsafe fn take_error(error: *mut sys::rd_kafka_error_t) -> Result<(), String> {
     if error.is_null() {
         return Ok(());
     }

@@ -26,9 +26,9 @@ pub(super) fn write_all(
     let listener = |port: Option<u16>| {
         port.map_or_else(String::new, |port| format!(",PROXIED://127.0.0.1:{port}"))
     };
-    let by_password = secured.map_or_else(String::new, Secured::listener);
-    let behind = listener(proxied.map(|proxied| proxied.behind)) + &by_password;
-    let advertised = listener(proxied.map(|proxied| proxied.advertised)) + &by_password;
+    let with_tls = secured.map_or_else(String::new, Secured::listeners);
+    let behind = listener(proxied.map(|proxied| proxied.behind)) + &with_tls;
+    let advertised = listener(proxied.map(|proxied| proxied.advertised)) + &with_tls;
     let server = BTreeMap::from([
         ("process.roles", "broker,controller".to_owned()),
         ("node.id", "1".to_owned()),
@@ -47,7 +47,7 @@ pub(super) fn write_all(
         ("controller.listener.names", "CONTROLLER".to_owned()),
         (
             "listener.security.protocol.map",
-            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT"
+            "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,MUTUAL:SSL,CONTROLLER:PLAINTEXT"
                 .to_owned(),
         ),
         ("log.dirs", data.display().to_string()),
@@ -88,10 +88,10 @@ pub(super) fn write_all(
         // A topic that a test forgot must be missed, not made.
         ("auto.create.topics.enable", "false".to_owned()),
     ]);
-    let of_passwords = secured.map_or_else(String::new, Secured::properties);
+    let of_tls = secured.map_or_else(String::new, Secured::properties);
     write(
         &folder.join("server.properties"),
-        &(properties(&server) + &of_passwords),
+        &(properties(&server) + &of_tls),
     )?;
     let log4j2 = BTreeMap::from([
         ("appender.console.type", "Console".to_owned()),
