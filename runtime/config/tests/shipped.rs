@@ -167,6 +167,10 @@ fn it_is_valid_with_every_comment_taken_off() {
         _ => line,
     });
     let text = uncommented.collect::<Vec<_>>().join("\n");
+    // Without this mechanism no token is taken.
+    let properties = "[clusters.default.properties]";
+    let by_token = format!("{properties}\n\"sasl.mechanism\" = \"OAUTHBEARER\"");
+    let text = text.replace(properties, &by_token);
     parse(&text, Path::new("pelton.toml"), &|_| {
         Some("host-1".to_owned())
     })

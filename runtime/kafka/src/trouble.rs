@@ -88,6 +88,10 @@ impl TroubleClass {
             }
             Self::Unreachable => "check the address and that the broker runs",
             Self::Authentication => "check `sasl.mechanism`, `sasl.username` and `sasl.password`",
+            // What a broker says of the client's own certificate, or of its absence.
+            Self::Tls if reason.contains("alert") && reason.contains("certificate") => {
+                "check `ssl.certificate.pem` and `ssl.key.pem`: that there are such, that they have not expired, and that the brokers trust who signed them"
+            }
             Self::Tls => {
                 "check `security.protocol`, `ssl.ca.location`, the client's certificate, and the name in the broker's"
             }
