@@ -83,7 +83,10 @@ impl TroubleClass {
     /// What to do about it, where librdkafka says this of it.
     pub(crate) fn remedy(self, reason: &str) -> &'static str {
         match self {
-            Self::Authentication if reason.contains("OAUTHBEARER") => {
+            // A broker says of a token only what RFC 7628 has for it.
+            Self::Authentication
+                if reason.contains("OAUTHBEARER") || reason.contains("invalid_token") =>
+            {
                 "check the token of `oauth-token-file`, which is read anew by itself: that it is there, has not expired, and is what the listener asks for"
             }
             Self::Unreachable => "check the address and that the broker runs",
