@@ -214,7 +214,7 @@ pub const SUITES: &[Suite] = &[
     },
     Suite {
         name: "secured",
-        budget: 3,
+        budget: 2,
         about: "TLS, passwords and ACLs: what a broker refuses is told once, and goes on by itself once it is allowed",
         work: Work::Broker(&["secured"], "4"),
     },
