@@ -6,7 +6,6 @@ mod message;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use bytes::Bytes;
 use pelton_config::{Log, LogFormat};
 use pelton_engine::{Call, Curtail, Engine, Outcome};
 use pelton_types::{Message, Output, Verdict};
@@ -81,19 +80,19 @@ fn print(outcome: &Outcome) {
                 .as_deref()
                 .unwrap_or("(the handler's first output)")
         );
-        println!("   key    {}", shown(output.key.as_ref()));
+        println!("   key    {}", shown(output.key.as_deref()));
         for header in &output.headers {
             println!(
                 "   header {}={}",
-                shown(Some(&header.name)),
-                shown(header.value.as_ref())
+                shown(Some(header.name)),
+                shown(header.value)
             );
         }
-        println!("   value  {}", shown(output.value.as_ref()));
+        println!("   value  {}", shown(output.value.as_deref()));
     }
 }
 
-fn shown(bytes: Option<&Bytes>) -> String {
+fn shown(bytes: Option<&[u8]>) -> String {
     bytes.map_or_else(
         || "null".to_owned(),
         |bytes| {
@@ -107,18 +106,18 @@ fn shown(bytes: Option<&Bytes>) -> String {
 
 fn json(outcome: &Outcome) -> serde_json::Value {
     let text =
-        |bytes: Option<&Bytes>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+        |bytes: Option<&[u8]>| bytes.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
     let output = |output: &Output| {
         let headers: Vec<_> = output
             .headers
             .iter()
-            .map(|h| serde_json::json!([text(Some(&h.name)), text(h.value.as_ref())]))
+            .map(|h| serde_json::json!([text(Some(h.name)), text(h.value)]))
             .collect();
         serde_json::json!({
             "topic": output.topic.as_deref(),
             "partition": output.partition,
-            "key": text(output.key.as_ref()),
-            "value": text(output.value.as_ref()),
+            "key": text(output.key.as_deref()),
+            "value": text(output.value.as_deref()),
             "headers": headers,
         })
     };

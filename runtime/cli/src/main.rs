@@ -1,6 +1,6 @@
 //! The binary `pelton`: reads the command line and leaves with an exit code that means something.
-#![forbid(unsafe_code)]
 
+mod allocator;
 mod args;
 mod ask;
 mod build;
@@ -32,10 +32,8 @@ use clap::Parser;
 
 use crate::args::{Args, CheckArgs, Command, ConfigCommand};
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
+    allocator::begin();
     let outcome = match Args::parse().command {
         Command::Run(args) => run::run(&args),
         Command::Dev(args) => dev::dev(&args),

@@ -4,7 +4,7 @@
 //! is added in headers of our own, which replace those of an earlier time so that they don't pile up.
 
 use pelton_types::{
-    Failure, Header, Message, Output,
+    Failure, Header, HeaderRef, Message, Output,
     redrive::{DEAD_LETTER_PREFIX as PREFIX, REDRIVES},
 };
 
@@ -31,25 +31,17 @@ pub(crate) struct Why<'a> {
 
 /// The dead letter of a message.
 pub(crate) fn output(message: &Message, why: &Why<'_>, largest: usize) -> Output {
-    let mut headers: Vec<Header> = message
-        .headers
-        .iter()
-        .filter(|h| !h.name.starts_with(PREFIX.as_bytes()))
-        .cloned()
-        .collect();
-    headers.extend(
-        added(message, why).map(|(name, value)| Header::new(format!("{PREFIX}{name}"), value)),
-    );
-    if why.redrives > 0 {
-        headers.push(Header::new(REDRIVES, why.redrives.to_string()));
-    }
+    let own = message.headers.only(|header| !is_ours(header));
+    let told =
+        added(message, why).map(|(name, value)| Header::new(format!("{PREFIX}{name}"), value));
+    let redrives = (why.redrives > 0).then(|| Header::new(REDRIVES, why.redrives.to_string()));
     let mut letter = Output {
         topic: None,
         partition: None,
         timestamp: message.timestamp.millis(),
         key: message.key.clone(),
         value: message.value.clone(),
-        headers,
+        headers: own.and(told.chain(redrives)),
     };
     cut(&mut letter, largest);
     letter
@@ -64,19 +56,20 @@ fn cut(letter: &mut Output, largest: usize) {
         let kept = value.len().saturating_sub(over + CUT_HEADER_BYTES);
         let text = format!("value: the first {kept} of {} bytes", value.len());
         letter.value = Some(value.slice(..kept));
-        letter
-            .headers
-            .push(Header::new(format!("{PREFIX}cut"), text));
+        letter.headers = letter.headers.and([is_cut(text)]);
     }
     if letter.size() > largest {
-        letter
-            .headers
-            .retain(|h| h.name.starts_with(PREFIX.as_bytes()));
-        let text = "headers: all of the message's own";
-        letter
-            .headers
-            .push(Header::new(format!("{PREFIX}cut"), text));
+        let text = "headers: all of the message's own".to_owned();
+        letter.headers = letter.headers.only(is_ours).and([is_cut(text)]);
     }
+}
+
+fn is_ours(header: HeaderRef<'_>) -> bool {
+    header.name.starts_with(PREFIX.as_bytes())
+}
+
+fn is_cut(text: String) -> Header {
+    Header::new(format!("{PREFIX}cut"), text)
 }
 
 /// The largest dead letter, where topics take batches of so many bytes.
@@ -108,11 +101,11 @@ fn truncated(text: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use pelton_types::{FailureKind, Timestamp};
+    use pelton_types::{FailureKind, Headers, Timestamp};
 
     use super::*;
 
-    fn message(headers: Vec<Header>) -> Message {
+    fn message(headers: impl Into<Headers>) -> Message {
         Message {
             topic: "orders".into(),
             partition: 3,
@@ -120,7 +113,7 @@ mod tests {
             timestamp: Timestamp::CreateTime(1_000),
             key: None,
             value: Some(Bytes::new()),
-            headers,
+            headers: headers.into(),
         }
     }
 
@@ -141,12 +134,9 @@ mod tests {
     }
 
     fn header<'a>(output: &'a Output, name: &str) -> &'a [u8] {
-        let found = output
-            .headers
-            .iter()
-            .find(|h| &*h.name == name.as_bytes())
-            .expect(name);
-        found.value.as_deref().expect("a value")
+        let mut headers = output.headers.iter();
+        let found = headers.find(|header| header.name == name.as_bytes());
+        found.expect(name).value.expect("a value")
     }
 
     #[test]
@@ -156,10 +146,11 @@ mod tests {
             value: None,
         };
         let letter = letter(
-            &message(vec![null.clone(), null.clone()]),
+            &message([null.clone(), null.clone()]),
             "wasm trap: unreachable",
         );
-        assert_eq!(letter.headers[..2], [null.clone(), null]);
+        let kept = letter.headers.iter().take(2);
+        assert!(kept.eq(message([null.clone(), null]).headers.iter()));
         assert_eq!(
             (letter.key.as_deref(), letter.value.as_deref()),
             (None, Some(&b""[..]))
@@ -186,7 +177,7 @@ mod tests {
 
     #[test]
     fn headers_do_not_pile_up_when_a_letter_fails_again() {
-        let first = letter(&message(vec![Header::new("kept", "1")]), "first");
+        let first = letter(&message([Header::new("kept", "1")]), "first");
         let again = letter(&message(first.headers), "second");
         assert_eq!(again.headers.len(), 10);
         assert_eq!(header(&again, "pelton-dlq-error-text"), b"second");
@@ -194,14 +185,14 @@ mod tests {
 
     #[test]
     fn cuts_a_long_text_at_a_character() {
-        let letter = letter(&message(Vec::new()), &"é".repeat(3_000));
+        let letter = letter(&message([]), &"é".repeat(3_000));
         assert_eq!(header(&letter, "pelton-dlq-error-text").len(), 4096);
     }
 
     #[test]
     fn a_letter_that_would_be_too_large_is_cut_and_says_so() {
         let size = 1_048_576;
-        let mut large = message(vec![Header::new("kept", "1")]);
+        let mut large = message([Header::new("kept", "1")]);
         large.value = Some(vec![b'x'; size].into());
         let short = letter(&large, "too large");
         assert!(short.size() <= largest(None));
@@ -210,7 +201,7 @@ mod tests {
         let said = format!("value: the first {kept} of {size} bytes");
         assert_eq!(header(&short, "pelton-dlq-cut"), said.as_bytes());
         assert_eq!(header(&short, "kept"), b"1");
-        let mut headers = message(vec![Header::new("h", vec![b'x'; size])]);
+        let mut headers = message([Header::new("h", vec![b'x'; size])]);
         headers.value = None;
         let short = letter(&headers, "too large");
         assert_eq!((short.size() <= largest(None), &short.value), (true, &None));

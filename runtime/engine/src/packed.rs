@@ -9,7 +9,7 @@ use bytes::Bytes;
 use pelton_codec::{
     Answer, Field, HeaderRef, MessageRef, OutputHeaders, OutputRef, VerdictRef, decode_answer,
 };
-use pelton_types::{Failure, FailureKind, Header, Message, Output, Timestamp};
+use pelton_types::{Failure, FailureKind, Message, Output, Timestamp};
 
 use crate::{
     bindings::exports::pelton::handler::packed_handler, call::Outcome, env::Limits, fault,
@@ -71,10 +71,10 @@ fn pack<'a>(
         attempt,
         key: message.key.as_deref(),
         value: message.value.as_deref(),
-        headers: message.headers.iter().map(|header| HeaderRef {
-            name: &header.name,
-            value: header.value.as_deref(),
-        }),
+        headers: message
+            .headers
+            .iter()
+            .map(|pelton_types::HeaderRef { name, value }| HeaderRef { name, value }),
     }
 }
 
@@ -186,10 +186,7 @@ impl<'a> Lift<'a> {
                 headers: match output.headers {
                     OutputHeaders::Same => message.headers.clone(),
                     OutputHeaders::Own(headers) => headers
-                        .map(|header| Header {
-                            name: self.arena.slice_ref(header.name),
-                            value: header.value.map(|value| self.arena.slice_ref(value)),
-                        })
+                        .map(|HeaderRef { name, value }| pelton_types::HeaderRef { name, value })
                         .collect(),
                 },
             };

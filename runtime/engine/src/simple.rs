@@ -40,7 +40,7 @@ pub(crate) async fn call(
         let names: Vec<Cow<'_, str>> = message
             .headers
             .iter()
-            .map(|header| String::from_utf8_lossy(&header.name))
+            .map(|header| String::from_utf8_lossy(header.name))
             .collect();
         let headers: Vec<HeaderParam<'_>> = message
             .headers
@@ -48,7 +48,7 @@ pub(crate) async fn call(
             .zip(&names)
             .map(|(header, name)| HeaderParam {
                 name,
-                value: header.value.as_deref(),
+                value: header.value,
             })
             .collect();
         instance.store.set_epoch_deadline(SLICE);

@@ -16,8 +16,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
-use pelton_types::Header;
+use pelton_types::Headers;
 use tokio::sync::watch;
 
 pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
@@ -66,18 +65,16 @@ pub struct Outgoing<'a> {
     /// The value; `None` is null, a tombstone.
     pub value: Option<&'a [u8]>,
     /// In order; duplicates are kept, and a value may be null.
-    pub headers: &'a [Header],
+    pub headers: &'a Headers,
 }
 
 impl Outgoing<'_> {
     /// The bytes that librdkafka counts: key, value, and headers with their lengths.
     fn size(&self) -> usize {
-        let header = |Header { name, value }: &Header| {
-            HEADER_OVERHEAD + name.len() + value.as_ref().map_or(0, Bytes::len)
-        };
         self.key.map_or(0, <[u8]>::len)
             + self.value.map_or(0, <[u8]>::len)
-            + self.headers.iter().map(header).sum::<usize>()
+            + self.headers.len() * HEADER_OVERHEAD
+            + self.headers.size()
     }
 }
 

@@ -8,6 +8,7 @@
 #![forbid(unsafe_code)]
 
 mod failure;
+mod headers;
 mod message;
 mod origin;
 pub mod redrive;
@@ -15,6 +16,7 @@ mod revision;
 mod secret;
 
 pub use failure::{Failure, FailureKind, Verdict};
+pub use headers::{HeaderRef, Headers, NO_HEADERS};
 pub use message::{Header, Message, MessageId, NoMessageId, Output, Timestamp, TopicPartition};
 pub use origin::{Host, Origin, Scheme};
 pub use revision::RevisionId;

@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr, sync::Arc};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::Offset;
+use crate::{Headers, Offset};
 
 /// One partition of one topic.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub struct Message {
     /// The value; `None` is null, a tombstone.
     pub value: Option<Bytes>,
     /// Headers in order, duplicates kept.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
 }
 
 impl Message {
@@ -172,7 +172,7 @@ pub struct Output {
     /// The value; `None` is null, a tombstone.
     pub value: Option<Bytes>,
     /// Headers in order, duplicates kept.
-    pub headers: Vec<Header>,
+    pub headers: Headers,
 }
 
 impl Output {
@@ -182,12 +182,7 @@ impl Output {
     }
 }
 
-fn payload_size(key: Option<&Bytes>, value: Option<&Bytes>, headers: &[Header]) -> usize {
+fn payload_size(key: Option<&Bytes>, value: Option<&Bytes>, headers: &Headers) -> usize {
     let length = |bytes: Option<&Bytes>| bytes.map_or(0, Bytes::len);
-    length(key)
-        + length(value)
-        + headers
-            .iter()
-            .map(|h| h.name.len() + length(h.value.as_ref()))
-            .sum::<usize>()
+    length(key) + length(value) + headers.size()
 }

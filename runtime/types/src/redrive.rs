@@ -2,7 +2,7 @@
 //!
 //! Whoever reads such a message takes these headers off again: the handler sees the message as it was.
 
-use crate::{Header, Message, MessageId, Timestamp};
+use crate::{HeaderRef, Message, MessageId, Timestamp};
 
 /// The prefix of every header that Pelton adds to a dead letter.
 pub const DEAD_LETTER_PREFIX: &str = "pelton-dlq-";
@@ -20,32 +20,33 @@ pub const TIMESTAMP: &str = "pelton-redrive-timestamp";
 /// What all of a redriven message's headers begin with.
 const PREFIX: &str = "pelton-redrive-";
 
-/// The value of a header as text, of the last one with that name.
-pub fn header<'m>(headers: &'m [Header], name: &str) -> Option<&'m str> {
-    let mut named = headers.iter().rev();
-    let found = named.find(|header| &*header.name == name.as_bytes())?;
-    std::str::from_utf8(found.value.as_deref()?).ok()
-}
-
 /// The message as it was before it was dead-lettered, and how often it has been redriven since.
 ///
 /// What its headers say of its origin is believed where it comes from `retry`, the topic of the handler's own
 /// redrives, or names the topic that it stands in: anything else may have been copied from another message.
 pub fn restored(mut message: Message, retry: Option<&str>) -> (Message, u32) {
-    let origin = header(&message.headers, ORIGIN).and_then(|text| text.parse::<MessageId>().ok());
+    let origin = message
+        .headers
+        .text(ORIGIN)
+        .and_then(|text| text.parse::<MessageId>().ok());
     let believed =
         |origin: &MessageId| retry == Some(&*message.topic) || origin.topic == message.topic;
     let Some(origin) = origin.filter(believed) else {
         return (message, 0);
     };
-    let count = header(&message.headers, COUNT).and_then(|text| text.parse().ok());
-    let timestamp = header(&message.headers, TIMESTAMP).and_then(|text| text.parse().ok());
+    let count = message
+        .headers
+        .text(COUNT)
+        .and_then(|text| text.parse().ok());
+    let timestamp = message
+        .headers
+        .text(TIMESTAMP)
+        .and_then(|text| text.parse().ok());
     if let Some(millis) = timestamp {
         message.timestamp = Timestamp::CreateTime(millis);
     }
-    message
-        .headers
-        .retain(|header| !header.name.starts_with(PREFIX.as_bytes()));
+    let own = |header: HeaderRef<'_>| !header.name.starts_with(PREFIX.as_bytes());
+    message.headers = message.headers.only(own);
     message.topic = origin.topic;
     message.partition = origin.partition;
     message.offset = origin.offset;
@@ -55,6 +56,7 @@ pub fn restored(mut message: Message, retry: Option<&str>) -> (Message, u32) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Header;
 
     fn message(topic: &str, headers: &[(&str, &str)]) -> Message {
         let header = |(name, value): &(&str, &str)| {

@@ -135,8 +135,8 @@ impl From<&Letter> for Line {
 impl From<&Letter> for Shown {
     fn from(letter: &Letter) -> Self {
         let headers = letter.message.headers.iter().map(|header| Header {
-            name: (&*header.name).into(),
-            value: header.value.as_deref().map(Into::into),
+            name: header.name.into(),
+            value: header.value.map(Into::into),
         });
         Self {
             line: letter.into(),
@@ -199,7 +199,7 @@ mod tests {
             timestamp: Timestamp::CreateTime(1_000),
             key: Some(vec![b'k'; bytes / 2].into()),
             value: None,
-            headers: Vec::new(),
+            headers: pelton_types::Headers::default(),
         };
         Letter {
             at: message.id(),

@@ -43,9 +43,10 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
 
 /// Everything that a letter says.
 pub(super) fn described(letter: &Letter) -> Value {
-    let headers = letter.message.headers.iter().map(|header| {
-        json!({ "name": bytes(Some(&header.name)), "value": bytes(header.value.as_deref()) })
-    });
+    let headers =
+        letter.message.headers.iter().map(
+            |header| json!({ "name": bytes(Some(header.name)), "value": bytes(header.value) }),
+        );
     json!({
         "letter": place(&letter.at),
         "origin": letter.origin.as_ref().map(place),
@@ -94,11 +95,8 @@ fn print(letter: &Letter) {
     }
     line("key", letter.message.key.as_deref().map(shown));
     for header in &letter.message.headers {
-        let value = header
-            .value
-            .as_deref()
-            .map_or_else(|| "null".to_owned(), shown);
-        line("header", Some(format!("{} = {value}", shown(&header.name))));
+        let value = header.value.map_or_else(|| "null".to_owned(), shown);
+        line("header", Some(format!("{} = {value}", shown(header.name))));
     }
     println!("error");
     for text in letter.text.as_deref().unwrap_or("-").lines() {

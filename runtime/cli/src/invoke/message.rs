@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
-use pelton_types::{Header, Message, Timestamp};
+use pelton_types::{Header, Headers, Message, Timestamp};
 
 use crate::args::InvokeArgs;
 
@@ -30,10 +30,8 @@ pub(super) fn message(args: &InvokeArgs) -> anyhow::Result<Message> {
         message.value = Some(input.given("--value", value)?);
     }
     if !args.headers.is_empty() {
-        let headers = args.headers.iter();
-        message.headers = headers
-            .map(|header| input.header(header))
-            .collect::<anyhow::Result<_>>()?;
+        let headers = args.headers.iter().map(|header| input.header(header));
+        message.headers = headers.collect::<anyhow::Result<Headers>>()?;
     }
     if let Some(millis) = args.timestamp {
         message.timestamp = Timestamp::CreateTime(millis);
@@ -55,7 +53,7 @@ fn plain(topic: &str) -> Message {
         timestamp: Timestamp::CreateTime(i64::try_from(now.as_millis()).unwrap_or(i64::MAX)),
         key: None,
         value: None,
-        headers: Vec::new(),
+        headers: Headers::default(),
     }
 }
 

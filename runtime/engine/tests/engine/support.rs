@@ -7,7 +7,7 @@ use pelton_engine::{
     Call, Compiler, Curtail, Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits,
     Outcome, Revision,
 };
-use pelton_types::{FailureKind, Message, Timestamp, Verdict};
+use pelton_types::{FailureKind, Headers, Message, Timestamp, Verdict};
 use wit_component::StringEncoding;
 
 pub const SIMPLE: &str = include_str!("simple.wat");
@@ -122,7 +122,7 @@ pub fn messages(values: &[&str]) -> Vec<Message> {
             timestamp: Timestamp::CreateTime(1_700_000_000_000),
             key: Some(Bytes::from_static(b"key")),
             value: Some(Bytes::copy_from_slice(value.as_bytes())),
-            headers: Vec::new(),
+            headers: Headers::default(),
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use pelton_engine::{
     Call, Compiler, Curtail, Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits,
     LoadError, Outcome, Revision, TrialError,
 };
-use pelton_types::{Message, Timestamp, Verdict};
+use pelton_types::{Headers, Message, Timestamp, Verdict};
 
 /// A hostile file and what must come of it.
 pub struct Entry {
@@ -167,7 +167,7 @@ pub async fn give(revision: &Revision, value: &'static [u8]) -> Outcome {
         timestamp: Timestamp::None,
         key: Some(Bytes::from_static(b"key")),
         value: Some(Bytes::from_static(value)),
-        headers: Vec::new(),
+        headers: Headers::default(),
     };
     let call = Call {
         messages: &[(&message, 1)],

@@ -8,7 +8,7 @@
 use std::{collections::HashSet, sync::Arc};
 
 use bytes::{Bytes, BytesMut};
-use pelton_types::{Header, Message, TopicPartition};
+use pelton_types::{HeaderRef, Headers, Message, TopicPartition};
 
 use crate::native::RawMessage;
 
@@ -93,10 +93,10 @@ impl Round {
         let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let mut size = length(raw.key()) + length(raw.value());
         if headers > 0 {
-            size += raw
+            let bytes = raw
                 .headers()
-                .map(|(name, value)| name.len() + length(value))
-                .sum::<usize>();
+                .map(|(name, value)| name.len() + length(value));
+            size += Headers::room(headers, bytes.sum());
         }
         let mut own = BytesMut::new();
         let chunk = if size > CHUNK / 4 {
@@ -108,13 +108,13 @@ impl Round {
             }
             &mut self.chunk
         };
-        let mut list = Vec::with_capacity(headers);
-        if headers > 0 {
-            list.extend(raw.headers().map(|(name, value)| Header {
-                name: cut(chunk, name),
-                value: value.map(|value| cut(chunk, value)),
-            }));
-        }
+        let headers = match headers {
+            0 => Headers::default(),
+            _ => Headers::cut(
+                chunk,
+                raw.headers().map(|(name, value)| HeaderRef { name, value }),
+            ),
+        };
         Message {
             topic,
             partition: raw.partition(),
@@ -122,7 +122,7 @@ impl Round {
             timestamp: raw.timestamp(),
             key: raw.key().map(|key| cut(chunk, key)),
             value: raw.value().map(|value| cut(chunk, value)),
-            headers: list,
+            headers,
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
     sync::Arc,
 };
 
-use pelton_types::Header;
+use pelton_types::{HeaderRef, Headers};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys::{
     self as sys, rd_kafka_vtype_t as Type, rd_kafka_vu_s__bindgen_ty_1 as Value,
@@ -160,18 +160,17 @@ fn memory(bytes: &[u8]) -> Value {
     }
 }
 
-fn headers(headers: &[Header]) -> Option<NonNull<sys::rd_kafka_headers_t>> {
+fn headers(headers: &Headers) -> Option<NonNull<sys::rd_kafka_headers_t>> {
     if headers.is_empty() {
         return None;
     }
     // SAFETY: names and values are copied with the lengths given. No slice is longer than `isize::MAX`.
     unsafe {
         let list = sys::rd_kafka_headers_new(headers.len());
-        for Header { name, value } in headers {
-            let (bytes, len): (*const c_void, usize) =
-                value.as_ref().map_or((ptr::null(), 0), |value| {
-                    (value.as_ptr().cast(), value.len())
-                });
+        for HeaderRef { name, value } in headers {
+            let (bytes, len): (*const c_void, usize) = value.map_or((ptr::null(), 0), |value| {
+                (value.as_ptr().cast(), value.len())
+            });
             sys::rd_kafka_header_add(
                 list,
                 name.as_ptr().cast(),

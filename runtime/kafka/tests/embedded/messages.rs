@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Instant};
 
 use pelton_kafka::{Mailbox, Outgoing, SendError};
-use pelton_types::{Header, Timestamp};
+use pelton_types::{Header, Headers, NO_HEADERS, Timestamp};
 
 use crate::support::{
     Member, PATIENCE, broker, deliveries, plain, producer, producer_with, settings,
@@ -14,7 +14,7 @@ async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
     let broker = broker(&[("t", 1)]);
     let producer = producer(&broker);
     let mailbox = Arc::new(Mailbox::default());
-    let headers = [
+    let headers = Headers::from([
         Header::new("a", "1"),
         Header::new("a", "2"),
         Header {
@@ -23,7 +23,7 @@ async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
         },
         Header::new("empty", ""),
         Header::new(&b"\xff\xfe"[..], &b"\x00\x80"[..]),
-    ];
+    ]);
     let messages = [
         Outgoing {
             topic: "t",
@@ -39,7 +39,7 @@ async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
             timestamp: Some(0),
             key: Some(b""),
             value: Some(b""),
-            headers: &[],
+            headers: &NO_HEADERS,
         },
         Outgoing {
             topic: "t",
@@ -47,7 +47,7 @@ async fn null_and_empty_headers_and_timestamps_survive_the_round_trip() {
             timestamp: None,
             key: None,
             value: None,
-            headers: &[],
+            headers: &NO_HEADERS,
         },
     ];
     for (ticket, outgoing) in messages.into_iter().enumerate() {

@@ -11,7 +11,7 @@ use pelton_kafka::{
     Assignment, Commit, Consumer, ConsumerEvent, ConsumerMemory, ConsumerSettings, Delivery,
     EmbeddedBroker, Epoch, Mailbox, Outgoing, Producer, ProducerSettings, Protocol, Start, Topics,
 };
-use pelton_types::{Message, Offset, TopicPartition};
+use pelton_types::{Message, NO_HEADERS, Offset, TopicPartition};
 use tokio::sync::mpsc::Receiver;
 
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -70,7 +70,7 @@ pub fn plain<'a>(topic: &'a str, key: Option<&'a [u8]>, value: &'a [u8]) -> Outg
         timestamp: None,
         key,
         value: Some(value),
-        headers: &[],
+        headers: &NO_HEADERS,
     }
 }
 

@@ -9,10 +9,7 @@ use std::{
     ops::ControlFlow,
 };
 
-use pelton_types::{
-    MessageId, Offset,
-    redrive::{LETTER, header},
-};
+use pelton_types::{MessageId, Offset, redrive::LETTER};
 
 use super::READER;
 use crate::{Error, Reach};
@@ -42,7 +39,7 @@ impl Ledger {
                 });
             }
             reader.read(&ranges, |message| {
-                let letter = header(&message.headers, LETTER);
+                let letter = message.headers.text(LETTER);
                 found.extend(letter.and_then(|text| text.parse::<MessageId>().ok()));
                 ControlFlow::Continue(())
             })?;

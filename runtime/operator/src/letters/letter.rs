@@ -1,8 +1,8 @@
 //! One dead letter, as its headers tell it.
 
 use pelton_types::{
-    Header, Message, MessageId,
-    redrive::{DEAD_LETTER_PREFIX, REDRIVES, header},
+    HeaderRef, Message, MessageId,
+    redrive::{DEAD_LETTER_PREFIX, REDRIVES},
 };
 
 /// A dead letter. What it doesn't tell is none: another program may have written it.
@@ -34,7 +34,7 @@ impl Letter {
     pub(super) fn of(mut message: Message) -> Self {
         let told = |name: &str| {
             let name = format!("{DEAD_LETTER_PREFIX}{name}");
-            header(&message.headers, &name).map(str::to_owned)
+            message.headers.text(&name).map(str::to_owned)
         };
         let origin = || {
             let (topic, partition) = (told("source-topic")?, told("source-partition")?);
@@ -42,7 +42,10 @@ impl Letter {
                 .parse()
                 .ok()
         };
-        let redrives = header(&message.headers, REDRIVES).and_then(|text| text.parse().ok());
+        let redrives = message
+            .headers
+            .text(REDRIVES)
+            .and_then(|text| text.parse().ok());
         let letter = Self {
             at: message.id(),
             origin: origin(),
@@ -55,8 +58,8 @@ impl Letter {
             cut: told("cut"),
             message: message.clone(),
         };
-        let own = |header: &Header| !header.name.starts_with(DEAD_LETTER_PREFIX.as_bytes());
-        message.headers.retain(own);
+        let own = |header: HeaderRef<'_>| !header.name.starts_with(DEAD_LETTER_PREFIX.as_bytes());
+        message.headers = message.headers.only(own);
         Self { message, ..letter }
     }
 }
@@ -64,6 +67,8 @@ impl Letter {
 #[cfg(test)]
 pub(super) mod tests {
     use pelton_types::Timestamp;
+
+    use pelton_types::Header;
 
     use super::*;
 

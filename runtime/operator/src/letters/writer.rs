@@ -8,7 +8,7 @@ use std::{
 
 use pelton_kafka::{Mailbox, Outgoing, Producer, SendError};
 use pelton_types::{
-    Header, MessageId,
+    Header, Headers, MessageId,
     redrive::{COUNT, LETTER, ORIGIN, TIMESTAMP},
 };
 use tokio::runtime::Handle;
@@ -113,16 +113,15 @@ impl Writer {
 }
 
 /// The message's own headers, and where it came from.
-fn headers(letter: &Letter, origin: &MessageId) -> Vec<Header> {
-    let mut headers = letter.message.headers.clone();
-    headers.extend([
+fn headers(letter: &Letter, origin: &MessageId) -> Headers {
+    let ours = [
         Header::new(ORIGIN, origin.to_string()),
         Header::new(LETTER, letter.at.to_string()),
         Header::new(COUNT, (letter.redrives + 1).to_string()),
-    ]);
+    ];
     let timestamp = letter.message.timestamp.millis();
-    headers.extend(timestamp.map(|millis| Header::new(TIMESTAMP, millis.to_string())));
-    headers
+    let written = timestamp.map(|millis| Header::new(TIMESTAMP, millis.to_string()));
+    letter.message.headers.and(ours.into_iter().chain(written))
 }
 
 #[cfg(test)]

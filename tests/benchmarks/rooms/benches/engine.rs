@@ -10,7 +10,7 @@ use pelton_engine::{
     Call, Compiler, Curtail, Engine, EngineSettings, Grants, HandlerEnv, Isolation, Limits,
     Revision,
 };
-use pelton_types::{Header, Message, Output, Timestamp, Verdict};
+use pelton_types::{Header, Headers, Message, Output, Timestamp, Verdict};
 use tokio::runtime::{Builder, Runtime};
 
 const BATCH: usize = 100;
@@ -83,10 +83,10 @@ fn messages() -> Vec<Message> {
             timestamp: Timestamp::CreateTime(1_700_000_000_000),
             key: Some(Bytes::from(format!("customer-{n}"))),
             value: Some(Bytes::from(format!(r#"{order}{note}"}}"#))),
-            headers: vec![
+            headers: Headers::from([
                 header(COPIED_HEADER, "0123456789abcdef"),
                 header("content-type", "application/json"),
-            ],
+            ]),
         }
     };
     (0..BATCH).map(message).collect()
@@ -114,7 +114,7 @@ fn natively(messages: &[Message]) -> Vec<Output> {
         kept.then(|| Output {
             key: message.key.clone(),
             value: Some(value.into()),
-            headers: headers.take(1).cloned().collect(),
+            headers: headers.take(1).collect(),
             ..Output::default()
         })
     };
