@@ -11,10 +11,7 @@ use std::{collections::BTreeMap, num::NonZeroU16};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use handler::{
-    DeadLetter, Grants, GroupProtocol, Guarantee, Handler, Isolation, Limits, OnExhausted, Order,
-    Start,
-};
+pub(crate) use handler::{DeadLetter, Grants, Handler, Limits, OnExhausted};
 pub(crate) use one_or_many::{Bootstrap, Topics};
 pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time};
 

@@ -301,7 +301,11 @@ fn describe(schema: &Value, path: &str) -> Option<String> {
 
 /// What may stand behind a key, in a word or two.
 fn kind(kind: &Value) -> String {
-    if let Some(choices) = kind["enum"].as_array() {
+    // Choices that are described stand each for themselves.
+    let described = kind["oneOf"].as_array();
+    let described = described.map(|all| all.iter().map(|choice| &choice["const"]).collect());
+    let plain = kind["enum"].as_array().map(|all| all.iter().collect());
+    if let Some(choices) = described.or(plain) as Option<Vec<&Value>> {
         let choices = choices.iter().map(|choice| format!("`{choice}`"));
         return choices.collect::<Vec<_>>().join(", ");
     }

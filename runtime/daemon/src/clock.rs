@@ -46,9 +46,10 @@ impl Clock {
     }
 }
 
-/// Waits until then; not at all where there is no such time.
+/// Waits until then; for ever where there is no such time.
 pub(crate) async fn sleep_until(at: Option<Instant>) {
-    if let Some(at) = at {
-        tokio::time::sleep_until(at.into()).await;
+    match at {
+        Some(at) => tokio::time::sleep_until(at.into()).await,
+        None => std::future::pending().await,
     }
 }

@@ -183,7 +183,7 @@ impl Component {
                 Some(vote) = said.recv() => keeping.apply(vote),
                 Some(request) = keeping.component.requests.recv() => keeping.asked(request).await,
                 Some(other) = keeping.component.reconfigurations.recv() => keeping.reconfigure(other).await,
-                () = sleep_until(timer), if timer.is_some() => {
+                () = sleep_until(timer) => {
                     keeping.timer = None;
                     keeping.apply(Event::Timer);
                 }

@@ -36,6 +36,7 @@ use crate::{
     dead_letter,
     flood::Kind,
     in_use::InUse,
+    metrics::Count,
     status::{Aspect, Standing, Status},
 };
 
@@ -360,7 +361,7 @@ impl Handler {
                 result,
             } => {
                 if let Err(error) = &result {
-                    self.shared.metrics.commit_failed();
+                    self.shared.metrics.count(Count::CommitFailures);
                     let now = self.shared.clock.now();
                     if members.owns(&partition, epoch) {
                         if self.shared.floods.admit(Kind::Uncommitted, now) {

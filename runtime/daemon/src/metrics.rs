@@ -1,6 +1,7 @@
 //! What the daemon counts. Names are constants of this file; labels stay bounded by the configuration.
 
 mod compilations;
+mod count;
 mod forget;
 mod handler;
 mod latency;
@@ -24,8 +25,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use self::count::Counts;
 pub use self::latency::Latencies;
 pub(crate) use self::{
+    count::Count,
     handler::{HandlerMetrics, Made, PartitionFigures},
     latency::Latency,
 };
@@ -80,28 +83,15 @@ type Seconds = Counter<f64, AtomicU64>;
 /// Every metric family of a daemon.
 pub struct Metrics {
     registry: Registry,
-    fetched: Family<HandlerLabel, Counter>,
-    fetched_bytes: Family<HandlerLabel, Counter>,
-    handled: Family<HandlerLabel, Counter>,
+    counts: Counts,
     failures: Family<KindLabel, Counter>,
     retries: Family<KindLabel, Counter>,
     exhausted: Family<OutcomeLabel, Counter>,
-    outputs: Family<HandlerLabel, Counter>,
-    output_bytes: Family<HandlerLabel, Counter>,
-    calls: Family<HandlerLabel, Counter>,
     call_seconds: Family<HandlerLabel, Seconds>,
     latency: Family<HandlerLabel, Latency>,
     transitions: Family<WhatLabel, Counter>,
-    swaps: Family<HandlerLabel, Counter>,
-    refused_revisions: Family<HandlerLabel, Counter>,
-    rollbacks: Family<HandlerLabel, Counter>,
-    kept_used: Family<HandlerLabel, Counter>,
-    votes: Family<HandlerLabel, Counter>,
-    fallbacks: Family<HandlerLabel, Counter>,
     probation: Family<HandlerLabel, Gauge>,
     paused: Family<HandlerLabel, Gauge>,
-    rebalances: Family<HandlerLabel, Counter>,
-    commit_failures: Family<HandlerLabel, Counter>,
     transactions: Family<OutcomeLabel, Counter>,
     revision: Family<RevisionLabel, Gauge>,
     committed: Family<PartitionLabel, Gauge>,
@@ -117,28 +107,15 @@ impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("pelton");
         let mut metrics = Self {
-            fetched: Family::default(),
-            fetched_bytes: Family::default(),
-            handled: Family::default(),
+            counts: Counts::default(),
             failures: Family::default(),
             retries: Family::default(),
             exhausted: Family::default(),
-            outputs: Family::default(),
-            output_bytes: Family::default(),
-            calls: Family::default(),
             call_seconds: Family::default(),
             latency: Family::default(),
             transitions: Family::default(),
-            swaps: Family::default(),
-            refused_revisions: Family::default(),
-            rollbacks: Family::default(),
-            kept_used: Family::default(),
-            votes: Family::default(),
-            fallbacks: Family::default(),
             probation: Family::default(),
             paused: Family::default(),
-            rebalances: Family::default(),
-            commit_failures: Family::default(),
             transactions: Family::default(),
             revision: Family::default(),
             committed: Family::default(),
@@ -169,22 +146,7 @@ impl Metrics {
     }
 
     fn register_counters(&self, r: &mut Registry) {
-        r.register(
-            "fetched_messages",
-            "Messages fetched from the broker",
-            self.fetched.clone(),
-        );
-        r.register_with_unit(
-            "fetched",
-            "Bytes of keys, values and headers fetched",
-            Unit::Bytes,
-            self.fetched_bytes.clone(),
-        );
-        r.register(
-            "handled_messages",
-            "Messages that the handler succeeded with",
-            self.handled.clone(),
-        );
+        self.counts.register(r);
         r.register(
             "failures",
             "Failed attempts, by kind",
@@ -200,18 +162,6 @@ impl Metrics {
             "Messages given up on: dead-lettered, skipped or halted at",
             self.exhausted.clone(),
         );
-        r.register(
-            "output_messages",
-            "Messages handed to the producer",
-            self.outputs.clone(),
-        );
-        r.register_with_unit(
-            "output",
-            "Bytes of keys, values and headers handed to the producer",
-            Unit::Bytes,
-            self.output_bytes.clone(),
-        );
-        r.register("calls", "Calls of the component", self.calls.clone());
         r.register_with_unit(
             "call",
             "Time in calls of the component",
@@ -228,42 +178,6 @@ impl Metrics {
             "revision_transitions",
             "What became of the handler's revisions: one for each line of the log, and of `pelton revisions`",
             self.transitions.clone(),
-        );
-        r.register("swaps", "Revisions put into place", self.swaps.clone());
-        r.register(
-            "refused_revisions",
-            "Component files that were refused",
-            self.refused_revisions.clone(),
-        );
-        r.register(
-            "rollbacks",
-            "Revisions given up for the one before",
-            self.rollbacks.clone(),
-        );
-        r.register(
-            "kept_components_used",
-            "Last good components that were loaded because the file could not be used",
-            self.kept_used.clone(),
-        );
-        r.register(
-            "votes",
-            "Messages that a revision on probation could not handle, and the one before could",
-            self.votes.clone(),
-        );
-        r.register(
-            "fallback_messages",
-            "Messages given to the revision before because attempts were used up",
-            self.fallbacks.clone(),
-        );
-        r.register(
-            "rebalances",
-            "Assignments and revocations",
-            self.rebalances.clone(),
-        );
-        r.register(
-            "commit_failures",
-            "Commits of a partition that failed; they are tried again while the partition is assigned",
-            self.commit_failures.clone(),
         );
         r.register(
             "transactions",

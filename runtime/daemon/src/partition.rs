@@ -10,11 +10,11 @@ mod calls;
 mod commands;
 mod held;
 mod outbox;
+mod returns;
 mod show;
 mod tickets;
 
 use std::{
-    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
     time::{Duration, Instant},
 };
@@ -23,16 +23,15 @@ use pelton_dispatch::{
     Arrival, Checkpoint, Event, MemberEvent, Order, Outcome, Partition, Snapshot,
 };
 use pelton_kafka::{Consumer, Epoch, Producer, Transit};
-use pelton_types::{
-    Failure, FailureKind, Message, Offset, Output, RevisionId, TopicPartition, Verdict,
-};
-use tokio::sync::{OwnedSemaphorePermit, mpsc, watch};
+use pelton_types::{Failure, FailureKind, Message, Offset, RevisionId, TopicPartition, Verdict};
+use tokio::sync::{mpsc, watch};
 use tracing::warn;
 
 use self::{
     calls::{Calls, News, Returned},
     held::Held,
     outbox::{Outbox, Settled},
+    returns::Returns,
 };
 use crate::{
     budget::PartitionShare,
@@ -117,12 +116,7 @@ struct Running {
     default_topic: Option<Arc<str>>,
     /// Outputs that are not counted yet.
     made: Made,
-    /// Outputs of the last call at a message, until the machine says what becomes of them.
-    returned: VecDeque<(Offset, Vec<Output>)>,
-    /// Outputs that wait for the next transaction.
-    kept: HashMap<Offset, Vec<Output>>,
-    /// What these may take of the memory for calls.
-    kept_memory: Vec<OwnedSemaphorePermit>,
+    returns: Returns,
     /// The last transaction that was heard of.
     heard: u64,
     calls: Calls,
@@ -161,9 +155,7 @@ impl PartitionTask {
             task: self,
             machine,
             held: Held::default(),
-            returned: VecDeque::new(),
-            kept: HashMap::new(),
-            kept_memory: Vec::new(),
+            returns: Returns::default(),
             heard: 0,
             timer: None,
             recording,
@@ -207,7 +199,7 @@ impl Running {
                 None => {}
             },
             () = room, if blocked => self.outbox.send_waiting(),
-            () = sleep_until(timer), if timer.is_some() => {
+            () = sleep_until(timer) => {
                 self.timer = None;
                 self.apply(Event::Timer);
             }
@@ -257,13 +249,10 @@ impl Running {
                 self.heard = transaction;
                 self.outbox.begin(producer, transaction);
                 if outcome == Outcome::Aborted {
-                    // They are called for again, which takes memory anew: nobody would get any while all kept theirs.
-                    self.kept.clear();
+                    self.returns.forget_kept();
                 }
                 self.apply(Event::TransactionEnded(outcome));
-                if self.kept.is_empty() {
-                    self.kept_memory.clear();
-                }
+                self.outbox.keep(self.returns.unneeded_memory());
             }
             Inbox::Drain { deadline } => self.apply(Event::Drain {
                 deadline: self.clock.at(deadline),
@@ -357,7 +346,7 @@ impl Running {
             }
             // Of nothing there is nothing to be asked for.
             if matches!(verdict, Verdict::Done { outputs: 1.. }) {
-                self.returned.push_back((attempt.offset, outcome.outputs));
+                self.returns.push(attempt.offset, outcome.outputs);
             }
             verdicts.push(verdict);
         }
@@ -374,12 +363,7 @@ impl Running {
             waited,
             probation,
         });
-        self.returned.clear();
-        if self.kept.is_empty() {
-            self.outbox.keep(memory);
-        } else {
-            self.kept_memory.extend(memory);
-        }
+        self.outbox.keep(self.returns.call_over(memory));
     }
 
     /// What people are told who ask how the handler stands.

@@ -35,12 +35,6 @@ use crate::{Error, TroubleClass, native::Client};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Epoch(pub u64);
 
-impl fmt::Display for Epoch {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// What to subscribe to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Topics {

@@ -34,8 +34,6 @@ pub struct ProducerSettings {
     pub bootstrap: String,
     /// How the client names itself to brokers.
     pub client_id: String,
-    /// Most messages in its queue; `None` is librdkafka's default.
-    pub queue_messages: Option<u32>,
     /// Most bytes in its queue, rounded to KiB; `None` is librdkafka's default.
     pub queue_bytes: Option<u64>,
     /// Further librdkafka properties (`compression.type`, `linger.ms`, ...).

@@ -108,9 +108,6 @@ pub(crate) fn producer(
         .set("message.max.bytes", "1048576")
         // How soon a topic that was missing is noticed; messages to it are refused until then.
         .set("topic.metadata.refresh.interval.ms", "30000");
-    if let Some(messages) = settings.queue_messages {
-        config.set("queue.buffering.max.messages", messages.max(1).to_string());
-    }
     if let Some(bytes) = settings.queue_bytes {
         config.set(
             "queue.buffering.max.kbytes",
@@ -210,7 +207,6 @@ mod tests {
         ProducerSettings {
             bootstrap: "localhost:1".into(),
             client_id: "test".into(),
-            queue_messages: None,
             queue_bytes: Some(1),
             properties: properties
                 .iter()

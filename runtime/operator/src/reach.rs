@@ -96,7 +96,6 @@ impl Reach {
         ProducerSettings {
             bootstrap: self.bootstrap.clone(),
             client_id: format!("pelton-redrive-{}", self.handler.name),
-            queue_messages: None,
             queue_bytes: None,
             properties: self.properties.clone().into_iter().chain(own).collect(),
         }

@@ -41,7 +41,6 @@ impl Feeder {
             let settings = ProducerSettings {
                 bootstrap,
                 client_id: CLIENT_ID.to_owned(),
-                queue_messages: None,
                 queue_bytes: None,
                 properties: cluster.properties.iter().map(own).collect(),
             };

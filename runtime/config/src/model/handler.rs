@@ -7,6 +7,8 @@ use std::{
 };
 
 use pelton_types::Origin;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use crate::{Properties, Settings};
 
@@ -156,7 +158,8 @@ pub enum Topics {
 }
 
 /// Where to begin in a partition for which the group has committed nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// At the oldest message.
     Earliest,
@@ -167,7 +170,8 @@ pub enum Start {
 }
 
 /// What is promised about repetition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Guarantee {
     /// No loss; after a crash a few repetitions.
     AtLeastOnce,
@@ -188,7 +192,8 @@ pub struct Transaction {
 }
 
 /// What is promised about order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// Each partition's messages one after another.
     Partition,
@@ -200,7 +205,8 @@ pub enum Order {
 }
 
 /// How long an instance of a component is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Isolation {
     /// From message to message.
     Instance,
@@ -303,7 +309,8 @@ pub struct Batch {
 }
 
 /// How the group shares out partitions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum GroupProtocol {
     /// The classic protocol, only the partitions that move are touched.
     Cooperative,

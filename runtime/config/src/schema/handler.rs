@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time, Topics};
+use crate::model::{GroupProtocol, Guarantee, Isolation, Order, Start};
 
 /// A handler: a component, where its messages come from, and how they are treated.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -138,44 +139,6 @@ impl Default for Handler {
             test: Test::default(),
         }
     }
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Start {
-    Earliest,
-    Latest,
-    Error,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Guarantee {
-    AtLeastOnce,
-    ExactlyOnce,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Order {
-    Partition,
-    Key,
-    None,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Isolation {
-    Instance,
-    Message,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum GroupProtocol {
-    Cooperative,
-    Eager,
-    Consumer,
 }
 
 /// How transactions are ended: after `commit-interval`, or earlier by these.

@@ -3,8 +3,8 @@
 use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
 
 use crate::{
-    Batch, Buffer, GroupProtocol, Guarantee, Handler, Isolation, OnExhausted, Order, Probation,
-    Retry, Settings, Start, Test, TopicCreation, Transaction,
+    Batch, Buffer, Guarantee, Handler, OnExhausted, Probation, Retry, Settings, Test,
+    TopicCreation, Transaction,
     findings::{Finding, Findings},
     key::Key,
     schema::{self, Size, Time},
@@ -33,9 +33,9 @@ pub(super) fn validate(
     let topics = topics::subscription(&at.join("topics"), raw.topics, findings);
     let outputs = topics::names(&at.join("outputs"), raw.outputs, findings);
     own_loop(&at, &topics, &outputs, raw.allow_loops, findings);
-    let (guarantee, interval) = match raw.guarantee {
-        schema::Guarantee::AtLeastOnce => (Guarantee::AtLeastOnce, COMMIT_INTERVAL),
-        schema::Guarantee::ExactlyOnce => (Guarantee::ExactlyOnce, TRANSACTION_INTERVAL),
+    let interval = match raw.guarantee {
+        Guarantee::AtLeastOnce => COMMIT_INTERVAL,
+        Guarantee::ExactlyOnce => TRANSACTION_INTERVAL,
     };
     let component = component::validate(&at.join("component"), raw.component, file, findings);
     let source = text(&at.join("source"), raw.source, findings)
@@ -61,17 +61,9 @@ pub(super) fn validate(
         topics,
         group: text(&at.join("group"), raw.group, findings)
             .unwrap_or_else(|| format!("pelton.{name}")),
-        start: match raw.start {
-            schema::Start::Earliest => Start::Earliest,
-            schema::Start::Latest => Start::Latest,
-            schema::Start::Error => Start::Error,
-        },
-        guarantee,
-        order: match raw.order {
-            schema::Order::Partition => Order::Partition,
-            schema::Order::Key => Order::Key,
-            schema::Order::None => Order::None,
-        },
+        start: raw.start,
+        guarantee: raw.guarantee,
+        order: raw.order,
         in_flight: raw.in_flight.0,
         outputs,
         allow_loops: raw.allow_loops,
@@ -87,10 +79,7 @@ pub(super) fn validate(
             messages: raw.probation.messages.map(|messages| messages.0),
             votes: raw.probation.votes.0,
         }),
-        isolation: match raw.isolation {
-            schema::Isolation::Instance => Isolation::Instance,
-            schema::Isolation::Message => Isolation::Message,
-        },
+        isolation: raw.isolation,
         limits: limits::validate(&at.join("limits"), &raw.limits, findings),
         grants: grants::validate(&at.join("grants"), &raw.grants, findings),
         buffer: Buffer {
@@ -114,11 +103,7 @@ pub(super) fn validate(
         },
         drain_timeout: raw.drain_timeout.0,
         stall_after: stall_after(&at.join("stall-after"), raw.stall_after, findings),
-        group_protocol: match raw.group_protocol {
-            schema::GroupProtocol::Cooperative => GroupProtocol::Cooperative,
-            schema::GroupProtocol::Eager => GroupProtocol::Eager,
-            schema::GroupProtocol::Consumer => GroupProtocol::Consumer,
-        },
+        group_protocol: raw.group_protocol,
         instance_id: text(&at.join("instance-id"), raw.instance_id, findings),
         topic_creation: raw.create_topics.map(|create| TopicCreation {
             partitions: create.partitions.map(|partitions| partitions.0),

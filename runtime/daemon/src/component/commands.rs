@@ -9,6 +9,7 @@ use super::{
     report::{hex, millis},
     transition::transition,
 };
+use crate::metrics::Count;
 
 impl Keeping {
     pub(super) fn carry_out(&mut self, command: Command) {
@@ -50,7 +51,7 @@ impl Keeping {
                 votes,
                 of,
             } => {
-                shared.metrics.voted();
+                shared.metrics.count(Count::Votes);
                 warn!(%handler, %revision, votes, of,
                     "the revision before handled a message that this one could not");
             }
@@ -60,7 +61,7 @@ impl Keeping {
                 self.timer = None;
             }
             Command::RollBack { from, to, why } => {
-                shared.metrics.rolled_back();
+                shared.metrics.count(Count::RolledBack);
                 error!(%handler, revision = %from, to = %to, %why,
                     "revision rolled back; it is refused until its file or its configuration changes{}",
                     if self.outlives_the_daemon() { "" } else { " or the daemon starts anew" });
@@ -85,14 +86,14 @@ impl Keeping {
 
     fn refused(&self, Refusal { why, .. }: &Refusal) {
         let shared = &self.component.shared;
-        shared.metrics.refused();
+        shared.metrics.count(Count::Refused);
         let file = self.component.path.display();
         error!(handler = %shared.name, %file, %why, "component refused; {}", self.goes_on());
     }
 
     fn uses_kept(&self, digest: &Digest, as_it_was: bool) {
         let shared = &self.component.shared;
-        shared.metrics.used_kept();
+        shared.metrics.count(Count::KeptUsed);
         let (file, component) = (self.component.path.display(), hex(digest));
         let how = if as_it_was {
             ", as it was configured then: the handler's table of now was rolled back, and counts once it, or the file, \

@@ -19,6 +19,7 @@ use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Wa
 use crate::{
     budget::Claim,
     in_use::InUse,
+    metrics::Count,
     overview::Sighting,
     partition::{Ended, Inbox, PartitionTask},
     status::{Aspect, Standing, Status},
@@ -101,7 +102,7 @@ impl Members {
         if assignments.is_empty() {
             return;
         }
-        self.shared.metrics.rebalanced();
+        self.shared.metrics.count(Count::Rebalances);
         info!(handler = %self.shared.name, partitions = %list(assignments.iter().map(|a| &a.partition)),
             "partitions assigned");
         for Assignment {
@@ -163,7 +164,7 @@ impl Members {
         partitions: Vec<(TopicPartition, Epoch)>,
         deadline: Instant,
     ) -> Vec<Commit> {
-        self.shared.metrics.rebalanced();
+        self.shared.metrics.count(Count::Rebalances);
         info!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)), "partitions revoked");
         let assignments = self.assignments(&partitions);
         let drained_by = match &self.template.transactions {
@@ -232,7 +233,7 @@ impl Members {
 
     /// Stops work on partitions that belong to someone else already.
     pub(super) async fn lose(&mut self, partitions: Vec<(TopicPartition, Epoch)>) {
-        self.shared.metrics.rebalanced();
+        self.shared.metrics.count(Count::Rebalances);
         warn!(handler = %self.shared.name, partitions = %list(partitions.iter().map(|(p, _)| p)),
             "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
         let assignments: Vec<_> = self.assignments(&partitions);

@@ -234,7 +234,6 @@ pub(super) fn producer_settings(
     ProducerSettings {
         bootstrap: connection.bootstrap.clone(),
         client_id: client_id(handler),
-        queue_messages: None,
         queue_bytes: Some(share.producer.max(least)),
         properties,
     }

@@ -59,24 +59,7 @@ impl Metrics {
         let label = HandlerLabel {
             handler: handler.to_owned(),
         };
-        for family in [
-            &self.fetched,
-            &self.fetched_bytes,
-            &self.handled,
-            &self.outputs,
-            &self.output_bytes,
-            &self.calls,
-            &self.swaps,
-            &self.refused_revisions,
-            &self.rollbacks,
-            &self.kept_used,
-            &self.votes,
-            &self.fallbacks,
-            &self.rebalances,
-            &self.commit_failures,
-        ] {
-            family.remove(&label);
-        }
+        self.counts.forget(&label);
         self.call_seconds.remove(&label);
         self.latency.remove(&label);
         self.probation.remove(&label);

@@ -8,8 +8,9 @@ use pelton_types::{FailureKind, Message, Output, Verdict};
 use prometheus_client::metrics::{counter::Counter, family::Family, gauge::Gauge};
 
 use super::{
-    HandlerLabel, KindLabel, Latencies, Latency, Metrics, OutcomeLabel, PartitionLabel,
+    Count, HandlerLabel, KindLabel, Latencies, Latency, Metrics, OutcomeLabel, PartitionLabel,
     RevisionLabel, Seconds, StageLabel, WhatLabel,
+    count::HandlerCounts,
     forget::{ENDINGS, OUTCOMES},
 };
 use crate::component::What;
@@ -42,24 +43,11 @@ pub(crate) struct HandlerMetrics {
     all: Arc<Metrics>,
     handler: String,
     group: String,
-    fetched: Counter,
-    fetched_bytes: Counter,
-    handled: Counter,
-    outputs: Counter,
-    output_bytes: Counter,
-    calls: Counter,
+    counts: HandlerCounts,
     call_seconds: Seconds,
     latency: Latency,
-    swaps: Counter,
-    refused: Counter,
-    rollbacks: Counter,
-    kept_used: Counter,
-    votes: Counter,
-    fallbacks: Counter,
     probation: Gauge,
     paused: Gauge,
-    rebalances: Counter,
-    commit_failures: Counter,
 }
 
 impl Metrics {
@@ -70,24 +58,11 @@ impl Metrics {
         };
         self.begin_outcomes(handler);
         HandlerMetrics {
-            fetched: self.fetched.get_or_create(&label).clone(),
-            fetched_bytes: self.fetched_bytes.get_or_create(&label).clone(),
-            handled: self.handled.get_or_create(&label).clone(),
-            outputs: self.outputs.get_or_create(&label).clone(),
-            output_bytes: self.output_bytes.get_or_create(&label).clone(),
-            calls: self.calls.get_or_create(&label).clone(),
+            counts: self.counts.of(&label),
             call_seconds: self.call_seconds.get_or_create(&label).clone(),
             latency: self.latency.get_or_create(&label).clone(),
-            swaps: self.swaps.get_or_create(&label).clone(),
-            refused: self.refused_revisions.get_or_create(&label).clone(),
-            rollbacks: self.rollbacks.get_or_create(&label).clone(),
-            kept_used: self.kept_used.get_or_create(&label).clone(),
-            votes: self.votes.get_or_create(&label).clone(),
-            fallbacks: self.fallbacks.get_or_create(&label).clone(),
             probation: self.probation.get_or_create(&label).clone(),
             paused: self.paused.get_or_create(&label).clone(),
-            rebalances: self.rebalances.get_or_create(&label).clone(),
-            commit_failures: self.commit_failures.get_or_create(&label).clone(),
             all: self.clone(),
             handler: handler.to_owned(),
             group: group.to_owned(),
@@ -126,24 +101,32 @@ impl Made {
 }
 
 impl HandlerMetrics {
+    pub(crate) fn count(&self, what: Count) {
+        self.count_many(what, 1);
+    }
+
+    fn count_many(&self, what: Count, times: u64) {
+        self.counts.get(what).inc_by(times);
+    }
+
     pub(crate) fn fetched(&self, messages: &[Message]) {
-        self.fetched.inc_by(messages.len() as u64);
-        self.fetched_bytes
-            .inc_by(messages.iter().map(|m| m.size() as u64).sum());
+        self.count_many(Count::Fetched, messages.len() as u64);
+        let bytes = messages.iter().map(|message| message.size() as u64);
+        self.count_many(Count::FetchedBytes, bytes.sum());
     }
 
     pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration) {
-        self.calls.inc();
+        self.count(Count::Calls);
         self.call_seconds.inc_by(took.as_secs_f64());
         let mut handled = 0;
         for verdict in verdicts {
             match verdict {
                 Verdict::Done { .. } => handled += 1,
-                Verdict::Failed(failure) => self.count(&self.all.failures, failure.kind.as_str()),
+                Verdict::Failed(failure) => self.of_kind(&self.all.failures, failure.kind.as_str()),
                 Verdict::NotAttempted => {}
             }
         }
-        self.handled.inc_by(handled);
+        self.count_many(Count::Handled, handled);
     }
 
     /// So many messages, fetched together, are finished after so long.
@@ -158,14 +141,14 @@ impl HandlerMetrics {
 
     pub(crate) fn outputs(&self, made: &mut Made) {
         if made.outputs > 0 {
-            self.outputs.inc_by(made.outputs);
-            self.output_bytes.inc_by(made.bytes);
+            self.count_many(Count::Outputs, made.outputs);
+            self.count_many(Count::OutputBytes, made.bytes);
             *made = Made::default();
         }
     }
 
     pub(crate) fn retried(&self, kind: FailureKind) {
-        self.count(&self.all.retries, kind.as_str());
+        self.of_kind(&self.all.retries, kind.as_str());
     }
 
     /// A message ended otherwise than by success: `dead-lettered`, `skipped` or `halted`.
@@ -179,7 +162,7 @@ impl HandlerMetrics {
             revision,
         };
         if let Some(from) = from {
-            self.swaps.inc();
+            self.count(Count::Swaps);
             self.all.revision.remove(&label(from));
         }
         self.all.revision.get_or_create(&label(to)).set(1);
@@ -194,40 +177,12 @@ impl HandlerMetrics {
         self.all.transitions.get_or_create(&label).inc();
     }
 
-    pub(crate) fn refused(&self) {
-        self.refused.inc();
-    }
-
-    pub(crate) fn rolled_back(&self) {
-        self.rollbacks.inc();
-    }
-
-    pub(crate) fn used_kept(&self) {
-        self.kept_used.inc();
-    }
-
-    pub(crate) fn voted(&self) {
-        self.votes.inc();
-    }
-
-    pub(crate) fn fell_back(&self) {
-        self.fallbacks.inc();
-    }
-
     pub(crate) fn on_probation(&self, is: bool) {
         self.probation.set(is.into());
     }
 
     pub(crate) fn paused(&self, is: bool) {
         self.paused.set(is.into());
-    }
-
-    pub(crate) fn rebalanced(&self) {
-        self.rebalances.inc();
-    }
-
-    pub(crate) fn commit_failed(&self) {
-        self.commit_failures.inc();
     }
 
     pub(crate) fn transaction(&self, outcome: &'static str) {
@@ -284,7 +239,7 @@ impl HandlerMetrics {
         family.get_or_create(&label).inc();
     }
 
-    fn count(&self, family: &Family<KindLabel, Counter>, kind: &'static str) {
+    fn of_kind(&self, family: &Family<KindLabel, Counter>, kind: &'static str) {
         family
             .get_or_create(&KindLabel {
                 handler: self.handler.clone(),

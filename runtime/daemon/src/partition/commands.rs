@@ -5,11 +5,11 @@
 use std::time::Duration;
 
 use pelton_dispatch::{AssignmentId, Checkpoint, Command, MemberEvent};
-use pelton_types::{Failure, Offset, Output};
+use pelton_types::{Failure, Offset};
 use tracing::{info, trace, warn};
 
 use super::{Ended, Running, outbox::Addressed, show};
-use crate::{dead_letter, flood::Kind, handler::Broken, overview::Attempted};
+use crate::{dead_letter, flood::Kind, handler::Broken, metrics::Count, overview::Attempted};
 
 impl Running {
     pub(super) fn carry_out(&mut self, command: Command) {
@@ -22,9 +22,8 @@ impl Running {
                 fresh,
                 fallback,
             } => {
-                for attempt in &messages {
-                    self.kept.remove(&attempt.offset);
-                }
+                let offsets = messages.iter().map(|attempt| attempt.offset);
+                offsets.for_each(|offset| self.returns.forget(offset));
                 self.calls.defer(call, messages, fresh, fallback);
             }
             Command::Curtail { call } => {
@@ -34,11 +33,7 @@ impl Running {
             }
             Command::Cancel { call } => self.calls.cancel(call),
             Command::Produce { offset } => self.produce(offset),
-            Command::Hold { offset } => {
-                if let Some(outputs) = self.returned_for(offset) {
-                    self.kept.insert(offset, outputs);
-                }
-            }
+            Command::Hold { offset } => self.returns.keep(offset),
             Command::Progress {
                 messages,
                 bytes,
@@ -53,13 +48,7 @@ impl Running {
                 assignment,
                 checkpoint,
             }),
-            Command::Spoil { offset, failure } => {
-                warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %failure.text,
-                    "the transaction can't be committed");
-                if let Some(seat) = &self.task.seat {
-                    seat.spoiled(self.heard, failure.text);
-                }
-            }
+            Command::Spoil { offset, failure } => self.spoiled(offset, failure),
             Command::DeadLetter {
                 offset,
                 attempts,
@@ -81,12 +70,7 @@ impl Running {
                 attempts,
                 failure,
             } => self.fell_back(offset, attempts, &failure),
-            Command::Release { below } => {
-                let (now, metrics) = (self.clock.now(), &self.task.shared.metrics);
-                self.held.release(below, |since, messages| {
-                    metrics.finished(now.saturating_sub(since), messages);
-                });
-            }
+            Command::Release { below } => self.released(below),
             Command::Commit(Checkpoint { next, metadata }) => {
                 trace!(%partition, next, metadata, "commit");
                 consumer.commit(partition, epoch, next, metadata);
@@ -94,21 +78,7 @@ impl Running {
             Command::PauseFetch => consumer.pause(partition, epoch),
             Command::ResumeFetch => consumer.resume(partition, epoch),
             Command::SetTimer { at } => self.timer = Some(at),
-            Command::Drained {
-                mut last,
-                unfinished,
-            } => {
-                if self.task.seat.is_some() {
-                    // Offsets go with the transaction only.
-                    let last = last.take();
-                    self.tell_member(|assignment| MemberEvent::Drained { assignment, last });
-                }
-                self.ended = Some(Ended {
-                    last,
-                    unfinished,
-                    unanswered: false,
-                })
-            }
+            Command::Drained { last, unfinished } => self.drained(last, unfinished),
             Command::Halt {
                 offset,
                 attempts,
@@ -117,15 +87,32 @@ impl Running {
         }
     }
 
-    fn outputs_of(&mut self, offset: Offset) -> Option<Vec<Output>> {
-        self.returned_for(offset)
-            .or_else(|| self.kept.remove(&offset))
+    fn spoiled(&self, offset: Offset, failure: Failure) {
+        warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, error = %failure.text,
+            "the transaction can't be committed");
+        if let Some(seat) = &self.task.seat {
+            seat.spoiled(self.heard, failure.text);
+        }
     }
 
-    /// What the call returned for a message. The machine asks in the order of the call, for most of them if not for all.
-    fn returned_for(&mut self, offset: Offset) -> Option<Vec<Output>> {
-        let at = self.returned.iter().position(|(of, _)| *of == offset)?;
-        self.returned.remove(at).map(|(_, outputs)| outputs)
+    fn released(&mut self, below: Offset) {
+        let (now, metrics) = (self.clock.now(), &self.task.shared.metrics);
+        self.held.release(below, |since, messages| {
+            metrics.finished(now.saturating_sub(since), messages);
+        });
+    }
+
+    fn drained(&mut self, mut last: Option<Checkpoint>, unfinished: u32) {
+        if self.task.seat.is_some() {
+            // Offsets go with the transaction only.
+            let last = last.take();
+            self.tell_member(|assignment| MemberEvent::Drained { assignment, last });
+        }
+        self.ended = Some(Ended {
+            last,
+            unfinished,
+            unanswered: false,
+        });
     }
 
     pub(super) fn tell_member(&self, event: impl FnOnce(AssignmentId) -> MemberEvent) {
@@ -141,7 +128,7 @@ impl Running {
     }
 
     fn produce(&mut self, offset: Offset) {
-        let (Some(outputs), Some(message)) = (self.outputs_of(offset), self.held.message(offset))
+        let (Some(outputs), Some(message)) = (self.returns.take(offset), self.held.message(offset))
         else {
             return;
         };
@@ -226,7 +213,7 @@ impl Running {
     }
 
     fn fell_back(&self, offset: Offset, attempts: u32, failure: &Failure) {
-        self.task.shared.metrics.fell_back();
+        self.task.shared.metrics.count(Count::Fallbacks);
         self.note(offset, attempts, failure, "fell-back");
         if !self.tells(Kind::FellBack) {
             return;

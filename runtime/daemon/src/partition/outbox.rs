@@ -144,8 +144,8 @@ impl Outbox {
         !self.waiting.is_empty()
     }
 
-    /// Keeps a call's memory for as long as outputs wait.
-    pub(super) fn keep(&mut self, memory: Option<OwnedSemaphorePermit>) {
+    /// Keeps calls' memory for as long as outputs wait.
+    pub(super) fn keep(&mut self, memory: Vec<OwnedSemaphorePermit>) {
         if self.is_blocked() {
             self.memory.extend(memory);
         }

@@ -40,7 +40,6 @@ async fn tls_and_each_sasl_mechanism_are_compiled_in() {
         let started = Producer::start(ProducerSettings {
             bootstrap: "127.0.0.1:1".into(),
             client_id: "test".into(),
-            queue_messages: None,
             queue_bytes: None,
             properties,
         });

@@ -24,7 +24,6 @@ pub fn producer_with(broker: &EmbeddedBroker, properties: &[(&str, &str)]) -> Pr
     Producer::start(ProducerSettings {
         bootstrap: broker.bootstrap(),
         client_id: "test".into(),
-        queue_messages: None,
         queue_bytes: None,
         properties: map(properties),
     })

@@ -20,6 +20,7 @@ use tracing::{debug, warn};
 use self::calls::Called;
 use super::{Word, broken};
 use crate::{
+    clock::sleep_until,
     handler::{Handler, Shared, Trouble},
     partition::Inbox,
     status::{Aspect, Standing, Status},
@@ -336,12 +337,5 @@ async fn changed(health: Option<&mut watch::Receiver<ProducerHealth>>) {
     // Where its thread is gone, the next call to the producer says so.
     if !changed {
         std::future::pending().await
-    }
-}
-
-async fn sleep_until(at: Option<std::time::Instant>) {
-    match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
-        None => std::future::pending().await,
     }
 }

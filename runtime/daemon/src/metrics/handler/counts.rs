@@ -2,7 +2,7 @@
 
 use pelton_types::FailureKind;
 
-use super::{HandlerMetrics, KindLabel, OutcomeLabel};
+use super::{Count, HandlerMetrics, KindLabel, OutcomeLabel};
 use crate::overview::Counts;
 
 impl HandlerMetrics {
@@ -19,7 +19,7 @@ impl HandlerMetrics {
             counter.map_or(0, |counter| counter.get())
         };
         Counts {
-            handled: self.handled.get(),
+            handled: self.counts.get(Count::Handled).get(),
             retried: FailureKind::ALL.map(retried).iter().sum(),
             dead_lettered: ended("dead-lettered"),
             skipped: ended("skipped"),
