@@ -21,6 +21,7 @@ use self::calls::Called;
 use super::{Word, broken};
 use crate::{
     handler::{Handler, Shared, Trouble},
+    liveness::Liveness,
     partition::Inbox,
     status::{Aspect, Standing, Status},
 };
@@ -39,6 +40,7 @@ struct Seat {
 pub(super) struct Driver {
     shared: Arc<Shared>,
     status: Status,
+    liveness: Liveness,
     trouble: Trouble,
     calls: Arc<pelton_kafka::Transactions>,
     settings: TransactionSettings,
@@ -78,6 +80,7 @@ impl Driver {
         Self {
             shared: handler.shared.clone(),
             status: handler.status.clone(),
+            liveness: handler.liveness.clone(),
             trouble,
             calls: Arc::new(calls),
             settings,
