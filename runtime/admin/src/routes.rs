@@ -126,7 +126,7 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/reload",
-        about: "Read the configuration anew, and answer when all that follows from it is done.",
+        about: "Read the configuration anew and look at each component's file, and answer when all that follows is done.",
         kind: Kind::Changes,
         query: &[],
         answer: Answer::Json(of::<Reload>),
