@@ -2,6 +2,8 @@
 
 #[path = "reload/clusters.rs"]
 mod clusters;
+#[path = "reload/confined.rs"]
+mod confined;
 #[path = "reload/cut_short.rs"]
 mod cut_short;
 #[path = "reload/reconfigured.rs"]

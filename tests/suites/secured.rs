@@ -6,11 +6,11 @@ mod certificates;
 #[path = "secured/tokens.rs"]
 mod tokens;
 
-use std::{path::Path, time::Duration};
+use std::{fs, path::Path, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Copies, Login, Stage, TestCluster, TestDaemon,
+    Copies, DaemonOptions, Login, Stage, TestCluster, TestDaemon,
     command::{pelton, words},
     orders, wait,
 };
@@ -153,6 +153,52 @@ fn a_wrong_password_is_told_and_a_mended_one_works_after_a_reload() -> Result<()
 #[test]
 fn so_is_one_that_is_sent_as_it_is() -> Result<()> {
     refuses_a_wrong_password(Login::Plain)
+}
+
+/// Where systemd would have put what the unit's LoadCredential names.
+fn with_credentials(options: DaemonOptions, credentials: &[(&str, &str)]) -> Result<DaemonOptions> {
+    let folder = options.folder().join("credentials");
+    fs::create_dir(&folder)?;
+    for (name, secret) in credentials {
+        fs::write(folder.join(name), secret)?;
+    }
+    let folder = folder.to_str().context("the path is text")?;
+    Ok(options.environment("CREDENTIALS_DIRECTORY", folder))
+}
+
+#[test]
+fn credentials_of_the_unit_log_in_and_guard_the_admin_address() -> Result<()> {
+    const TOKEN: &str = "a-token-of-some-length";
+    let (cluster, secured) = TestCluster::shared_secured();
+    let stage = Stage::new(cluster, "handed-over", 1)?;
+    let options = secured.daemon(&[&stage], secured.password, &secured.authority)?;
+    fs::remove_file(options.folder().join("password"))?;
+    let file = options.folder().join("pelton.toml");
+    let config =
+        fs::read_to_string(&file)?.replace("${file:password}", "${credential:kafka-password}");
+    let guarded = config + "token-file = \"${CREDENTIALS_DIRECTORY}/admin-token\"\n";
+    fs::write(file, guarded)?;
+    let password = format!("{}\n", secured.password);
+    let credentials = [("kafka-password", &*password), ("admin-token", TOKEN)];
+    let mut daemon = with_credentials(options, &credentials)?.start()?;
+    works(&stage, 0)?;
+    let admin = daemon.admin().to_owned();
+    assert_eq!(daemon.get("/v1/status")?.status, 401);
+    // A shell has no credentials: it names the address, and a file that it may read.
+    let token = daemon.folder().join("credentials/admin-token");
+    let token = token.to_str().context("the path is text")?;
+    let named = ["status", "--admin", &admin, "--token-file", token, "--json"];
+    let (code, status, words) = pelton(daemon.folder(), &named)?;
+    assert_eq!(
+        (code, &status["handlers"][0]["state"]),
+        (0, &"running".into()),
+        "{words}"
+    );
+    for secret in [secured.password, TOKEN] {
+        ensure!(daemon.log_count(secret) == 0, "a secret stands in the log");
+    }
+    ensure!(daemon.stop(LIMIT)? == 0, "a clean stop");
+    Ok(())
 }
 
 #[test]

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Client, Copies, DaemonOptions, Draft, Signal, Stage, Systemd, TestCluster, TestDaemon, orders,
-    stage::MISSED_SOON, wait,
+    Client, Copies, DaemonOptions, Draft, Halted, Signal, Stage, Systemd, TestCluster, TestDaemon,
+    command, orders, stage::MISSED_SOON, wait,
 };
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -160,6 +160,64 @@ fn systemd_hears_that_the_daemon_lives_also_while_it_drains() -> Result<()> {
     systemd.hear("WATCHDOG=1", LIMIT)?;
     ensure!(daemon.is_running(), "it drains");
     assert_eq!(code(&mut daemon, LIMIT)?, 0);
+    Ok(())
+}
+
+/// Waits until it tells something else of how it lives, which it does each second while something hangs.
+fn wait_for_another_look(daemon: &TestDaemon) -> Result<()> {
+    let told = daemon.get("/livez")?;
+    wait::until_true("another look at what hangs", LIMIT, || {
+        Ok(daemon.get("/livez")? != told)
+    })
+}
+
+#[test]
+fn threads_that_hang_are_named_and_the_watchdog_hears_nothing_until_they_move() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "hung", 1)?);
+    let systemd = Systemd::listens()?;
+    let config = stage.config("passthrough", "") + "[daemon]\nworker-threads = 1\n";
+    let mut daemon = stage
+        .daemon("passthrough", "")?
+        .config(&config)?
+        .environment("NOTIFY_SOCKET", systemd.address()?)
+        .environment("WATCHDOG_USEC", "200000")
+        .start()?;
+    let drafts = orders(1_000);
+    client.produce(&stage.input, &drafts[..500])?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    let threads = ["pelton-consumer", "pelton-producer", "pelton-guest"];
+    let halted = Halted::threads(daemon.id(), &threads)?;
+    client.produce(&stage.input, &drafts[500..])?;
+    wait::until_true("all three to be told of", LIMIT, || {
+        let told = daemon.get("/livez")?;
+        Ok(told.status == 503 && threads.iter().all(|thread| told.body.contains(thread)))
+    })?;
+    assert_eq!(daemon.metric("pelton_live", &[])?, 0.0);
+    let (code, _, words) = command::pelton(daemon.folder(), &["health", "--live"])?;
+    ensure!(
+        code == 1 && words.contains(&stage.handler),
+        "{code}: {words}"
+    );
+    // What was on its way has come by then.
+    wait_for_another_look(&daemon)?;
+    systemd.said();
+    wait_for_another_look(&daemon)?;
+    assert_eq!(systemd.said(), [""; 0], "it is not told that they live");
+    drop(halted);
+    wait::until_true("the daemon to live again", LIMIT, || {
+        Ok(daemon.get("/livez")?.status == 200)
+    })?;
+    systemd.hear("WATCHDOG=1", LIMIT)?;
+    client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
+    Copies::of(&drafts, &client.read_all(&stage.output)?).exactly_once()?;
+    let counts = ["has not moved for 30 s", "moves again"].map(|words| daemon.log_count(words));
+    assert_eq!(
+        counts,
+        [3, 3],
+        "each is told once, and once that it is over"
+    );
+    assert_eq!(daemon.stop(LIMIT)?, 0);
     Ok(())
 }
 

@@ -2,8 +2,8 @@
 //! `/v1/handlers/…`; all of it stands in `routes`, and is described at `/v1/openapi.json`. For people there is the
 //! dashboard at `/`, which asks those.
 //!
-//! It decides nothing: what changes something is asked of the daemon. A rebalance never fails `/livez`; `/readyz` says in
-//! plain words what is missing.
+//! It decides nothing: what changes something is asked of the daemon. `/livez` says which loop hangs, and neither a
+//! rebalance nor an outage fails it; `/readyz` says in plain words what is missing.
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -24,7 +24,7 @@ mod status;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use axum::Router;
-use pelton_daemon::{Configured, Control, Daemon, Lives, Metrics, Status};
+use pelton_daemon::{Configured, Control, Daemon, Liveness, Lives, Metrics};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +65,7 @@ pub struct Admin {
 /// What the routes answer from.
 #[derive(Clone)]
 pub(crate) struct App {
-    status: Status,
+    liveness: Liveness,
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
@@ -94,7 +94,7 @@ impl Admin {
             .map_err(|source| Error::Listen { address, source })?;
         let (history, lives) = (History::default(), daemon.lives());
         let routes = routes::router(App {
-            status: daemon.status(),
+            liveness: daemon.liveness(),
             lives: lives.clone(),
             history: history.clone(),
             lines,

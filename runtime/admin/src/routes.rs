@@ -75,11 +75,14 @@ const STOPPING: (u16, &str) = (503, "The daemon, or the handler, is being stoppe
 pub(crate) const ROUTES: &[Route] = &[
     Route {
         path: "/livez",
-        about: "Whether the process lives and its loops move. A rebalance never fails it.",
+        about: "Whether the process lives and its loops move. Neither a rebalance nor an outage fails it.",
         kind: Kind::Open,
         query: &[],
         answer: Answer::Text("text/plain"),
-        besides: &[],
+        besides: &[(
+            503,
+            "A loop hangs and the daemon is to be restarted; which one stands in the text, a line for each.",
+        )],
         serve: || get(probes::live),
     },
     Route {
@@ -123,7 +126,7 @@ pub(crate) const ROUTES: &[Route] = &[
     },
     Route {
         path: "/v1/reload",
-        about: "Read the configuration anew, and answer when all that follows from it is done.",
+        about: "Read the configuration anew and look at each component's file, and answer when all that follows is done.",
         kind: Kind::Changes,
         query: &[],
         answer: Answer::Json(of::<Reload>),

@@ -1,4 +1,4 @@
-//! `pelton health`: whether a running daemon is ready, as an exit code.
+//! `pelton health`: whether a running daemon is ready, or lives, as an exit code.
 
 use std::{process::ExitCode, time::Duration};
 
@@ -8,7 +8,10 @@ use crate::{args::HealthArgs, ask, exit};
 const FINE: u16 = 200;
 
 pub(crate) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
-    let path = if args.live { "/livez" } else { "/readyz" };
+    let (path, ill) = match args.live {
+        true => ("/livez", "not live:"),
+        false => ("/readyz", "not ready:"),
+    };
     let patience = Duration::from_secs(args.timeout);
     let (status, text) = ask::text(patience, &args.daemon, path)?;
     if status == FINE {
@@ -16,7 +19,7 @@ pub(crate) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     // Docker and Kubernetes keep what a check says on either of its outputs.
-    eprintln!("not ready:");
+    eprintln!("{ill}");
     text.lines().for_each(|line| eprintln!("  {line}"));
     Ok(ExitCode::from(exit::FAILED))
 }

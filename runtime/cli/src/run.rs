@@ -67,8 +67,9 @@ pub(crate) async fn serve(
         reloading.await;
         Ok(())
     });
+    let liveness = daemon.liveness();
     tasks.spawn(async {
-        systemd::beat().await;
+        systemd::beat(liveness).await;
         Ok(())
     });
     if config.admin.enabled {

@@ -5,6 +5,7 @@
 
 use std::{io, time::Duration};
 
+use pelton_daemon::Liveness;
 use sd_notify::NotifyState;
 use tokio::{task::spawn_blocking, time::timeout};
 use tracing::warn;
@@ -21,15 +22,18 @@ pub(crate) async fn notify(states: Vec<NotifyState<'static>>) {
     }
 }
 
-/// Tells it twice in each `WatchdogSec` that the loops of the control side still move, for as long as they do: also
-/// while the daemon drains, which is no hang.
-pub(crate) async fn beat() {
+/// Tells it twice in each `WatchdogSec` that the loops still move, for as long as they do: those of the control side,
+/// because they tell it, and all others. Also while the daemon drains, which is no hang.
+pub(crate) async fn beat(liveness: Liveness) {
     let Some(patience) = sd_notify::watchdog_enabled() else {
         return;
     };
     let mut ticks = tokio::time::interval(patience / 2);
     loop {
         ticks.tick().await;
+        if !liveness.hung().is_empty() {
+            continue;
+        }
         // However long that takes, so that no more than one is under way.
         if let Err(error) = tell(vec![NotifyState::Watchdog]).await {
             warn!(%error, "systemd can't be told");

@@ -8,6 +8,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
+use futures::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -56,6 +57,8 @@ pub enum Ask {
         /// Also if that content was refused or rolled back.
         force: bool,
     },
+    /// Look at the component's file as when it changes, and answer when nothing of it is under way any more.
+    Look,
     /// Go back to the revision before.
     RollBack,
     /// Say how things stand.
@@ -95,7 +98,8 @@ impl Control {
         }
     }
 
-    /// Has the configuration read anew, and waits until all that follows from it is done, or it is refused.
+    /// Has the configuration read anew, and then each component's file looked at, and waits until all that follows is
+    /// done, or refused. What became of components is in the log and the status.
     ///
     /// # Errors
     /// The daemon is stopping.
@@ -103,7 +107,17 @@ impl Control {
         let (reply, answer) = oneshot::channel();
         let asked = self.reloads.send(reply).await;
         asked.map_err(|_| ControlError::Ending)?;
-        answer.await.map_err(|_| ControlError::Ending)
+        let reload = answer.await.map_err(|_| ControlError::Ending)?;
+        self.look_at_components().await;
+        Ok(reload)
+    }
+
+    async fn look_at_components(&self) {
+        let handlers = self.handlers.lock();
+        let names = handlers.map(|handlers| handlers.keys().cloned().collect());
+        let names: Vec<String> = names.unwrap_or_default();
+        // Who is being stopped has no use for it.
+        join_all(names.iter().map(|name| self.ask(name, Ask::Look))).await;
     }
 
     /// Takes in a handler's new life: what its keeper is asked, and whether it is paused, as it was before.

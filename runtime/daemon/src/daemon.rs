@@ -39,6 +39,7 @@ use crate::{
     files::Files,
     folders,
     handler::{Handler, Left, Shared},
+    liveness::Liveness,
     metrics::Metrics,
     onlooker::Onlooker,
     overview::{Life, Lives},
@@ -104,6 +105,7 @@ pub struct Daemon {
     reloads: Reloads,
     status: Status,
     troubles: Troubles,
+    liveness: Liveness,
     lives: Lives,
     metrics: Arc<Metrics>,
     control: Control,
@@ -134,8 +136,12 @@ impl Daemon {
         let (ask, reloads) = Reloads::new(source);
         let counts = engines.newest().compilation_counts();
         let (clock, status, troubles) = (Clock::start(), Status::default(), Troubles::default());
+        let guests = process::threads(&config.daemon).map_err(Error::Threads)?;
+        let liveness = Liveness::default();
+        let lives = Lives::new(clock, &config.file, &status, &troubles, &liveness);
         let mut looking_after = JoinSet::new();
         looking_after.spawn(upkeep::upkeep(clock, counts.clone(), troubles.clone()));
+        process::watch(&liveness, &guests, &mut looking_after);
         let metrics = Metrics::default().with_compilations(move || counts.now());
         let mut daemon = Self {
             options: options.clone(),
@@ -146,14 +152,15 @@ impl Daemon {
             components: JoinSet::new(),
             _upkeep: looking_after,
             begun: BTreeMap::new(),
-            guests: Some(process::threads(&config.daemon).map_err(Error::Threads)?),
+            guests: Some(guests),
             engines,
             clusters,
             files,
             reloads,
-            lives: Lives::new(clock, &config.file, status.clone(), troubles.clone()),
+            lives,
             status,
             troubles,
+            liveness,
             metrics: Arc::new(metrics),
             control: Control::new(ask),
             configured: Configured::new(&config),
@@ -248,6 +255,7 @@ impl Daemon {
             shared: shared.clone(),
             revision: revision.clone(),
             status: self.status.clone(),
+            liveness: self.liveness.clone(),
             process: self.process.clone(),
             guests,
             stop: stop.clone(),
@@ -267,9 +275,9 @@ impl Daemon {
         self.begun.insert(handler.name.clone(), begun);
     }
 
-    /// Where each handler stands.
-    pub fn status(&self) -> Status {
-        self.status.clone()
+    /// Whether its loops move.
+    pub fn liveness(&self) -> Liveness {
+        self.liveness.clone()
     }
 
     /// How each handler and its partitions stand.

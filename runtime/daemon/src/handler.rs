@@ -20,7 +20,9 @@ use std::{
 };
 
 use pelton_config::{GroupProtocol, Guarantee, Properties};
-use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames, TroubleClass};
+use pelton_kafka::{
+    Consumer, ConsumerEvent, Producer, ProducerHealth, TopicNames, TroubleClass, Turns,
+};
 use pelton_types::{Offset, TopicPartition};
 use tokio::{runtime::Handle, sync::watch, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -36,6 +38,7 @@ use crate::{
     dead_letter,
     flood::Kind,
     in_use::InUse,
+    liveness::Liveness,
     metrics::Count,
     status::{Aspect, Standing, Status},
 };
@@ -52,6 +55,7 @@ pub(crate) struct Handler {
     pub shared: Arc<Shared>,
     pub revision: watch::Receiver<Option<InUse>>,
     pub status: Status,
+    pub liveness: Liveness,
     /// Names this life of the process among all others.
     pub process: Arc<str>,
     /// The threads that guests run on.
@@ -195,6 +199,7 @@ impl Handler {
             Err(error) => return Ending::Failed(error.to_string()),
         };
         self.shared.joins_as(&consumer);
+        self.watch("pelton-consumer", consumer.turns());
         let trouble = Trouble::default();
         // Of what drives the transactions, where there are any.
         let mut tasks = JoinSet::new();
@@ -284,6 +289,10 @@ impl Handler {
         }
     }
 
+    fn watch(&self, thread: &str, turns: Turns) {
+        self.liveness.watch_client(thread, &self.shared.name, turns);
+    }
+
     /// What outputs are written with.
     fn writer(
         &self,
@@ -298,6 +307,7 @@ impl Handler {
             Guarantee::AtLeastOnce => {
                 let settings = shared::producer_settings(config, connection, share, largest_batch);
                 let producer = Producer::start(settings).map_err(|error| error.to_string())?;
+                self.watch("pelton-producer", producer.turns());
                 Ok(Writer::Plain(producer))
             }
             Guarantee::ExactlyOnce => {

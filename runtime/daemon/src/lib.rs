@@ -21,6 +21,7 @@ mod flood;
 mod folders;
 mod handler;
 mod in_use;
+mod liveness;
 mod metrics;
 mod onlooker;
 mod overview;
@@ -40,6 +41,7 @@ pub use configured::Configured;
 pub use control::{Ask, Control, ControlError, Pause};
 pub use daemon::{Daemon, Error, Options, Stopped, engine_settings, handler_env};
 pub use handler::check_clients;
+pub use liveness::Liveness;
 pub use metrics::{Latencies, Metrics};
 pub use onlooker::{Onlooker, Seen, Step};
 pub use overview::{

@@ -227,7 +227,12 @@ impl Metrics {
     /// Every metric in the OpenMetrics text format, with how the handlers stand at this moment.
     pub fn encode(&self, lives: &Lives) -> String {
         let standings = lives.standings();
-        let other = standing::registry(lives.is_ready(), lives.troubles(), standings);
+        let process = standing::Process {
+            ready: lives.not_ready().is_empty(),
+            live: lives.is_live(),
+            troubles: lives.troubles(),
+        };
+        let other = standing::registry(&process, standings);
         self.encode_with(&other)
     }
 

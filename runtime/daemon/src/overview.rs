@@ -28,7 +28,7 @@ pub struct Overview {
     pub started: u64,
     /// When this was told.
     pub now: u64,
-    /// What is wrong with the daemon itself, in plain words; none of it keeps messages from moving.
+    /// What is wrong with the daemon itself, in plain words. Only a loop that hangs keeps messages from moving.
     #[serde(default)]
     pub troubles: Vec<String>,
     /// The handlers, by name.

@@ -29,7 +29,7 @@ use tokio::sync::mpsc;
 use self::commands::{Shared, WantedCommit};
 pub use self::transit::Transit;
 pub(crate) use self::{convert::Round, thread::subscribe};
-use crate::{Error, TroubleClass, native::Client};
+use crate::{Error, TroubleClass, Turns, native::Client, turns::STEP};
 
 /// Names one assignment of a partition. No two assignments within the process have the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -291,13 +291,18 @@ impl AckSlot {
     }
 
     /// The answer, or `None` when the time is up: from then on answers are refused.
-    fn wait(&self, until: Instant) -> Option<Vec<Commit>> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let left = until.saturating_duration_since(Instant::now());
-        let (mut state, _) = self
-            .changed
-            .wait_timeout_while(state, left, |state| matches!(state, AckState::Waiting))
-            .unwrap_or_else(PoisonError::into_inner);
+    fn wait(&self, until: Instant, turns: &Turns) -> Option<Vec<Commit>> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            // A drain takes as long as it is given, which is no hang.
+            turns.turn();
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() || !matches!(*state, AckState::Waiting) {
+                break;
+            }
+            let waited = self.changed.wait_timeout(state, left.min(STEP));
+            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        }
         match std::mem::replace(&mut *state, AckState::Over) {
             AckState::Answered(commits) => Some(commits),
             AckState::Waiting | AckState::Over => None,
@@ -361,6 +366,11 @@ impl Consumer {
     /// Changes each time before partitions are given up: as long as it is the same, what was owned still is.
     pub fn ownership(&self) -> u64 {
         self.shared.ownership()
+    }
+
+    /// The turns of its thread.
+    pub fn turns(&self) -> Turns {
+        self.shared.turns.clone()
     }
 
     /// The client, for questions from other threads; `None` when the consumer is over. Whoever holds it last destroys

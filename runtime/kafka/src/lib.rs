@@ -24,6 +24,7 @@ mod reader;
 mod token;
 mod transaction;
 mod trouble;
+mod turns;
 
 pub use admin::{Admin, TopicNames};
 pub use consumer::{
@@ -41,3 +42,4 @@ pub use transaction::{
     Committed, TransactionError, TransactionFailure, TransactionSettings, Transactions,
 };
 pub use trouble::TroubleClass;
+pub use turns::Turns;

@@ -22,7 +22,7 @@ use tokio::sync::watch;
 pub use self::mailbox::{Delivery, DeliveryError, Mailbox};
 use self::native::Native;
 
-use crate::{Error, TroubleClass};
+use crate::{Error, TroubleClass, Turns};
 
 /// What librdkafka counts for each header beside its name and value, at least.
 const HEADER_OVERHEAD: usize = 2;
@@ -206,6 +206,11 @@ impl Producer {
     /// How the producer is, and to hear when that changes.
     pub fn health(&self) -> watch::Receiver<ProducerHealth> {
         self.native.health()
+    }
+
+    /// The turns of its thread.
+    pub fn turns(&self) -> Turns {
+        self.native.turns()
     }
 
     /// Ends the producer and waits until its memory is given back; what isn't answered yet is purged.

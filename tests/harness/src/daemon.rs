@@ -28,6 +28,7 @@ pub struct DaemonOptions {
     environment: Vec<(String, String)>,
     recorded: bool,
     instead: Option<PathBuf>,
+    under: Vec<OsString>,
 }
 
 impl DaemonOptions {
@@ -45,6 +46,7 @@ impl DaemonOptions {
             environment: Vec::new(),
             recorded: true,
             instead: None,
+            under: Vec::new(),
         })
     }
 
@@ -111,6 +113,13 @@ impl DaemonOptions {
         self.unrecorded()
     }
 
+    /// Starts it by this program, which is given the daemon's own command line behind these words and becomes it.
+    #[must_use]
+    pub fn under(mut self, launcher: Vec<OsString>) -> Self {
+        self.under = launcher;
+        self
+    }
+
     /// Starts it. Does not wait for anything: see [`TestDaemon::wait_ready`].
     ///
     /// # Errors
@@ -127,9 +136,17 @@ impl DaemonOptions {
 
     /// Starts a life of it. What dispatch does in it is recorded, so that the simulator can replay it.
     fn spawn(&self, life: u32) -> Result<Process> {
-        let mut command = match &self.instead {
-            Some(program) => Command::new(program),
-            None => Command::new(paths::pelton()?),
+        let program = match &self.instead {
+            Some(program) => program.clone(),
+            None => paths::pelton()?,
+        };
+        let mut command = match self.under.split_first() {
+            Some((launcher, words)) => {
+                let mut command = Command::new(launcher);
+                command.args(words).arg(program);
+                command
+            }
+            None => Command::new(program),
         };
         if self.instead.is_none() {
             command.args(["run", "-c", "pelton.toml"]);

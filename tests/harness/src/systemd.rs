@@ -78,6 +78,11 @@ impl Systemd {
         self.words.recv_timeout(limit).context("nothing was said")
     }
 
+    /// All that was said and not heard yet.
+    pub fn said(&self) -> Vec<String> {
+        self.words.try_iter().collect()
+    }
+
     /// Waits until this is said, whatever is said before.
     ///
     /// # Errors

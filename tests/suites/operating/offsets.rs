@@ -1,6 +1,10 @@
 //! `pelton offsets`: where a group stands is shown, and set elsewhere only while nobody is a member.
 
-use std::{path::Path, thread, time::Duration};
+use std::{
+    path::Path,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use anyhow::{Result, ensure};
 use pelton_harness::{Draft, Stage, TestCluster, command::pelton};
@@ -26,12 +30,17 @@ fn a_group_without_members_goes_on_where_it_is_told_to() -> Result<()> {
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "reset", 2)?);
     let mut daemon = stage.daemon("passthrough", "")?.start()?;
     let (folder, handler) = (daemon.folder().to_owned(), &*stage.handler);
-    client.produce(&stage.input, &drafts("early"))?;
+    // The first three of each partition were written two hours ago.
+    let long_ago = i64::try_from(now()?)? - 2 * 3_600_000;
+    let mut early = drafts("early");
+    for draft in &mut early[..6] {
+        draft.timestamp = Some(long_ago);
+    }
+    client.produce(&stage.input, &early)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     // The only way to have a time that lies between two messages' is to let some pass.
     thread::sleep(Duration::from_millis(50));
-    let between = std::time::SystemTime::now();
-    let between = between.duration_since(std::time::UNIX_EPOCH)?.as_millis();
+    let between = now()?;
     thread::sleep(Duration::from_millis(50));
     client.produce(&stage.input, &drafts("late"))?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -65,14 +74,15 @@ fn a_group_without_members_goes_on_where_it_is_told_to() -> Result<()> {
     );
     ensure!(daemon.stop(LIMIT)? == 0, "a clean stop");
 
-    let time = rfc3339(u64::try_from(between)?);
+    let time = rfc3339(between);
     for (to, partition, committed) in [
         ("earliest", None, [0, 0]),
         ("latest", Some("1"), [0, 10]),
         ("7", Some("0"), [7, 10]),
         ("99", None, [10, 10]),
         (&*time, None, [5, 5]),
-        ("1h", None, [0, 0]),
+        ("1h", None, [3, 3]),
+        ("3h", None, [0, 0]),
         (&*time, None, [5, 5]),
     ] {
         let mut arguments = vec!["reset", handler, "--execute", "--to", to];
@@ -108,6 +118,12 @@ fn a_group_without_members_goes_on_where_it_is_told_to() -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Milliseconds since 1970.
+fn now() -> Result<u64> {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    Ok(u64::try_from(now.as_millis())?)
 }
 
 /// A time as people write it, to a millisecond.

@@ -1,7 +1,11 @@
 //! `pelton status` and `pelton health`: how a daemon and its handlers stand.
 
+use std::process::Command;
+
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{Draft, Stage, TestCluster, TestDaemon, command::pelton, wait};
+use pelton_harness::{
+    Draft, Stage, TestCluster, TestDaemon, command::pelton, paths, process::Process, wait,
+};
 use serde_json::Value;
 
 use crate::LIMIT;
@@ -130,6 +134,53 @@ fn a_handler_that_waits_says_for_what_and_health_agrees() -> Result<()> {
             "{code}: {words}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn whoever_watches_is_told_that_the_daemon_is_gone_and_sees_it_again() -> Result<()> {
+    let stage = Stage::new(TestCluster::shared(), "watched", 1)?;
+    // It handles nothing.
+    let options = stage.daemon("passthrough", "")?.unrecorded();
+    let mut daemon = options.start()?;
+    daemon.wait_ready(LIMIT)?;
+    let mut watch = Command::new(paths::pelton()?);
+    watch
+        .args(["status", "--watch", "--json"])
+        .current_dir(daemon.folder());
+    let folder = paths::fresh_folder("watcher")?;
+    let mut watcher = Process::spawn("pelton status", watch, &folder, None)?;
+    watcher.wait_for_log_times("\"running\"", 2, LIMIT)?;
+    daemon.kill();
+    let gone = format!("no daemon listens at {}", daemon.admin());
+    watcher.wait_for_log_times(&gone, 2, LIMIT)?;
+    let seen = watcher.stdout().lines().count();
+    daemon.restart()?;
+    daemon.wait_ready(LIMIT)?;
+    wait::until_true("two more frames", LIMIT, || {
+        Ok(watcher.stdout().lines().count() >= seen + 2)
+    })?;
+    let frames = watcher.stdout();
+    // The last line may not be whole yet.
+    let frames = frames.rsplit_once('\n').map_or("", |(whole, _)| whole);
+    let frames = frames.lines().map(serde_json::from_str);
+    let frames = frames.collect::<Result<Vec<Value>, _>>()?;
+    let (first, last) = (&frames[0], &frames[frames.len() - 1]);
+    ensure!(
+        frames
+            .iter()
+            .all(|frame| frame["handlers"][0]["handler"] == *stage.handler),
+        "{first}"
+    );
+    ensure!(
+        last["started"].as_u64() > first["started"].as_u64(),
+        "the last frame is of the daemon before: {last}"
+    );
+    let told = watcher.stderr();
+    ensure!(
+        told.lines().all(|line| line.starts_with(&gone)),
+        "one plain line at a time: {told}"
+    );
     Ok(())
 }
 

@@ -2,10 +2,20 @@
 
 use std::fs;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use pelton_harness::{Draft, Signal, Stage, Systemd, TestCluster, component, orders};
 
+use serde_json::Value;
+
 use crate::support::{LIMIT, Scene, committed, pass};
+
+/// The components that the handlers run.
+fn components(scene: &Scene) -> Result<Vec<Value>> {
+    let status: Value = serde_json::from_str(&scene.daemon.get("/v1/status")?.body)?;
+    let handlers = status["handlers"].as_array().context("handlers")?;
+    let running = handlers.iter().map(|one| &one["revision"]["component"]);
+    Ok(running.cloned().collect())
+}
 
 #[test]
 fn a_hang_up_reads_the_file_and_systemd_is_told() -> Result<()> {
@@ -33,6 +43,20 @@ fn a_hang_up_reads_the_file_and_systemd_is_told() -> Result<()> {
     })?;
     ensure!(next()?.contains("RELOADING=1"), "it reads the file again");
     ensure!(next()?.contains("READY=1"), "it is done again");
+    let before = components(&scene)?;
+    let file = scene.folder().join("passthrough.wasm");
+    component::replace(&file, &component::variant(&fs::read(&file)?, 1))?;
+    scene.daemon.signal(Signal::Hup)?;
+    ensure!(
+        next()?.contains("RELOADING=1"),
+        "it looks at the components"
+    );
+    ensure!(next()?.contains("READY=1"), "the new one runs");
+    let after = components(&scene)?;
+    ensure!(
+        after.iter().all(|one| !before.contains(one)),
+        "ready before the new component runs: {after:?}"
+    );
     ensure!(scene.daemon.stop(LIMIT)? == 0, "a clean stop");
     ensure!(next()?.contains("STOPPING=1"), "it stops");
     Ok(())

@@ -52,6 +52,11 @@ const PROGRAMS: &[Program] = &[
         packages: &["python3-venv"],
     },
     Program {
+        name: "python's libseccomp",
+        probe: || shell::works("/usr/bin/python3", &["-c", "import seccomp"]),
+        packages: &["python3-seccomp"],
+    },
+    Program {
         name: "kcat",
         probe: || shell::works("kcat", &["-V"]),
         packages: &["kcat", "kafkacat"],

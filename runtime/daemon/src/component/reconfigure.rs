@@ -4,7 +4,7 @@
 use pelton_revisions::Event;
 use tokio::sync::oneshot;
 
-use super::{Conditions, Keeping, Report, file::Seen, requests::Waiting};
+use super::{Conditions, Keeping, Report, file::Seen};
 
 /// Other conditions, and who waits until what is wanted with them runs or is refused.
 pub(crate) struct Reconfiguration {
@@ -33,10 +33,9 @@ impl Keeping {
         self.apply(configured);
         self.take_in(seen);
         match wanted.or_else(|| self.machine.running_content()) {
-            Some(digest) => self.waiting.push(Waiting { digest, reply }),
+            Some(digest) => self.wait(Some(digest), reply),
             // Who doesn't wait for the answer any more doesn't need it.
             None => drop(reply.send(self.report(None))),
         }
-        self.answer_waiting();
     }
 }

@@ -1,6 +1,7 @@
 //! What somebody asks of a handler's component, answered.
 //!
-//! Invariant: a reload is answered when what the file holds runs or is refused, whatever comes in between.
+//! Invariant: a reload, or a look at the file, is answered when what the file holds runs or is refused, whatever comes in
+//! between.
 
 use pelton_revisions::{Digest, Event};
 use tokio::sync::oneshot;
@@ -8,9 +9,10 @@ use tokio::sync::oneshot;
 use super::{Keeping, Report, file::Seen};
 use crate::control::{Ask, Request};
 
-/// A reload that waits for the end of a load and a trial.
+/// Somebody who waits for the end of a load and a trial.
 pub(super) struct Waiting {
-    pub digest: Digest,
+    /// The content that is to run, where that is what was asked for.
+    pub digest: Option<Digest>,
     pub reply: oneshot::Sender<Report>,
 }
 
@@ -21,15 +23,20 @@ impl Keeping {
             Ask::RollBack => self.roll_back(),
             Ask::Reload { force } => match self.reload(force).await {
                 Err(problem) => Some(problem),
-                Ok(digest) => {
-                    self.waiting.push(Waiting { digest, reply });
-                    self.answer_waiting();
-                    return;
-                }
+                Ok(digest) => return self.wait(Some(digest), reply),
             },
+            Ask::Look => {
+                self.look().await;
+                return self.wait(None, reply);
+            }
         };
         // Who doesn't wait for the answer any more doesn't need it.
         let _ = reply.send(self.report(problem));
+    }
+
+    pub(super) fn wait(&mut self, digest: Option<Digest>, reply: oneshot::Sender<Report>) {
+        self.waiting.push(Waiting { digest, reply });
+        self.answer_waiting();
     }
 
     fn roll_back(&mut self) -> Option<String> {
@@ -59,22 +66,27 @@ impl Keeping {
         }
     }
 
-    /// Answers the reloads whose content has come to an end, one way or the other.
+    /// Answers those whose content has come to an end, one way or the other.
     pub(super) fn answer_waiting(&mut self) {
         if self.machine.is_busy() {
             return;
         }
         for Waiting { digest, reply } in std::mem::take(&mut self.waiting) {
-            let refused = self.machine.refused().filter(|r| r.digest == digest);
-            let problem = match refused {
-                Some(refused) => Some(format!("component refused: {}", refused.why)),
-                None if self.machine.runs(digest) => None,
-                None if self.machine.running_content() == Some(digest) => {
-                    Some("what runs is as it was configured before".to_owned())
-                }
-                None => Some("the file has changed meanwhile; ask again".to_owned()),
-            };
+            let problem = digest.and_then(|digest| self.why_not(digest));
             let _ = reply.send(self.report(problem));
+        }
+    }
+
+    /// Why this content doesn't run, if it doesn't.
+    fn why_not(&self, digest: Digest) -> Option<String> {
+        let refused = self.machine.refused().filter(|r| r.digest == digest);
+        match refused {
+            Some(refused) => Some(format!("component refused: {}", refused.why)),
+            None if self.machine.runs(digest) => None,
+            None if self.machine.running_content() == Some(digest) => {
+                Some("what runs is as it was configured before".to_owned())
+            }
+            None => Some("the file has changed meanwhile; ask again".to_owned()),
         }
     }
 }

@@ -174,11 +174,12 @@ fn told() -> String {
         troubles: vec![],
         waiting: vec![(TopicPartition::new("t", 0), Duration::ZERO)],
     };
-    metrics.encode_with(&standing::registry(
-        true,
-        &Troubles::default(),
-        vec![standings],
-    ))
+    let process = standing::Process {
+        ready: true,
+        live: true,
+        troubles: &Troubles::default(),
+    };
+    metrics.encode_with(&standing::registry(&process, vec![standings]))
 }
 
 #[test]

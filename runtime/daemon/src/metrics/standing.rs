@@ -37,19 +37,28 @@ struct OwnLabel {
 #[derive(Default)]
 struct Families {
     ready: Gauge,
+    live: Gauge,
     own: Family<OwnLabel, Gauge>,
     state: Family<StateLabel, Gauge>,
     trouble: Family<AboutLabel, Gauge>,
     oldest: Family<PartitionLabel, Gauge<f64, AtomicU64>>,
 }
 
+/// How the daemon itself stands.
+pub(super) struct Process<'a> {
+    pub ready: bool,
+    pub live: bool,
+    pub troubles: &'a Troubles,
+}
+
 /// The families that tell it.
-pub(super) fn registry(ready: bool, own: &Troubles, handlers: Vec<Standings>) -> Registry {
+pub(super) fn registry(process: &Process<'_>, handlers: Vec<Standings>) -> Registry {
     let mut registry = Registry::with_prefix("pelton");
     let families = Families::default();
     families.register(&mut registry);
-    families.ready.set(ready.into());
-    let own = own.all();
+    families.ready.set(process.ready.into());
+    families.live.set(process.live.into());
+    let own = process.troubles.all();
     for about in About::ALL {
         let label = OwnLabel {
             about: about.as_str(),
@@ -66,6 +75,11 @@ impl Families {
         let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         r.register("build", "The version of the daemon, as a label", version);
         r.register("ready", "1 while `/readyz` answers 200", self.ready.clone());
+        r.register(
+            "live",
+            "1 while `/livez` answers 200: every loop of the daemon moves",
+            self.live.clone(),
+        );
         r.register(
             "daemon_trouble",
             "1 for what is wrong with the daemon itself, 0 for what is not",
@@ -150,9 +164,15 @@ mod tests {
         let troubles = Troubles::default();
         troubles.set(About::Clock, "why".to_owned());
         let mut text = String::new();
-        encode(&mut text, &registry(false, &troubles, vec![standings])).unwrap();
+        let process = Process {
+            ready: false,
+            live: true,
+            troubles: &troubles,
+        };
+        encode(&mut text, &registry(&process, vec![standings])).unwrap();
         for line in [
             "pelton_ready 0",
+            "pelton_live 1",
             r#"pelton_daemon_trouble{about="clock"} 1"#,
             r#"pelton_daemon_trouble{about="cache"} 0"#,
             r#"pelton_handler_state{handler="h",group="g",state="troubled"} 1"#,

@@ -17,6 +17,7 @@ use crate::{
     component::millis,
     handler::Shared,
     in_use::InUse,
+    liveness::Liveness,
     metrics::Latencies,
     status::{Aspect, Standing, Status},
     troubles::Troubles,
@@ -30,6 +31,7 @@ pub struct Lives {
     config: Arc<str>,
     status: Status,
     troubles: Troubles,
+    liveness: Liveness,
     lives: Arc<Mutex<BTreeMap<String, Life>>>,
 }
 
@@ -119,13 +121,20 @@ impl Life {
 }
 
 impl Lives {
-    pub(crate) fn new(clock: Clock, config: &Path, status: Status, troubles: Troubles) -> Self {
+    pub(crate) fn new(
+        clock: Clock,
+        config: &Path,
+        status: &Status,
+        troubles: &Troubles,
+        liveness: &Liveness,
+    ) -> Self {
         Self {
             clock,
             started: millis(clock.now()),
             config: config.display().to_string().into(),
-            status,
-            troubles,
+            status: status.clone(),
+            troubles: troubles.clone(),
+            liveness: liveness.clone(),
             lives: Arc::default(),
         }
     }
@@ -160,9 +169,16 @@ impl Lives {
         &self.troubles
     }
 
-    /// Whether `/readyz` answers that it is.
-    pub(crate) fn is_ready(&self) -> bool {
-        self.status.not_ready().is_empty()
+    /// Why the daemon is not ready, one line each; empty when every handler runs untroubled, on loops that move.
+    pub fn not_ready(&self) -> Vec<String> {
+        let mut why = self.liveness.hung();
+        why.extend(self.status.not_ready());
+        why
+    }
+
+    /// Whether everything moves.
+    pub(crate) fn is_live(&self) -> bool {
+        self.liveness.hung().is_empty()
     }
 
     /// Whether there is a handler of this name.
@@ -187,12 +203,14 @@ impl Lives {
                 lives.values().map(overview).collect()
             },
         );
+        let mut troubles = self.liveness.hung();
+        troubles.extend(self.troubles.all().into_values());
         Overview {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             config: self.config.to_string(),
             started: self.started,
             now: millis(self.clock.now()),
-            troubles: self.troubles.all().into_values().collect(),
+            troubles,
             handlers,
         }
     }

@@ -14,7 +14,10 @@ use pelton_types::{Offset, TopicPartition};
 use tokio::sync::watch;
 
 use super::{Epoch, transit::Way};
-use crate::native::{Client, Queue};
+use crate::{
+    Turns,
+    native::{Client, Queue},
+};
 
 /// What is to be committed for a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +47,7 @@ pub(super) struct Shared {
     ended: watch::Sender<bool>,
     way: Arc<Way>,
     ownership: AtomicU64,
+    pub(super) turns: Turns,
 }
 
 struct State {
@@ -65,6 +69,7 @@ impl Shared {
             ended: watch::Sender::new(false),
             way,
             ownership: AtomicU64::new(0),
+            turns: Turns::default(),
         }
     }
 

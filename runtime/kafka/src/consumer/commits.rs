@@ -80,6 +80,7 @@ impl Poll {
         let queue = self.answers.clone();
         let deadline = Instant::now() + LAST_COMMIT;
         while !self.sent_commits.is_empty() && Instant::now() < deadline {
+            self.shared.turns.turn();
             if let Some(event) = queue.poll(ANSWER) {
                 self.committed(&event);
             }
@@ -178,6 +179,7 @@ impl Poll {
         if commits.is_empty() {
             return;
         }
+        self.shared.turns.turn();
         let again = commits.clone();
         let (list, answers) = self.request(commits);
         let failed = |text: String| CommitError { text, stale: false };

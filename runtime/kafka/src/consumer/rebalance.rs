@@ -158,7 +158,7 @@ impl Poll {
             deadline,
             done,
         });
-        let answer = slot.wait(deadline + GRACE);
+        let answer = slot.wait(deadline + GRACE, &self.shared.turns);
         if answer.is_none() {
             tracing::warn!(
                 partitions = owned.len(),
@@ -210,7 +210,8 @@ impl Poll {
             partitions: owned,
             done,
         });
-        slot.wait(Instant::now() + self.settings.drain_timeout + GRACE);
+        let until = Instant::now() + self.settings.drain_timeout + GRACE;
+        slot.wait(until, &self.shared.turns);
     }
 
     /// The same for everything that is owned.

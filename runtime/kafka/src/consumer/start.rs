@@ -257,6 +257,7 @@ impl Poll {
         mut question: impl FnMut(&Self) -> Result<T, String>,
     ) -> Result<T, Halt> {
         loop {
+            self.shared.turns.turn();
             let text = match question(self) {
                 Ok(answer) => return Ok(answer),
                 Err(text) => text,

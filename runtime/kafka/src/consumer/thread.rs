@@ -1,6 +1,7 @@
 //! The poll thread: one loop that obeys the handle, polls librdkafka and hands everything on.
 //!
-//! Invariant: only this thread touches the client, and it destroys it.
+//! Invariants: only this thread touches the client, and it destroys it. It turns every few seconds, until it leaves: see
+//! `turns`.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -11,7 +12,7 @@ use std::{
 
 use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use tokio::sync::mpsc;
+use tokio::sync::mpsc::{self, error::TrySendError};
 
 use super::{
     ConsumerEvent, ConsumerSettings, Epoch, Start, Topics,
@@ -119,6 +120,7 @@ struct EndOnDrop(Arc<Shared>);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
+        self.0.turns.end();
         drop(self.0.give_up_queue());
         self.0.end();
     }
@@ -188,6 +190,7 @@ impl Poll {
     fn run(mut self) {
         let mut ticked = Instant::now();
         while self.over.is_none() && !self.shared.is_stopping() {
+            self.shared.turns.turn();
             let room = self.way.wait(TICK);
             // After the wait, so that a pause that was left meanwhile keeps the next round from coming.
             self.obey();
@@ -265,9 +268,17 @@ impl Poll {
         }
     }
 
-    /// Tells the receiver. One that is gone ends the consumer.
+    /// Tells the receiver. One that is gone ends the consumer; one that takes nothing is waited for, as long as the last
+    /// transactions of lost partitions may take while brokers are away.
     pub(super) fn emit(&self, event: ConsumerEvent) {
-        if self.events.blocking_send(event).is_err() {
+        let told = match self.events.try_send(event) {
+            Err(TrySendError::Full(event)) => {
+                let sending = self.events.send(event);
+                self.shared.turns.wait_for(sending).is_ok()
+            }
+            told => told.is_ok(),
+        };
+        if !told {
             self.shared.stop();
         }
     }
@@ -357,6 +368,8 @@ impl Poll {
             return;
         };
         self.hand_on();
+        // Each partition may be asked about, in one round.
+        self.shared.turns.turn();
         let range = self.client.query_range(&partition, TICK).ok();
         if let Some((oldest, end)) = range
             && (oldest..=end).contains(&wanted)
@@ -440,6 +453,8 @@ impl Poll {
 
     /// Leaves the group and destroys the client.
     fn leave(mut self) {
+        // That takes as long as the drain and the brokers take.
+        self.shared.turns.end();
         let queue = self.queue.clone();
         let deadline = Instant::now() + self.settings.drain_timeout + LEAVE;
         match queue.close_consumer() {

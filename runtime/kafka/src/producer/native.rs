@@ -23,7 +23,7 @@ use super::{
     reports::Reports,
 };
 use crate::{
-    Error,
+    Error, Turns,
     native::{Client, Failures, Queue},
     properties,
     trouble::Troubles,
@@ -56,6 +56,7 @@ pub(super) struct Shared {
     wake_at: AtomicUsize,
     answered: Notify,
     closing: AtomicBool,
+    pub(super) turns: Turns,
 }
 
 /// A producer that takes messages.
@@ -100,6 +101,7 @@ impl Native {
             wake_at: AtomicUsize::new(0),
             answered: Notify::new(),
             closing: AtomicBool::new(false),
+            turns: Turns::default(),
         });
         let (health_sender, health) = watch::channel(ProducerHealth::default());
         let (ended_sender, ended) = watch::channel(false);
@@ -117,6 +119,7 @@ impl Native {
         thread::Builder::new()
             .name("pelton-producer".to_owned())
             .spawn(move || {
+                let _end = thread.shared.turns.until_dropped();
                 thread.run();
                 ended_sender.send_replace(true);
             })
@@ -315,6 +318,10 @@ impl Native {
 
     pub(crate) fn health(&self) -> watch::Receiver<ProducerHealth> {
         self.health.clone()
+    }
+
+    pub(crate) fn turns(&self) -> Turns {
+        self.shared.turns.clone()
     }
 
     pub(crate) async fn close(&self) {

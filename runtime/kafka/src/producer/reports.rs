@@ -1,6 +1,7 @@
 //! The thread that reads a producer's delivery reports, and ends the producer where one says that it has failed.
 //!
-//! Invariant: every message that was taken is answered in its mailbox, or purged when the thread ends.
+//! Invariants: every message that was taken is answered in its mailbox, or purged when the thread ends. The thread turns
+//! about once a second, until it ends: it waits for nothing longer than for an event or for a broker's probe.
 
 use std::{
     sync::Arc,
@@ -45,6 +46,7 @@ impl Reports {
     pub(super) fn run(mut self) {
         let mut looked = Instant::now();
         while !self.shared.is_closing() {
+            self.shared.turns.turn();
             let queue = self.queue.clone();
             let event = queue.poll(TICK);
             if let Some(failed) = self.failures.pending() {
@@ -175,6 +177,7 @@ impl Reports {
 
     /// Nothing can be sent any more; what isn't answered yet is purged, and reported so.
     fn end(mut self) {
+        self.shared.turns.end();
         self.shared.give_up();
         self.client.purge();
         self.failures.note();

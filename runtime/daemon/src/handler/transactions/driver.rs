@@ -22,6 +22,7 @@ use super::{Word, broken};
 use crate::{
     clock::sleep_until,
     handler::{Handler, Shared, Trouble},
+    liveness::Liveness,
     partition::Inbox,
     status::{Aspect, Standing, Status},
 };
@@ -40,6 +41,7 @@ struct Seat {
 pub(super) struct Driver {
     shared: Arc<Shared>,
     status: Status,
+    liveness: Liveness,
     trouble: Trouble,
     calls: Arc<pelton_kafka::Transactions>,
     settings: TransactionSettings,
@@ -79,6 +81,7 @@ impl Driver {
         Self {
             shared: handler.shared.clone(),
             status: handler.status.clone(),
+            liveness: handler.liveness.clone(),
             trouble,
             calls: Arc::new(calls),
             settings,

@@ -121,6 +121,10 @@ impl Driver {
             }
             Ended::Renewed(_) => {
                 info!(handler = %name, "the transactional producer is initialised");
+                if let Some(producer) = &producer {
+                    let turns = producer.turns();
+                    self.liveness.watch_client("pelton-producer", name, turns);
+                }
                 if self.aborts <= TROUBLED {
                     self.status.clear(name, Aspect::Output);
                 }
