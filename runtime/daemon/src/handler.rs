@@ -391,7 +391,7 @@ impl Handler {
                 self.troubled(Aspect::Input(class), (class, text))
             }
             ConsumerEvent::Recovered { class } => {
-                info!(handler = %name, "the consumer's trouble is over");
+                info!(handler = %name, about = class.as_str(), "the consumer's trouble is over");
                 self.status.clear(name, Aspect::Input(class));
             }
             ConsumerEvent::Fatal(_) => {}
