@@ -6,6 +6,7 @@
 //! Invariant: a revocation is acknowledged only after the tasks of the revoked partitions have ended.
 
 mod check;
+mod holdings;
 mod members;
 mod retry;
 mod shared;
