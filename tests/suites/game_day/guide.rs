@@ -186,7 +186,8 @@ impl Entry {
         }
         for one in [daemon, another] {
             let before = self.loud_before.get(one.folder()).copied();
-            let floods = loud::floods(&loud::lines(one)[before.unwrap_or(0)..], |line| {
+            let lines = loud::lines(one).split_off(before.unwrap_or(0));
+            let floods = loud::floods(&lines, self.begun.elapsed(), |line| {
                 let logs = self
                     .seen
                     .iter()
