@@ -1,8 +1,9 @@
 //! A game day: one trouble each, as an operator meets it. Where it is told, what it is called and what ends it is read
 //! from docs/operating.md, section "When …", so that the guide and the product can't drift apart.
 //!
-//! For each: within 30 s the reason stands in `pelton status`, in `/readyz` or a metric of an alert, and in the log, as often
-//! as the guide says and no more; the commands of the guide, run as they stand there, end it; nothing is lost.
+//! For each: before it nothing is told; within 30 s the reason stands in `pelton status`, in `/readyz` or a metric whose alert
+//! holds in a real Prometheus, and in the log, as often as the guide says and no more, with no flood of anything else; the
+//! commands of the guide, run as they stand there, end it; nothing is lost.
 
 #[path = "game_day/access.rs"]
 mod access;

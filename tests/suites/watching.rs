@@ -1,7 +1,7 @@
 //! The alert rules and the dashboard that operators copy: a real Prometheus that scrapes a real daemon takes every
 //! expression, finds every metric and label that one names, and fires.
 
-use std::{fs, time::Duration};
+use std::{fs, process::Command, time::Duration};
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{Draft, Prometheus, Stage, TestCluster, TestDaemon, paths};
@@ -23,7 +23,8 @@ fn watched(stage: &Stage, cluster: &TestCluster) -> Result<(TestDaemon, Promethe
         .daemon("misbehave", r#"retry = { attempts = 2, backoff = "10ms" }"#)?
         .start()?;
     daemon.wait_ready(LIMIT)?;
-    let prometheus = Prometheus::start(daemon.admin(), &shipped("config/alerts.yml")?)?;
+    let prometheus = Prometheus::start(&shipped("config/alerts.yml")?)?;
+    prometheus.watch(daemon.admin())?;
     // Its zero first: an increase is one between two scrapes.
     let letters = r#"pelton_exhausted_messages_total{outcome="dead-lettered"}"#;
     prometheus.wait_for(&format!("{letters} == 0"), LIMIT)?;
@@ -129,6 +130,17 @@ fn dashboard_expressions() -> Result<Vec<(String, String)>> {
         }
     }
     Ok(found)
+}
+
+#[test]
+fn rules_that_look_back_or_wait_fire_when_they_should() -> Result<()> {
+    let mut promtool = Command::new("promtool");
+    promtool.args(["test", "rules", "tests/suites/watching/rules.yml"]);
+    let done = promtool.current_dir(paths::repository()).output();
+    let done = done.context("no promtool: run `cargo xtask setup` first")?;
+    let said = [done.stdout, done.stderr].concat();
+    ensure!(done.status.success(), "{}", String::from_utf8_lossy(&said));
+    Ok(())
 }
 
 #[test]

@@ -6,6 +6,7 @@
 //! Invariant: a revocation is acknowledged only after the tasks of the revoked partitions have ended.
 
 mod check;
+mod holdings;
 mod members;
 mod retry;
 mod shared;
@@ -402,7 +403,7 @@ impl Handler {
                 self.troubled(Aspect::Input(class), (class, text))
             }
             ConsumerEvent::Recovered { class } => {
-                info!(handler = %name, "the consumer's trouble is over");
+                info!(handler = %name, about = class.as_str(), "the consumer's trouble is over");
                 self.status.clear(name, Aspect::Input(class));
             }
             ConsumerEvent::Fatal(_) => {}

@@ -11,6 +11,7 @@ mod describe;
 mod event;
 mod failures;
 mod interceptors;
+mod lines;
 mod list;
 mod login;
 mod transaction;
@@ -19,23 +20,8 @@ mod unanswered;
 pub(crate) use client::{Client, Queue};
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use failures::Failures;
+pub(crate) use lines::log;
 pub(crate) use list::{List, ListRef, NO_OFFSET};
 pub(crate) use login::once as log_in_once;
 pub(crate) use transaction::Failure;
 pub(crate) use unanswered::{Request, Unanswered};
-
-use rdkafka::config::RDKafkaLogLevel as Level;
-
-/// librdkafka's lines go into the log, under a target of their own. What it reports as an error event too is
-/// turned into a trouble elsewhere, so that here it is only a detail.
-pub(crate) fn log(level: Level, facility: &str, line: &str) {
-    match (level, facility) {
-        (_, "FAIL" | "ERROR") | (Level::Notice | Level::Info, _) => {
-            tracing::debug!(target: "librdkafka", facility, "{line}");
-        }
-        (Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning, _) => {
-            tracing::warn!(target: "librdkafka", facility, "{line}");
-        }
-        (Level::Debug, _) => tracing::trace!(target: "librdkafka", facility, "{line}"),
-    }
-}

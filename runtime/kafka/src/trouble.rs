@@ -3,7 +3,8 @@
 //! librdkafka repeats an error for each broker and each attempt to connect. People want to hear once that
 //! something is wrong and once that it is well again.
 //!
-//! Invariant: between two reports of the same class there is a recovery of that class.
+//! Invariant: between two reports of the same class there is a recovery of that class; a broker that refuses a client is
+//! not called unreachable beside.
 
 use std::{
     collections::{BTreeMap, btree_map::Entry},
@@ -20,6 +21,12 @@ const CALM: Duration = Duration::from_secs(3);
 
 /// How librdkafka begins what it was told about a token that could not be had.
 const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token: ";
+
+/// Whether a connection ended because the broker said in TLS what it doesn't like. With TLS 1.3 that comes behind the
+/// handshake, so that librdkafka takes it for the end of a connection like any other; of an end it says `SSL` too.
+fn is_refused_in_tls(reason: &str) -> bool {
+    reason.contains("SSL") && reason.contains("alert")
+}
 
 /// What kind of trouble a client has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -145,6 +152,7 @@ impl Troubles {
     pub(crate) fn error(&mut self, code: Code, reason: &str, now: Instant) -> Option<Report> {
         let reason = plain(reason);
         let class = match code {
+            Code::BrokerTransportFailure if is_refused_in_tls(reason) => TroubleClass::Tls,
             Code::BrokerTransportFailure | Code::Resolve | Code::OperationTimedOut => {
                 self.connection = Some(reason.to_owned());
                 return self
@@ -220,19 +228,26 @@ impl Troubles {
         overdue.then(|| self.say_unreachable()).flatten()
     }
 
-    /// What is well again because nobody has spoken of it for a while. To be asked now and then.
+    /// What is well again because nobody has spoken of it for a while, or something else is known by now. To be asked now
+    /// and then.
     pub(crate) fn calm(&mut self, now: Instant) -> Vec<TroubleClass> {
-        match self.corrupt {
-            Some(last) if now.saturating_duration_since(last) >= CALM => {
-                self.corrupt = None;
-                self.close(&[TroubleClass::Corrupt])
-            }
-            Some(_) | None => Vec::new(),
+        let mut over = Vec::new();
+        if self.is_refused() {
+            over.push(TroubleClass::Unreachable);
         }
+        let last = self.corrupt;
+        if last.is_some_and(|last| now.saturating_duration_since(last) >= CALM) {
+            self.corrupt = None;
+            over.push(TroubleClass::Corrupt);
+        }
+        self.close(&over)
     }
 
     fn say_unreachable(&mut self) -> Option<Report> {
         self.down = None;
+        if self.is_refused() {
+            return None;
+        }
         let why = self
             .connection
             .as_deref()
@@ -255,6 +270,11 @@ impl Troubles {
         };
         entry.insert(text.clone());
         Some((class, text))
+    }
+
+    /// Whether a broker is there and doesn't let the client in.
+    fn is_refused(&self) -> bool {
+        self.has(TroubleClass::Authentication) || self.has(TroubleClass::Tls)
     }
 
     /// What is well again because a broker answered.
@@ -356,6 +376,48 @@ mod tests {
         assert!(troubles.unreachable(now).is_none());
         assert!(troubles.unreachable(now + REASON).is_some());
         assert!(troubles.unreachable(now + REASON).is_none());
+    }
+
+    /// What librdkafka says where a broker refuses the client's certificate by TLS 1.3.
+    const REFUSED: &str = "ssl://broker:9092/bootstrap: Receive failed: error:0A000415:SSL routines::ssl/tls alert \
+                           certificate expired: SSL alert number 45 (after 2ms in state APIVERSION_QUERY)";
+
+    #[test]
+    fn a_certificate_that_is_refused_behind_the_handshake_is_no_outage() {
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        let lost = Code::BrokerTransportFailure;
+        let (class, text) = troubles.error(lost, REFUSED, now).expect("a report");
+        assert_eq!(class, TroubleClass::Tls);
+        assert!(text.contains("ssl.certificate.pem"), "{text}");
+        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
+        assert!(down.is_none() && troubles.unreachable(now + REASON).is_none());
+        assert_eq!(troubles.error(lost, REFUSED, now), None, "it is told once");
+        assert_eq!(troubles.connected(), [TroubleClass::Tls]);
+    }
+
+    #[test]
+    fn a_broker_that_is_back_and_refuses_is_not_called_unreachable_any_more() {
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        let lost = Code::BrokerTransportFailure;
+        troubles.error(lost, "Connect failed: Connection refused", now);
+        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
+        assert!(down.is_some_and(|(class, _)| class == TroubleClass::Unreachable));
+        assert!(troubles.calm(now).is_empty());
+        assert!(troubles.error(lost, REFUSED, now).is_some());
+        assert_eq!(troubles.calm(now), [TroubleClass::Unreachable]);
+        assert!(troubles.calm(now).is_empty());
+    }
+
+    #[test]
+    fn a_connection_with_tls_that_just_ends_is_an_outage() {
+        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
+        let ended = "ssl://broker:9092/1: Disconnected: SSL connection closed by peer";
+        assert_eq!(
+            troubles.error(Code::BrokerTransportFailure, ended, now),
+            None
+        );
+        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
+        assert!(down.is_some_and(|(class, _)| class == TroubleClass::Unreachable));
     }
 
     #[test]

@@ -342,9 +342,21 @@ impl TestCluster {
     /// # Errors
     /// When Kafka's own tool fails.
     pub fn allow(&self, user: &str, topic: &str) -> Result<()> {
+        self.allowance(&["--add"], user, topic)
+    }
+
+    /// Takes back [`TestCluster::allow`].
+    ///
+    /// # Errors
+    /// When Kafka's own tool fails.
+    pub fn deny(&self, user: &str, topic: &str) -> Result<()> {
+        self.allowance(&["--remove", "--force"], user, topic)
+    }
+
+    fn allowance(&self, what: &[&str], user: &str, topic: &str) -> Result<()> {
         let user = format!("User:{user}");
-        let rule = ["--add", "--allow-principal", &user, "--operation", "All"];
-        self.acl(&[&rule[..], &["--topic", topic]].concat())
+        let rule = ["--allow-principal", &user, "--operation", "All"];
+        self.acl(&[what, &rule, &["--topic", topic]].concat())
     }
 
     fn forbid(&self, operation: &str, topic: &str) -> Result<()> {

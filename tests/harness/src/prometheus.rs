@@ -1,6 +1,15 @@
 //! A real Prometheus that scrapes daemons, and its API.
 
-use std::{fs, process::Command, time::Duration};
+use std::{
+    fs,
+    path::PathBuf,
+    process::Command,
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
@@ -10,28 +19,36 @@ use crate::{cluster::free_ports, http, paths, process::Process, wait};
 /// It is up in a second here.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
-/// A Prometheus on a port of its own. Ends when dropped.
+/// It scrapes each second whom a file in its folder names, and judges its rules as often.
+const CONFIG: &str = "\
+global: { scrape_interval: 1s, evaluation_interval: 1s }
+rule_files: [ rules.yml ]
+scrape_configs:
+  - job_name: pelton
+    file_sd_configs: [ { files: [ watched-*.json ], refresh_interval: 1s } ]
+";
+
+/// A Prometheus on a port of its own. Ends when dropped, or with the test process.
 #[derive(Debug)]
 pub struct Prometheus {
     address: String,
+    folder: PathBuf,
+    watched: AtomicUsize,
     #[expect(dead_code, reason = "held for its drop")]
     process: Process,
 }
 
 impl Prometheus {
-    /// Starts one that scrapes this admin address each second, and judges these rules as often.
+    /// Starts one that judges these rules, and scrapes nobody yet.
     ///
     /// # Errors
     /// When there is no Prometheus, or it refuses the rules.
-    pub fn start(target: &str, rules: &str) -> Result<Self> {
+    pub fn start(rules: &str) -> Result<Self> {
         let folder = paths::fresh_folder("prometheus")?;
         let (port, _) = free_ports()?;
         let address = format!("127.0.0.1:{port}");
         fs::write(folder.join("rules.yml"), rules)?;
-        let config = format!(
-            "global: {{ scrape_interval: 1s, evaluation_interval: 1s }}\nrule_files: [ rules.yml ]\nscrape_configs:\n  - job_name: pelton\n    static_configs: [ {{ targets: [ \"{target}\" ] }} ]\n"
-        );
-        fs::write(folder.join("prometheus.yml"), config)?;
+        fs::write(folder.join("prometheus.yml"), CONFIG)?;
         let data = folder.join("data");
         let mut command = Command::new("prometheus");
         command
@@ -42,7 +59,44 @@ impl Prometheus {
         let mut process = Process::spawn("prometheus", command, &folder, Some(&data))
             .context("no Prometheus: run `cargo xtask setup` first")?;
         process.wait_for_log_times("Server is ready", 1, START_LIMIT)?;
-        Ok(Self { address, process })
+        Ok(Self {
+            address,
+            folder,
+            watched: AtomicUsize::new(0),
+            process,
+        })
+    }
+
+    /// The one of this test process that judges the rules as they are shipped, started by whoever asks first.
+    ///
+    /// # Panics
+    /// When it can't be started: no test that asks can go on.
+    #[expect(
+        clippy::panic,
+        reason = "tests only, and the chain of the error is what has to be read"
+    )]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Prometheus> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let shipped = fs::read_to_string(paths::repository().join("config/alerts.yml"));
+            let started = shipped
+                .context("the rules")
+                .and_then(|rules| Self::start(&rules));
+            started.unwrap_or_else(|error| panic!("{error:?}"))
+        })
+    }
+
+    /// Has it scrape this admin address from now on.
+    ///
+    /// # Errors
+    /// When that can't be written.
+    pub fn watch(&self, target: &str) -> Result<()> {
+        let number = self.watched.fetch_add(1, Ordering::Relaxed);
+        let written = self.folder.join(format!("begun-{number}"));
+        fs::write(&written, format!("[{{ \"targets\": [ \"{target}\" ] }}]"))?;
+        // It must never read half of it.
+        fs::rename(written, self.folder.join(format!("watched-{number}.json")))?;
+        Ok(())
     }
 
     /// What the API answers under `data`.

@@ -11,12 +11,13 @@ use crate::{guide::Entry, nothing_is_lost};
 fn a_password_that_is_wrong() -> Result<()> {
     let (cluster, secured) = TestCluster::shared_secured();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "stranger", 1)?);
-    let entry = Entry::read("The brokers refuse the password", &[])?;
+    let entry = Entry::read("The brokers refuse the password", &stage, &[])?;
     let drafts = orders(100);
     client.produce(&stage.input, &drafts)?;
     let wrong = "not-the-password";
     let daemon = secured.daemon(&[&stage], wrong, &secured.authority)?;
     let daemon = daemon.start()?;
+    entry.begins_with(&daemon)?;
     entry.is_told(&daemon)?;
     entry.carry_out(daemon.folder(), |line| match line {
         ["editor", _] => Ok(fs::write(
@@ -41,12 +42,13 @@ fn an_acl_that_is_missing() -> Result<()> {
     let (cluster, secured) = TestCluster::shared_secured();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "closed", 1)?);
     let meant = [("TOPIC", &*stage.input), ("USER", secured.user)];
-    let entry = Entry::read("An ACL is missing", &meant)?;
+    let entry = Entry::read("An ACL is missing", &stage, &meant)?;
     let drafts = orders(100);
     client.produce(&stage.input, &drafts)?;
     cluster.close(&stage.input)?;
     let daemon = secured.daemon(&[&stage], secured.password, &secured.authority)?;
     let daemon = daemon.start()?;
+    entry.begins_with(&daemon)?;
     entry.is_told(&daemon)?;
     entry.carry_out(daemon.folder(), |line| match line {
         [tool @ "kafka-acls.sh", arguments @ ..] => cluster.tool(tool, arguments),

@@ -3,16 +3,16 @@
 use anyhow::{Result, bail};
 use pelton_harness::{Stage, TestCluster, Version, orders};
 
-use crate::{LIMIT, guide::Entry, nothing_is_lost};
+use crate::{guide::Entry, nothing_is_lost};
 
 #[test]
 fn brokers_that_are_down() -> Result<()> {
     let cluster = TestCluster::start(Version::wanted())?;
     let (client, stage) = (cluster.client()?, Stage::new(&cluster, "outage", 2)?);
     let brokers = [("BROKERS", cluster.bootstrap())];
-    let entry = Entry::read("No broker can be reached", &brokers)?;
-    let mut daemon = stage.daemon("passthrough", "")?.start()?;
-    daemon.wait_ready(LIMIT)?;
+    let mut entry = Entry::read("No broker can be reached", &stage, &brokers)?;
+    let daemon = stage.daemon("passthrough", "")?.start()?;
+    entry.is_to_come(&daemon)?;
     let drafts = orders(400);
     client.produce(&stage.input, &drafts[..200])?;
     cluster.kill();
@@ -48,8 +48,9 @@ fn missing(name: &str, title: &str, topics: fn(&Stage) -> [&str; 2]) -> Result<(
     let [topic, there] = topics(&stage);
     cluster.create_topic_named(there, 2, &[])?;
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
-    let entry = Entry::read(title, &[("TOPIC", topic)])?;
+    let entry = Entry::read(title, &stage, &[("TOPIC", topic)])?;
     let daemon = stage.daemon("passthrough", "")?.start()?;
+    entry.begins_with(&daemon)?;
     entry.is_told(&daemon)?;
     entry.carry_out(daemon.folder(), |line| match line {
         [tool @ "kafka-topics.sh", arguments @ ..] => cluster.tool(tool, arguments),

@@ -5,19 +5,20 @@ use std::fs;
 use anyhow::{Result, bail};
 use pelton_harness::{Stage, TestCluster, TestDaemon, component, orders, paths};
 
-use crate::{LIMIT, guide::Entry, nothing_is_lost};
+use crate::{guide::Entry, nothing_is_lost};
 
 /// A daemon that works, for which something is spoilt, told, and mended by the last word of a command of the guide.
 fn spoilt(
     name: &str,
-    entry: &Entry,
+    (title, meant): (&str, &[(&str, &str)]),
     spoil: impl FnOnce(&TestDaemon) -> Result<()>,
     mend: impl Fn(&TestDaemon, &[&str]) -> Result<()>,
 ) -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, name, 2)?);
-    let mut daemon = stage.daemon("passthrough", "")?.start()?;
-    daemon.wait_ready(LIMIT)?;
+    let mut entry = Entry::read(title, &stage, meant)?;
+    let daemon = stage.daemon("passthrough", "")?.start()?;
+    entry.is_to_come(&daemon)?;
     let drafts = orders(300);
     client.produce(&stage.input, &drafts[..100])?;
     spoil(&daemon)?;
@@ -34,14 +35,11 @@ fn spoilt(
 
 #[test]
 fn a_component_that_is_bad() -> Result<()> {
-    let entry = Entry::read(
-        "A component is refused",
-        &[("COMPONENT", "passthrough.wasm")],
-    )?;
+    let meant = [("COMPONENT", "passthrough.wasm")];
     let file = |daemon: &TestDaemon| daemon.folder().join("passthrough.wasm");
     spoilt(
         "badfile",
-        &entry,
+        ("A component is refused", &meant),
         |daemon| component::replace(&file(daemon), b"#!/bin/sh\n"),
         |daemon, line| match line {
             ["mv", _, "passthrough.wasm"] => {
@@ -55,7 +53,6 @@ fn a_component_that_is_bad() -> Result<()> {
 
 #[test]
 fn a_configuration_that_is_bad() -> Result<()> {
-    let entry = Entry::read("A configuration is refused", &[])?;
     let rewrite = |daemon: &TestDaemon, from: &str, to: &str| {
         let file = daemon.folder().join("pelton.toml");
         let text = fs::read_to_string(&file)?.replace(from, to);
@@ -64,7 +61,7 @@ fn a_configuration_that_is_bad() -> Result<()> {
     let (good, bad) = ("\ncommit-interval", "\ncomit-interval");
     spoilt(
         "badtable",
-        &entry,
+        ("A configuration is refused", &[]),
         |daemon| rewrite(daemon, good, bad),
         |daemon, line| match line {
             ["editor", _] => rewrite(daemon, bad, good),

@@ -1,35 +1,47 @@
 //! The operator's guide, read as a test: an entry says where a trouble is told, and by which commands it ends.
 
-use std::{fs, path::Path, time::Instant};
+#[path = "guide/condition.rs"]
+mod condition;
+#[path = "guide/loud.rs"]
+mod loud;
+#[path = "guide/place.rs"]
+mod place;
+#[path = "guide/remedy.rs"]
+mod remedy;
+#[path = "guide/rule.rs"]
+mod rule;
 
-use anyhow::{Context, Result, bail, ensure};
-use pelton_harness::{TestDaemon, command::words, paths, wait};
+use std::{collections::BTreeMap, fs, path::PathBuf, time::Instant};
 
+use anyhow::{Context, Result, ensure};
+use pelton_harness::{Prometheus, Stage, TestDaemon, command::words, paths, wait};
+
+pub use self::remedy::shell;
+use self::{
+    condition::Condition,
+    place::{Place, Whose},
+    rule::Rule,
+};
 use crate::{LIMIT, TOLD};
 
 /// An entry of the section "When …", with what its capitals stand for filled in.
 pub struct Entry {
     title: String,
+    /// The handler that it is about.
+    handler: String,
     /// Each row of its table: where, and what stands there, in backquotes.
-    seen: Vec<(String, Vec<String>)>,
+    seen: Vec<(Place, Vec<String>)>,
     /// The commands of its remedy.
     remedy: Vec<Vec<String>>,
-    alerts: String,
-}
-
-/// `SERIES > NUMBER` or `SERIES == NUMBER`.
-struct Condition<'t> {
-    metric: &'t str,
-    labels: Vec<&'t str>,
-    holds: fn(&f64, &f64) -> bool,
-    value: f64,
+    begun: Instant,
+    /// How many loud lines the logs of daemons had when it began, by their folders.
+    loud_before: BTreeMap<PathBuf, usize>,
 }
 
 impl Entry {
     /// Reads it. What stands in capitals is filled in from `meant`.
-    pub fn read(title: &str, meant: &[(&str, &str)]) -> Result<Self> {
-        let file = |name: &str| fs::read_to_string(paths::repository().join(name));
-        let guide = file("docs/operating.md")?;
+    pub fn read(title: &str, stage: &Stage, meant: &[(&str, &str)]) -> Result<Self> {
+        let guide = fs::read_to_string(paths::repository().join("docs/operating.md"))?;
         let (_, from) = guide
             .split_once(&format!("\n### {title}\n"))
             .with_context(|| format!("docs/operating.md has no entry {title:?}"))?;
@@ -40,15 +52,74 @@ impl Entry {
             text = text.replace(name, value);
         }
         let rows = text.lines().filter_map(|line| line.strip_prefix("| "));
-        let seen = rows.filter_map(row).collect();
-        let commands = text.lines().filter_map(|line| line.strip_prefix("$ "));
-        let remedy = commands.map(command).collect();
-        Ok(Self {
+        let rows = rows.filter_map(row);
+        let seen: Result<_> = rows
+            .map(|(place, spans)| Ok((Place::read(&place)?, spans)))
+            .collect();
+        let entry = Self {
             title: title.to_owned(),
-            seen,
-            remedy,
-            alerts: file("config/alerts.yml")?,
-        })
+            handler: stage.handler.clone(),
+            seen: seen.with_context(|| title.to_owned())?,
+            remedy: remedy::commands(&text),
+            begun: Instant::now(),
+            loud_before: BTreeMap::new(),
+        };
+        entry.is_whole()?;
+        Ok(entry)
+    }
+
+    /// It says where operators look: in status, in an alert that waits as long as the entry says, and in the log.
+    fn is_whole(&self) -> Result<()> {
+        let (mut status, mut alert, mut log) = (false, false, false);
+        for (place, spans) in &self.seen {
+            match place {
+                Place::Status => status = true,
+                Place::Ready | Place::Metric => {}
+                Place::Log(..) => log = true,
+                Place::Alert(after) => {
+                    alert = true;
+                    for name in spans {
+                        let waits = Rule::named(name)?.waits;
+                        ensure!(waits == *after, "{name} fires after {waits:?}");
+                    }
+                }
+            }
+        }
+        ensure!(status && alert && log, "{}: a row is missing", self.title);
+        Ok(())
+    }
+
+    /// What this daemon is troubled by from its start on is judged from here on.
+    pub fn begins_with(&self, daemon: &TestDaemon) -> Result<()> {
+        Prometheus::shared().watch(daemon.admin())
+    }
+
+    /// The daemon works, and nothing is told yet.
+    pub fn is_to_come(&mut self, daemon: &TestDaemon) -> Result<()> {
+        self.is_to_come_by(daemon, daemon)
+    }
+
+    /// The same, where another one of the group looks on.
+    pub fn is_to_come_by(&mut self, daemon: &TestDaemon, another: &TestDaemon) -> Result<()> {
+        self.begins_with(daemon)?;
+        let (admin, prometheus) = (daemon.admin(), Prometheus::shared());
+        let works = format!("pelton_handler_state{{instance=\"{admin}\",state=\"running\"}} == 1");
+        let mut told = Vec::new();
+        wait::until_true(
+            &format!("{:?} not to be told yet", self.title),
+            LIMIT,
+            || {
+                // What is scraped with this has every counter's zero too.
+                let works = !prometheus.query(&works)?.is_empty();
+                told = self.rows(daemon, another, true)?;
+                Ok(works && told.is_empty())
+            },
+        )
+        .with_context(|| format!("told: {told:#?}"))?;
+        let loud = [daemon, another].map(|one| (one.folder().to_owned(), loud::lines(one).len()));
+        self.loud_before.extend(loud);
+        self.begun = Instant::now();
+        Ok(())
     }
 
     /// Waits until the trouble is told wherever the entry says, for half a minute at the most.
@@ -56,17 +127,12 @@ impl Entry {
         self.is_told_by(daemon, daemon)
     }
 
-    /// The same, where one daemon is asked and the log is another's.
-    pub fn is_told_by(&self, asked: &TestDaemon, logs: &TestDaemon) -> Result<()> {
-        for needed in ["`pelton status`", "alert", "log"] {
-            let there = self.seen.iter().any(|(place, _)| place.starts_with(needed));
-            ensure!(there, "{}: the entry has no row {needed}", self.title);
-        }
-        self.alert_watches_the_metric()?;
+    /// The same, where another one of the group tells it too.
+    pub fn is_told_by(&self, daemon: &TestDaemon, another: &TestDaemon) -> Result<()> {
         let mut missing = Vec::new();
         let begun = Instant::now();
         wait::until_true(&format!("{:?} to be told", self.title), TOLD, || {
-            missing = self.missing(asked, logs)?;
+            missing = self.rows(daemon, another, false)?;
             Ok(missing.is_empty())
         })
         .with_context(|| format!("not told: {missing:#?}"))?;
@@ -74,149 +140,113 @@ impl Entry {
         Ok(())
     }
 
-    /// Waits until status and `/readyz` speak of it no more.
+    /// Waits until nobody speaks of it any more, but for those who tell of what has been.
     pub fn is_over(&self, daemon: &TestDaemon) -> Result<()> {
-        let spans = self.spans("`pelton status`");
-        let mut status = String::new();
+        let mut told = Vec::new();
         wait::until_true(&format!("{:?} to be over", self.title), LIMIT, || {
-            let code;
-            (code, status) = words(daemon.folder(), &["status"])?;
-            let ready = daemon
-                .get("/readyz")
-                .is_ok_and(|answer| answer.status == 200);
-            let told = spans.iter().any(|span| status.contains(span));
-            Ok(code == 0 && ready && !told)
+            let ready = daemon.get("/readyz");
+            told = self.rows_of(daemon, daemon, true, |place, span| {
+                Ok(match place {
+                    Place::Status | Place::Ready => true,
+                    Place::Metric => !Condition::read(span)?.lasts(),
+                    Place::Alert(_) => !Rule::named(span)?.looks_back,
+                    Place::Log(..) => false,
+                })
+            })?;
+            Ok(told.is_empty() && ready.is_ok_and(|answer| answer.status == 200))
         })
-        .with_context(|| status.clone())
+        .with_context(|| format!("told: {told:#?}"))
     }
 
-    /// Nothing of it is told more often than the entry says.
+    /// Nothing of it was told more often than the entry says, and nothing else more than a few times.
     pub fn is_told_no_more_than_that(&self, daemon: &TestDaemon) -> Result<()> {
+        self.is_told_no_more_than_that_by(daemon, daemon)
+    }
+
+    /// The same of both.
+    pub fn is_told_no_more_than_that_by(
+        &self,
+        daemon: &TestDaemon,
+        another: &TestDaemon,
+    ) -> Result<()> {
+        let title = &self.title;
         for (place, spans) in &self.seen {
-            let Some(often) = place.strip_prefix("log, ") else {
+            let Place::Log(whose, often) = place else {
                 continue;
             };
-            let most = match often
-                .strip_prefix("up to ")
-                .and_then(|up_to| up_to.split_once(' '))
-            {
-                Some((most, _)) => most.parse()?,
-                None if often == "once" => 1,
-                None => bail!("{}: how often is {often:?}?", self.title),
-            };
+            let most = often.most(self.begun.elapsed());
             for span in spans {
-                let lines = daemon.log_lines(span);
+                let lines = whose.of(daemon, another).log_lines(span);
+                let (some, times) = (&lines[..lines.len().min(5)], lines.len());
                 ensure!(
-                    (1..=most).contains(&lines.len()),
-                    "{}: the log says {span:?} {} times: {:#?}",
-                    self.title,
-                    lines.len(),
-                    &lines[..lines.len().min(5)]
+                    (1..=most).contains(&times),
+                    "{title}: the log says {span:?} {times} times: {some:#?}"
                 );
             }
         }
-        Ok(())
-    }
-
-    /// Carries out the remedy's commands: `pelton` is run in the daemon's folder, and `pelton health` until it succeeds; what
-    /// else is to be done, `by_hand` does.
-    pub fn carry_out(
-        &self,
-        folder: &Path,
-        mut by_hand: impl FnMut(&[&str]) -> Result<()>,
-    ) -> Result<()> {
-        ensure!(
-            !self.remedy.is_empty(),
-            "{}: nothing is to be done",
-            self.title
-        );
-        for command in &self.remedy {
-            let line: Vec<&str> = command.iter().map(String::as_str).collect();
-            match line[..] {
-                ["pelton", "health"] => is_well(folder),
-                ["pelton", ref arguments @ ..] => succeeds(folder, arguments),
-                _ => by_hand(&line),
-            }
-            .with_context(|| format!("{}: {}", self.title, line.join(" ")))?;
+        for one in [daemon, another] {
+            let before = self.loud_before.get(one.folder()).copied();
+            let lines = loud::lines(one).split_off(before.unwrap_or(0));
+            let floods = loud::floods(&lines, self.begun.elapsed(), |line| {
+                let logs = self
+                    .seen
+                    .iter()
+                    .filter(|row| matches!(row.0, Place::Log(..)));
+                logs.flat_map(|row| &row.1).any(|span| line.contains(span))
+            });
+            ensure!(floods.is_empty(), "{title}: the log is full of {floods:#?}");
         }
         Ok(())
     }
 
-    /// What of the table can't be seen.
-    fn missing(&self, asked: &TestDaemon, logs: &TestDaemon) -> Result<Vec<String>> {
-        let (_, status) = words(asked.folder(), &["status"])?;
-        let mut missing = Vec::new();
-        for (place, spans) in &self.seen {
-            for span in spans {
-                let seen = match place.as_str() {
-                    "`pelton status`" => status.contains(span.as_str()),
-                    "`/readyz`" => asked
-                        .get("/readyz")
-                        .is_ok_and(|answer| answer.status == 503 && answer.body.contains(span)),
-                    "metric" => Condition::read(span)?.is_met(asked),
-                    "alert" => true,
-                    log if log.starts_with("log, ") => logs.log_count(span) > 0,
-                    other => bail!("{}: what is {other:?}?", self.title),
-                };
-                if !seen {
-                    missing.push(format!("{place}: {span}"));
-                }
-            }
-        }
-        if !missing.is_empty() {
-            missing.push(status);
-        }
-        Ok(missing)
-    }
-
-    /// What stands in the rows of this place.
-    fn spans(&self, wanted: &str) -> Vec<&str> {
-        let rows = self.seen.iter().filter(|(place, _)| place == wanted);
-        let spans = rows.flat_map(|(_, spans)| spans);
-        spans.map(String::as_str).collect()
-    }
-
-    /// The alert is one of config/alerts.yml, and its expression asks for what the metric row shows.
-    fn alert_watches_the_metric(&self) -> Result<()> {
-        for alert in self.spans("alert") {
-            let (_, from) = self
-                .alerts
-                .split_once(&format!("- alert: {alert}\n"))
-                .with_context(|| format!("config/alerts.yml has no {alert}"))?;
-            let (expression, _) = from.split_once("annotations:").context("annotations")?;
-            for span in self.spans("metric") {
-                let Condition { metric, labels, .. } = Condition::read(span)?;
-                let values = labels.iter().filter_map(|label| label.split('"').nth(1));
-                for word in values.chain([metric]) {
-                    ensure!(expression.contains(word), "{alert} doesn't ask for {word}");
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-impl<'t> Condition<'t> {
-    fn read(text: &'t str) -> Result<Self> {
-        let (series, holds, value): (_, fn(&f64, &f64) -> bool, _) =
-            match (text.split_once(" == "), text.split_once(" > ")) {
-                (Some((series, value)), None) => (series, f64::eq, value),
-                (None, Some((series, value))) => (series, f64::gt, value),
-                _ => bail!("{text} is no condition"),
-            };
-        let (metric, labels) = series.split_once('{').unwrap_or((series, ""));
-        let labels = labels.trim_end_matches('}').split(',').map(str::trim);
-        Ok(Self {
-            metric,
-            labels: labels.filter(|label| !label.is_empty()).collect(),
-            holds,
-            value: value.parse()?,
+    /// The rows that can be seen, or those that can't, but for what is to be looked for afterwards.
+    fn rows(&self, daemon: &TestDaemon, another: &TestDaemon, seen: bool) -> Result<Vec<String>> {
+        self.rows_of(daemon, another, seen, |place, _| {
+            Ok(!matches!(place, Place::Log(Whose::ItsAfterwards, _)))
         })
     }
 
-    fn is_met(&self, daemon: &TestDaemon) -> bool {
-        let now = daemon.metric(self.metric, &self.labels);
-        now.is_ok_and(|now| (self.holds)(&now, &self.value))
+    fn rows_of(
+        &self,
+        daemon: &TestDaemon,
+        another: &TestDaemon,
+        wanted: bool,
+        counts: impl Fn(&Place, &str) -> Result<bool>,
+    ) -> Result<Vec<String>> {
+        let (_, status) = words(daemon.folder(), &["status"])?;
+        let mut found = Vec::new();
+        for (place, span) in self.spans() {
+            let seen = match place {
+                Place::Status => status.contains(span),
+                Place::Ready => daemon
+                    .get("/readyz")
+                    .is_ok_and(|answer| answer.status == 503 && answer.body.contains(span)),
+                Place::Metric => Condition::read(span)?.is_met(daemon),
+                Place::Alert(_) => rule::holds(span, daemon.admin(), &self.handler)?,
+                Place::Log(whose, _) => whose.of(daemon, another).log_count(span) > 0,
+            };
+            if seen == wanted && counts(place, span)? {
+                found.push(format!("{place:?}: {span}"));
+            }
+        }
+        if !found.is_empty() {
+            found.push(status);
+        }
+        Ok(found)
+    }
+
+    fn spans(&self) -> impl Iterator<Item = (&Place, &str)> {
+        let rows = self.seen.iter();
+        rows.flat_map(|(place, spans)| spans.iter().map(move |span| (place, span.as_str())))
+    }
+}
+
+impl Whose {
+    fn of<'d>(self, daemon: &'d TestDaemon, another: &'d TestDaemon) -> &'d TestDaemon {
+        match self {
+            Self::Its | Self::ItsAfterwards => daemon,
+            Self::Others => another,
+        }
     }
 }
 
@@ -229,50 +259,10 @@ fn row(line: &str) -> Option<(String, Vec<String>)> {
     (!spans.is_empty()).then(|| (place.to_owned(), spans))
 }
 
-/// The words of a command, without what is said of it.
-fn command(line: &str) -> Vec<String> {
-    let line = line.split(" # ").next().unwrap_or(line);
-    line.split_whitespace().map(str::to_owned).collect()
-}
-
-fn succeeds(folder: &Path, arguments: &[&str]) -> Result<()> {
-    let (code, said) = words(folder, arguments)?;
-    ensure!(code == 0, "{code}: {said}");
-    Ok(())
-}
-
-fn is_well(folder: &Path) -> Result<()> {
-    let mut said = String::new();
-    wait::until_true("health", LIMIT, || {
-        let (code, words) = words(folder, &["health"])?;
-        said = words;
-        Ok(code == 0)
-    })
-    .with_context(|| said.clone())
-}
-
 #[test]
-fn an_entry_is_read_as_it_stands() {
-    assert_eq!(
-        row("| where | what you see |".trim_start_matches("| ")),
-        None
-    );
+fn a_row_is_read_as_it_stands() {
+    assert_eq!(row("where | what you see |"), None);
     let read = row("log, once | `one` and `two` |");
-    assert_eq!(
-        read,
-        Some((
-            "log, once".to_owned(),
-            vec!["one".to_owned(), "two".to_owned()]
-        ))
-    );
-    assert_eq!(command("pelton reload # so"), ["pelton", "reload"]);
-    let condition = Condition::read(r#"pelton_x{a="b"} > 1000"#).unwrap();
-    assert_eq!(
-        (condition.metric, &condition.labels[..]),
-        ("pelton_x", &[r#"a="b""#][..])
-    );
-    assert!(
-        (condition.holds)(&1001.0, &condition.value)
-            && !(condition.holds)(&1000.0, &condition.value)
-    );
+    let spans = ["one", "two"].map(str::to_owned).to_vec();
+    assert_eq!(read, Some(("log, once".to_owned(), spans)));
 }

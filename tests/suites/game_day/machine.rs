@@ -1,7 +1,7 @@
 //! What the machine does to a daemon: its disk is full, its clock is set.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     process::Command,
@@ -10,13 +10,17 @@ use std::{
 use anyhow::{Context, Result, bail, ensure};
 use pelton_harness::{DaemonOptions, Draft, Stage, TestCluster, orders, paths};
 
-use crate::{LIMIT, guide::Entry, nothing_is_lost};
+use crate::{
+    LIMIT,
+    guide::{Entry, shell},
+    nothing_is_lost,
+};
 
-/// Starts a daemon over a cache of its own that a file fills but for a page, which the cache's key takes. The file system
-/// is seen by that process alone, and goes with it.
+/// Starts a daemon over a cache of its own, on a disk that the code of a former component fills but for a page, which the
+/// cache's key takes. The file system is seen by that process alone, and goes with it.
 const ON_A_FULL_DISK: &str = r#"
 mkdir -p cache && mount -t tmpfs -o size=1m,mode=700 none cache || exit 2
-head -c 1020k /dev/zero > cache/full
+head -c 1020k /dev/zero > cache/$(printf '%064d' 0).code
 exec "$0" run -c pelton.toml
 "#;
 
@@ -24,37 +28,44 @@ exec "$0" run -c pelton.toml
 fn a_disk_under_the_cache_that_is_full() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "full", 1)?);
-    let entry = Entry::read("The disk under the cache is full", &[("CACHE", "cache")])?;
     let options = stage.daemon("passthrough", "")?.instead("unshare");
     let program = paths::pelton()?;
     let arguments = ["--map-root-user", "--mount", "sh", "-c", ON_A_FULL_DISK];
     let options = arguments.into_iter().fold(options, DaemonOptions::argument);
     let mut daemon = options.argument(program).start()?;
+    // As that process sees it.
+    let (id, folder) = (daemon.id(), daemon.folder().display());
+    let cache = format!("/proc/{id}/root{folder}/cache");
+    let meant = [("CACHE", &*cache)];
+    let entry = Entry::read("The disk under the cache is full", &stage, &meant)?;
+    entry.begins_with(&daemon)?;
     daemon.wait_ready(LIMIT)?;
     entry.is_told(&daemon)?;
-    let drafts = orders(100);
-    client.produce(&stage.input, &drafts)?;
-    nothing_is_lost(&client, &stage, &drafts)?;
-    let id = daemon.id();
-    entry.carry_out(daemon.folder(), |line| match line {
-        ["df", "-h", "cache"] => Ok(()),
-        ["rm", file] => {
-            // As that process sees it.
-            let folder = daemon.folder().strip_prefix("/")?;
-            let seen = Path::new("/proc").join(id.to_string()).join("root");
-            Ok(fs::remove_file(seen.join(folder).join(file))?)
-        }
-        other => bail!("what is {other:?}?"),
-    })?;
+    let drafts = orders(200);
+    client.produce(&stage.input, &drafts[..100])?;
+    nothing_is_lost(&client, &stage, &drafts[..100])?;
+    let by_hand = |line: &[&str]| shell(daemon.folder(), line);
+    entry.carry_out(daemon.folder(), by_hand)?;
     entry.is_over(&daemon)?;
+    client.produce(&stage.input, &drafts[100..])?;
+    nothing_is_lost(&client, &stage, &drafts)?;
     entry.is_told_no_more_than_that(&daemon)
 }
 
 #[test]
-fn a_clock_that_was_set() -> Result<()> {
+fn a_clock_that_was_set_back() -> Result<()> {
+    a_clock_that_was_set("back", -2)
+}
+
+#[test]
+fn a_clock_that_was_set_ahead() -> Result<()> {
+    a_clock_that_was_set("ahead", 2)
+}
+
+fn a_clock_that_was_set(name: &str, hours: i64) -> Result<()> {
     let cluster = TestCluster::shared();
-    let (client, stage) = (cluster.client()?, Stage::new(cluster, "clock", 1)?);
-    let entry = Entry::read("The clock was set", &[])?;
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, name, 1)?);
+    let mut entry = Entry::read("The clock was set", &stage, &[])?;
     let soon = r#"retry = { backoff = "3s", max-backoff = "3s" }"#;
     let options = stage.daemon("misbehave", soon)?;
     let offset = options.folder().join("offset");
@@ -71,20 +82,20 @@ fn a_clock_that_was_set() -> Result<()> {
         .environment("LD_PRELOAD", &text(&library)?)
         .environment("PELTON_TEST_CLOCK", &text(&offset)?)
         .start()?;
-    daemon.wait_ready(LIMIT)?;
+    entry.is_to_come(&daemon)?;
     // A retry is due in three seconds when the clock is set.
     let mut drafts = vec![Draft::new("k", "fail-until:2")];
     drafts.extend(orders(100));
     client.produce(&stage.input, &drafts[..1])?;
     daemon.wait_for_log("attempt failed", LIMIT)?;
-    set(-2)?;
+    set(hours)?;
     entry.is_told(&daemon)?;
     client.produce(&stage.input, &drafts[1..])?;
     nothing_is_lost(&client, &stage, &drafts)?;
     let mut restarted = false;
     let folder = daemon.folder().to_owned();
     entry.carry_out(&folder, |line| match line {
-        ["chronyc", "makestep"] => Ok(set(-1)?),
+        ["chronyc", "makestep"] => Ok(set(hours / 2)?),
         ["systemctl", "restart", "pelton"] => {
             ensure!(daemon.stop(LIMIT)? == 0, "a clean stop");
             restarted = true;

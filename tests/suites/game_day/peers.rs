@@ -1,11 +1,13 @@
 //! A daemon that stands still while another of its group lives.
 
-use std::process::Command;
-
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, bail};
 use pelton_harness::{Signal, Stage, TestCluster, orders, stage::MISSED_SOON};
 
-use crate::{LIMIT, guide::Entry, nothing_is_lost};
+use crate::{
+    LIMIT,
+    guide::{Entry, shell},
+    nothing_is_lost,
+};
 
 #[test]
 fn a_peer_that_was_stopped() -> Result<()> {
@@ -15,32 +17,22 @@ fn a_peer_that_was_stopped() -> Result<()> {
     let other = stage.daemon("passthrough", MISSED_SOON)?.start()?;
     client.wait_for_shares(&stage.group, &[2, 2], LIMIT)?;
     let id = stopped.id().to_string();
-    let entry = Entry::read("A daemon does not answer", &[("PID", &id)])?;
+    let mut entry = Entry::read("A daemon does not answer", &stage, &[("PID", &id)])?;
+    entry.is_to_come_by(&stopped, &other)?;
     let drafts = orders(600);
     client.produce(&stage.input, &drafts[..200])?;
     stopped.signal(Signal::Stop)?;
     client.produce(&stage.input, &drafts[200..400])?;
     entry.is_told_by(&stopped, &other)?;
-    ensure!(
-        stopped.get("/metrics").is_err(),
-        "who scrapes it would not find it down"
-    );
     // The other one does its work.
     nothing_is_lost(&client, &stage, &drafts[..400])?;
     entry.carry_out(stopped.folder(), |line| match line {
-        ["kill", arguments @ ..] => {
-            let done = Command::new("kill").args(arguments).status()?;
-            ensure!(done.success(), "{done}");
-            Ok(())
-        }
+        ["kill", ..] => shell(stopped.folder(), line),
         other => bail!("what is {other:?}?"),
     })?;
     client.wait_for_shares(&stage.group, &[2, 2], LIMIT)?;
     entry.is_over(&stopped)?;
     client.produce(&stage.input, &drafts[400..])?;
     nothing_is_lost(&client, &stage, &drafts)?;
-    entry.is_told_no_more_than_that(&other)?;
-    let lost = stopped.log_count("partitions lost");
-    ensure!(lost == 1, "it says {lost} times that it lost partitions");
-    Ok(())
+    entry.is_told_no_more_than_that_by(&stopped, &other)
 }

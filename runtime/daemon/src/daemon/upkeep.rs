@@ -1,10 +1,14 @@
-//! What a daemon looks after beside its handlers: whether the system's clock was set, and whether compiled code can be
-//! kept. Each is said once when it begins and once when it is over.
+//! What a daemon looks after beside its handlers: whether the system's clock was set, whether compiled code can be
+//! kept, and whether the daemon itself stood still. Each is said once when it begins and once when it is over; that it
+//! stood still is known only when it goes on.
 
 use std::time::Duration;
 
 use pelton_engine::CompilationCounts;
-use tokio::{task::spawn_blocking, time};
+use tokio::{
+    task::spawn_blocking,
+    time::{self, Instant, MissedTickBehavior},
+};
 use tracing::{info, warn};
 
 use crate::{
@@ -18,12 +22,18 @@ const EVERY: Duration = Duration::from_secs(1);
 const TRIES: u32 = 10;
 /// How far the clocks may be apart, in milliseconds: a leap second is none of anybody's business.
 const APART: i64 = 10_000;
+/// How much later than it should it looks when something else than a busy machine kept it.
+const LATE: Duration = Duration::from_secs(5);
 
 /// Goes on until it is dropped.
 pub(super) async fn upkeep(clock: Clock, compiled: CompilationCounts, troubles: Troubles) {
     let mut looks = time::interval(EVERY);
+    // What was missed need not be made up for.
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for look in 0_u32.. {
+        let since = Instant::now();
         looks.tick().await;
+        look_at_wait(since.elapsed());
         look_at_clock(clock.system_ahead(), &troubles);
         if look.is_multiple_of(TRIES) && compiled.unkept().is_some() {
             let again = compiled.clone();
@@ -32,6 +42,22 @@ pub(super) async fn upkeep(clock: Clock, compiled: CompilationCounts, troubles: 
         }
         look_at_cache(compiled.unkept(), &troubles);
     }
+}
+
+/// By a clock that nobody sets, and that stands still while the machine is suspended, which is the system clock's matter.
+fn look_at_wait(waited: Duration) {
+    if let Some(still) = stood_still(waited) {
+        warn!(
+            "the daemon stood still for {} s: it was frozen (by a signal, a debugger), or got no time of a CPU; if that was \
+             longer than its session, others have its partitions by now",
+            still.as_secs()
+        );
+    }
+}
+
+/// For how long, where it waited for so long for what comes each second.
+fn stood_still(waited: Duration) -> Option<Duration> {
+    waited.checked_sub(EVERY).filter(|late| *late >= LATE)
 }
 
 fn look_at_clock(ahead: i64, troubles: &Troubles) {
@@ -68,6 +94,18 @@ fn look_at_cache(unkept: Option<String>, troubles: &Troubles) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_daemon_that_was_kept_for_seconds_stood_still_and_a_busy_one_did_not() {
+        assert_eq!(
+            stood_still(Duration::ZERO),
+            None,
+            "another look took longer"
+        );
+        assert_eq!(stood_still(Duration::from_millis(5_999)), None);
+        let still = stood_still(Duration::from_millis(41_700));
+        assert_eq!(still.map(|still| still.as_secs()), Some(40));
+    }
 
     #[test]
     fn a_clock_that_was_set_is_told_until_it_is_set_back() {

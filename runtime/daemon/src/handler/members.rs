@@ -15,7 +15,9 @@ use tokio::{
 };
 use tracing::{error, info, warn};
 
-use super::{Broken, Handler, Shared, Transactions, Trouble, Writer, watchdog::Watchdog};
+use super::{
+    Broken, Handler, Shared, Transactions, Trouble, Writer, holdings::Holdings, watchdog::Watchdog,
+};
 use crate::{
     budget::Claim,
     in_use::InUse,
@@ -47,6 +49,7 @@ pub(super) struct Members {
     guests: tokio::runtime::Handle,
     template: Template,
     members: HashMap<TopicPartition, Member>,
+    holdings: Holdings,
     tasks: JoinSet<Ended>,
     watchdog: Watchdog,
     unfinished: u32,
@@ -89,6 +92,7 @@ impl Members {
                 revision: handler.revision.clone(),
             },
             members: HashMap::new(),
+            holdings: Holdings::default(),
             tasks: JoinSet::new(),
             watchdog: Watchdog::default(),
             unfinished: 0,
@@ -99,12 +103,11 @@ impl Members {
     /// Begins a task for each newly assigned partition.
     pub(super) fn assign(&mut self, assignments: Vec<Assignment>) {
         self.untold = None;
+        self.say_assigned(&assignments);
         if assignments.is_empty() {
             return;
         }
         self.shared.metrics.count(Count::Rebalances);
-        info!(handler = %self.shared.name, partitions = %list(assignments.iter().map(|a| &a.partition)),
-            "partitions assigned");
         for Assignment {
             partition,
             epoch,
@@ -158,6 +161,20 @@ impl Members {
         self.template.consumer.hand_on_each(on_its_way(share));
     }
 
+    fn say_assigned(&mut self, assignments: &[Assignment]) {
+        let new = assignments.iter().map(|a| &a.partition);
+        let taken_over = self
+            .holdings
+            .assigned(self.members.keys().chain(new.clone()));
+        if !assignments.is_empty() {
+            info!(handler = %self.shared.name, partitions = %list(new), "partitions assigned");
+        }
+        if taken_over > 0 {
+            info!(handler = %self.shared.name, count = taken_over,
+                "partitions taken over: a member of the group has left or is gone, or there are more partitions");
+        }
+    }
+
     /// Drains these partitions and says what to commit for each.
     pub(super) async fn revoke(
         &mut self,
@@ -175,6 +192,7 @@ impl Members {
             deadline: drained_by,
         };
         let ended = self.give_up(partitions, drain).await;
+        self.holdings.revoked(self.members.keys());
         self.purge_unanswered(&ended);
         self.end_transactions(assignments, deadline).await;
         let unfinished = unfinished(&ended);
@@ -238,6 +256,7 @@ impl Members {
             "partitions lost: nothing is committed for them; what was in flight is repeated by their next owner");
         let assignments: Vec<_> = self.assignments(&partitions);
         let ended = self.give_up(partitions, || Inbox::Lost).await;
+        self.holdings.lost();
         self.purge_unanswered(&ended);
         if let Some(transactions) = self.template.transactions.clone() {
             // The group takes no offset of them, unless this member joins it anew while one is on its way.

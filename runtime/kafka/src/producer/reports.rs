@@ -69,7 +69,8 @@ impl Reports {
 
     /// Looks whether the brokers are there, where they were not.
     fn look(&mut self) {
-        let told = self.troubles.unreachable(Instant::now()).is_some();
+        let now = Instant::now();
+        let told = self.troubles.unreachable(now).is_some() | !self.troubles.calm(now).is_empty();
         let back = self.troubles.is_disconnected() && self.client.is_reachable(PROBE);
         if back {
             self.troubles.connected();
