@@ -16,7 +16,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Broken, Handler, Shared, Transactions, Trouble, Writer, holdings::Holdings, watchdog::Watchdog,
+    Broken, Handler, Shared, Transactions, Trouble, holdings::Holdings, membership::Writer,
+    watchdog::Watchdog,
 };
 use crate::{
     budget::Claim,

@@ -1,0 +1,149 @@
+//! What the consumer and the producer tell of themselves, for the partitions and for people.
+
+use pelton_config::GroupProtocol;
+use pelton_kafka::{CommitError, ConsumerEvent, Epoch, ProducerHealth, TroubleClass};
+use pelton_types::{Offset, TopicPartition};
+use tracing::{error, info, warn};
+
+use super::{
+    super::{Broken, Handler},
+    Membership,
+};
+use crate::{
+    flood::Kind,
+    metrics::Count,
+    status::{Aspect, Standing},
+};
+
+impl Membership<'_> {
+    /// What the consumer tells.
+    pub(super) async fn event(&mut self, event: ConsumerEvent) {
+        let (handler, members) = (self.handler, &mut self.members);
+        let name = &handler.shared.name;
+        match event {
+            ConsumerEvent::Assigned(assignments) => {
+                // Also where it gets none: it stands by for members that leave.
+                handler.stand(Standing::Running);
+                handler.status.clear(name, Aspect::Overtaken);
+                members.assign(assignments);
+            }
+            ConsumerEvent::Revoked {
+                partitions,
+                deadline,
+                done,
+            } => {
+                let finals = members.revoke(partitions, deadline).await;
+                if !done.finish(finals) {
+                    members.left_uncommitted();
+                    warn!(handler = %name, "partitions were given up before their work had ended: what was in flight is repeated by their next owner");
+                }
+            }
+            ConsumerEvent::Lost { partitions, done } => {
+                members.lose(partitions).await;
+                done.finish(Vec::new());
+            }
+            ConsumerEvent::Messages {
+                partition,
+                epoch,
+                messages,
+                transit,
+            } => members.messages(&partition, epoch, messages, transit).await,
+            ConsumerEvent::Committed {
+                partition,
+                epoch,
+                next,
+                result,
+            } => {
+                let succeeded = result.is_ok();
+                if let Err(error) = result {
+                    self.commit_failed(&partition, epoch, next, &error);
+                }
+                let members = &mut self.members;
+                members.committed(&partition, epoch, next, succeeded).await;
+            }
+            ConsumerEvent::Watermarks(ends) => {
+                members.report(&ends);
+                if handler.config.group_protocol == GroupProtocol::Consumer && members.stands_by() {
+                    handler.stand(Standing::Running);
+                }
+            }
+            ConsumerEvent::OutOfRange {
+                partition,
+                wanted,
+                range,
+                ..
+            } => overtaken(handler, &partition, wanted, range),
+            ConsumerEvent::Trouble { class, text } => {
+                troubled(handler, Aspect::Input(class), (class, text))
+            }
+            ConsumerEvent::Recovered { class } => {
+                info!(handler = %name, about = class.as_str(), "the consumer's trouble is over");
+                handler.status.clear(name, Aspect::Input(class));
+            }
+            ConsumerEvent::Fatal(_) => {}
+        }
+    }
+
+    fn commit_failed(
+        &mut self,
+        partition: &TopicPartition,
+        epoch: Epoch,
+        next: Offset,
+        error: &CommitError,
+    ) {
+        let shared = &self.handler.shared;
+        shared.metrics.count(Count::CommitFailures);
+        if !self.members.owns(partition, epoch) {
+            self.members.left_uncommitted();
+            warn!(handler = %shared.name, %partition, next, %error, "the last commit failed; what was finished since the one before is repeated by the next owner");
+        } else if shared.floods.admit(Kind::Uncommitted, shared.clock.now()) {
+            warn!(handler = %shared.name, %partition, next, %error, "commit failed; it is tried again while the partition is ours");
+        }
+    }
+
+    pub(super) fn producer_health(&self, health: ProducerHealth) {
+        let name = &self.handler.shared.name;
+        match health.trouble {
+            Some(told) => troubled(self.handler, Aspect::Output, told),
+            None => self.handler.status.clear(name, Aspect::Output),
+        }
+        if let Some(why) = health.fatal {
+            self.trouble.happened_to(Broken::Producer(why));
+        }
+    }
+}
+
+fn overtaken(
+    handler: &Handler,
+    partition: &TopicPartition,
+    wanted: Offset,
+    range: Option<(Offset, Offset)>,
+) {
+    let lost = match range {
+        Some((oldest, _)) if oldest > wanted => format!(
+            "{} messages were deleted unread, the oldest is now {oldest}",
+            oldest - wanted
+        ),
+        Some((oldest, end)) => {
+            format!("the partition now holds {oldest} to {end}: was the topic made anew?")
+        }
+        None => "the partition's range could not be read".to_owned(),
+    };
+    let text = format!(
+        "{partition} stands still: offset {wanted} is not there any more ({lost}); reset the group's offset for it to go on"
+    );
+    error!(handler = %handler.shared.name, "{text}");
+    handler.status.set(
+        &handler.shared.name,
+        Aspect::Overtaken,
+        Standing::Troubled(text),
+    );
+}
+
+/// Something keeps messages from moving, which is said once.
+fn troubled(handler: &Handler, aspect: Aspect, told: (TroubleClass, String)) {
+    let (name, text) = (&handler.shared.name, told.1.clone());
+    if handler.status.trouble(name, aspect, told) {
+        warn!(handler = %name, "{text}");
+    }
+}
