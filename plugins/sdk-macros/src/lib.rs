@@ -6,7 +6,7 @@
 use proc_macro::TokenStream;
 use quote::quote;
 use syn::{
-    Error, FnArg, Ident, ItemFn, Path, Token, Type, parse::Parse, parse::ParseStream,
+    Error, FnArg, Ident, ItemFn, Path, Signature, Token, Type, parse::Parse, parse::ParseStream,
     parse_macro_input,
 };
 
@@ -55,30 +55,7 @@ impl Parse for Arguments {
 
 fn expand(arguments: &Arguments, function: &ItemFn) -> syn::Result<proc_macro2::TokenStream> {
     let signature = &function.sig;
-    if let Some(asyncness) = signature.asyncness {
-        let text = "a handler is a plain function: the daemon runs many instances side by side";
-        return Err(Error::new_spanned(asyncness, text));
-    }
-    if !signature.generics.params.is_empty() {
-        return Err(Error::new_spanned(
-            &signature.generics,
-            "a handler can't be generic",
-        ));
-    }
-    let mut inputs = signature.inputs.iter();
-    if inputs.next().is_none() {
-        return Err(Error::new_spanned(
-            &signature.ident,
-            "a handler takes a `&Message`",
-        ));
-    }
-    let state = inputs.next().map(state_type).transpose()?;
-    if let Some(input) = inputs.next() {
-        return Err(Error::new_spanned(
-            input,
-            "a handler takes a `&Message` and what `setup` returned, no more",
-        ));
-    }
+    let state = check(signature)?;
     let name = &signature.ident;
     let (state, call) = match state {
         Some(state) => (quote!(#state), quote!(#name(__message, __state))),
@@ -133,6 +110,35 @@ fn expand(arguments: &Arguments, function: &ItemFn) -> syn::Result<proc_macro2::
             const _: () = ::pelton_sdk::guest::check::<Component>();
         };
     })
+}
+
+/// Whether the function can be a handler, and the state that it takes, if it takes any.
+fn check(signature: &Signature) -> syn::Result<Option<&Type>> {
+    if let Some(asyncness) = signature.asyncness {
+        let text = "a handler is a plain function: the daemon runs many instances side by side";
+        return Err(Error::new_spanned(asyncness, text));
+    }
+    if !signature.generics.params.is_empty() {
+        return Err(Error::new_spanned(
+            &signature.generics,
+            "a handler can't be generic",
+        ));
+    }
+    let mut inputs = signature.inputs.iter();
+    if inputs.next().is_none() {
+        return Err(Error::new_spanned(
+            &signature.ident,
+            "a handler takes a `&Message`",
+        ));
+    }
+    let state = inputs.next().map(state_type).transpose()?;
+    if let Some(input) = inputs.next() {
+        return Err(Error::new_spanned(
+            input,
+            "a handler takes a `&Message` and what `setup` returned, no more",
+        ));
+    }
+    Ok(state)
 }
 
 /// The `T` of a second argument `&T` or `&mut T`.

@@ -11,7 +11,10 @@ use std::{collections::BTreeMap, num::NonZeroU16};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub(crate) use handler::{DeadLetter, Grants, Handler, Limits, OnExhausted};
+pub(crate) use handler::{
+    Batch, Buffer, DeadLetter, Grants, Handler, Limits, OnExhausted, Probation, Retry, Test,
+    Transaction,
+};
 pub(crate) use one_or_many::{Bootstrap, Topics};
 pub(crate) use values::{Count, InFlight, Instances, Percent, Scalar, Settings, Size, Time};
 

@@ -1,6 +1,11 @@
 //! One handler, as far as it can be judged alone.
 
-use std::{num::NonZeroU32, ops::RangeInclusive, path::Path, time::Duration};
+use std::{
+    num::NonZeroU32,
+    ops::RangeInclusive,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use crate::{
     Batch, Buffer, Guarantee, Handler, OnExhausted, Probation, Retry, Settings, Test,
@@ -16,46 +21,47 @@ use crate::{
 };
 
 /// How often is committed unless the file says otherwise.
-const COMMIT_INTERVAL: Duration = Duration::from_secs(1);
-const TRANSACTION_INTERVAL: Duration = Duration::from_millis(100);
+fn commit_interval(guarantee: Guarantee) -> Duration {
+    match guarantee {
+        Guarantee::AtLeastOnce => Duration::from_secs(1),
+        Guarantee::ExactlyOnce => Duration::from_millis(100),
+    }
+}
 
 pub(super) fn validate(
     name: &str,
-    raw: schema::Handler,
+    mut raw: schema::Handler,
     file: &Path,
     findings: &mut Findings<'_>,
 ) -> Handler {
     let at = Key::new(["handlers", name]);
-    if let Some(wrong) = names::wrong_handler(name) {
-        let finding = Finding::new(format!("the name of handler `{name}` {wrong}")).name(&at, "");
-        findings.refuse(finding.help("handlers are named by letters, digits, `.`, `_` and `-`"));
-    }
+    check_name(&at, name, findings);
     let topics = topics::subscription(&at.join("topics"), raw.topics, findings);
     let outputs = topics::names(&at.join("outputs"), raw.outputs, findings);
     own_loop(&at, &topics, &outputs, raw.allow_loops, findings);
-    let interval = match raw.guarantee {
-        Guarantee::AtLeastOnce => COMMIT_INTERVAL,
-        Guarantee::ExactlyOnce => TRANSACTION_INTERVAL,
-    };
+    let interval = commit_interval(raw.guarantee);
     let component = component::validate(&at.join("component"), raw.component, file, findings);
     let source = text(&at.join("source"), raw.source, findings)
         .map(|source| file.parent().unwrap_or(Path::new("")).join(source));
-    let fixtures = text(
-        &at.join("test").join("fixtures"),
-        raw.test.fixtures,
-        findings,
+    let fixtures_at = at.join("test").join("fixtures");
+    let fixtures = text(&fixtures_at, raw.test.fixtures.take(), findings);
+    let fixtures = component::fixtures(fixtures, file, source.as_deref(), &component);
+    let mut properties =
+        |key: &str, client, given| properties::validate(&at.join(key), client, given, findings);
+    let consumer_properties = properties(
+        "consumer-properties",
+        Client::Consumer,
+        raw.consumer_properties,
     );
-    let consumer_at = at.join("consumer-properties");
-    let producer_at = at.join("producer-properties");
+    let producer_properties = properties(
+        "producer-properties",
+        Client::Producer,
+        raw.producer_properties,
+    );
     Handler {
         name: name.to_owned(),
         cluster: raw.cluster,
-        test: Test {
-            fixtures: component::fixtures(fixtures, file, source.as_deref(), &component),
-            at_load: raw.test.at_load.unwrap_or(source.is_none()),
-            deliver_twice: raw.test.deliver_twice,
-            crash_before_commit: raw.test.crash_before_commit,
-        },
+        test: test(&raw.test, fixtures, source.is_none()),
         component,
         source,
         topics,
@@ -67,40 +73,16 @@ pub(super) fn validate(
         in_flight: raw.in_flight.0,
         outputs,
         allow_loops: raw.allow_loops,
-        retry: Retry {
-            attempts: raw.retry.attempts.0,
-            backoff: raw.retry.backoff.0,
-            max_backoff: raw.retry.max_backoff.0,
-            jitter_percent: raw.retry.jitter_percent.0,
-        },
+        retry: retry(&raw.retry),
         on_exhausted: on_exhausted(name, &at.join("dead-letter"), raw.dead_letter, findings),
-        probation: raw.probation.enabled.then(|| Probation {
-            time: raw.probation.time.0,
-            messages: raw.probation.messages.map(|messages| messages.0),
-            votes: raw.probation.votes.0,
-        }),
+        probation: probation(&raw.probation),
         isolation: raw.isolation,
         limits: limits::validate(&at.join("limits"), &raw.limits, findings),
         grants: grants::validate(&at.join("grants"), &raw.grants, findings),
-        buffer: Buffer {
-            messages: raw.buffer.messages.0,
-            bytes: bytes(&at.join("buffer").join("bytes"), raw.buffer.bytes, findings),
-        },
-        batch: Batch {
-            messages: raw.batch.messages.0,
-            bytes: bytes(&at.join("batch").join("bytes"), raw.batch.bytes, findings),
-            target_time: raw.batch.target_time.0,
-        },
+        buffer: buffer(&at.join("buffer"), raw.buffer, findings),
+        batch: batch(&at.join("batch"), raw.batch, findings),
         commit_interval: raw.commit_interval.map_or(interval, |given| given.0),
-        transaction: Transaction {
-            timeout: raw.transaction.timeout.0,
-            messages: raw.transaction.messages.0,
-            bytes: bytes(
-                &at.join("transaction").join("bytes"),
-                raw.transaction.bytes,
-                findings,
-            ),
-        },
+        transaction: transaction(&at.join("transaction"), raw.transaction, findings),
         drain_timeout: raw.drain_timeout.0,
         stall_after: stall_after(&at.join("stall-after"), raw.stall_after, findings),
         group_protocol: raw.group_protocol,
@@ -109,19 +91,66 @@ pub(super) fn validate(
             partitions: create.partitions.map(|partitions| partitions.0),
             replication: create.replication,
         }),
-        consumer_properties: properties::validate(
-            &consumer_at,
-            Client::Consumer,
-            raw.consumer_properties,
-            findings,
-        ),
-        producer_properties: properties::validate(
-            &producer_at,
-            Client::Producer,
-            raw.producer_properties,
-            findings,
-        ),
+        consumer_properties,
+        producer_properties,
         settings: Settings::new(raw.settings.into_text()),
+    }
+}
+
+fn check_name(at: &Key, name: &str, findings: &mut Findings<'_>) {
+    if let Some(wrong) = names::wrong_handler(name) {
+        let finding = Finding::new(format!("the name of handler `{name}` {wrong}")).name(at, "");
+        findings.refuse(finding.help("handlers are named by letters, digits, `.`, `_` and `-`"));
+    }
+}
+
+/// Without source code, what came from elsewhere is tested when it is loaded, unless the file says otherwise.
+fn test(raw: &schema::Test, fixtures: PathBuf, ready_made: bool) -> Test {
+    Test {
+        fixtures,
+        at_load: raw.at_load.unwrap_or(ready_made),
+        deliver_twice: raw.deliver_twice,
+        crash_before_commit: raw.crash_before_commit,
+    }
+}
+
+fn retry(raw: &schema::Retry) -> Retry {
+    Retry {
+        attempts: raw.attempts.0,
+        backoff: raw.backoff.0,
+        max_backoff: raw.max_backoff.0,
+        jitter_percent: raw.jitter_percent.0,
+    }
+}
+
+fn probation(raw: &schema::Probation) -> Option<Probation> {
+    raw.enabled.then(|| Probation {
+        time: raw.time.0,
+        messages: raw.messages.as_ref().map(|messages| messages.0),
+        votes: raw.votes.0,
+    })
+}
+
+fn buffer(at: &Key, raw: schema::Buffer, findings: &mut Findings<'_>) -> Buffer {
+    Buffer {
+        messages: raw.messages.0,
+        bytes: bytes(&at.join("bytes"), raw.bytes, findings),
+    }
+}
+
+fn batch(at: &Key, raw: schema::Batch, findings: &mut Findings<'_>) -> Batch {
+    Batch {
+        messages: raw.messages.0,
+        bytes: bytes(&at.join("bytes"), raw.bytes, findings),
+        target_time: raw.target_time.0,
+    }
+}
+
+fn transaction(at: &Key, raw: schema::Transaction, findings: &mut Findings<'_>) -> Transaction {
+    Transaction {
+        timeout: raw.timeout.0,
+        messages: raw.messages.0,
+        bytes: bytes(&at.join("bytes"), raw.bytes, findings),
     }
 }
 

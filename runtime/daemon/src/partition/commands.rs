@@ -22,8 +22,7 @@ impl Running {
                 fresh,
                 fallback,
             } => {
-                let offsets = messages.iter().map(|attempt| attempt.offset);
-                offsets.for_each(|offset| self.returns.forget(offset));
+                self.returns.forget(&messages);
                 self.calls.defer(call, messages, fresh, fallback);
             }
             Command::Curtail { call } => {
@@ -38,12 +37,7 @@ impl Running {
                 messages,
                 bytes,
                 urgent,
-            } => self.tell_member(|assignment| MemberEvent::Progress {
-                assignment,
-                messages,
-                bytes,
-                urgent,
-            }),
+            } => self.progressed(messages, bytes, urgent),
             Command::Sealed(checkpoint) => self.tell_member(|assignment| MemberEvent::Sealed {
                 assignment,
                 checkpoint,
@@ -85,6 +79,15 @@ impl Running {
                 failure,
             } => self.halt(offset, attempts, &failure),
         }
+    }
+
+    fn progressed(&self, messages: u32, bytes: u64, urgent: bool) {
+        self.tell_member(|assignment| MemberEvent::Progress {
+            assignment,
+            messages,
+            bytes,
+            urgent,
+        });
     }
 
     fn spoiled(&self, offset: Offset, failure: Failure) {

@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
+use pelton_dispatch::Attempt;
 use pelton_types::{Offset, Output};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -34,9 +35,11 @@ impl Returns {
         }
     }
 
-    /// The message is called for again.
-    pub(super) fn forget(&mut self, offset: Offset) {
-        self.kept.remove(&offset);
+    /// These messages are called for again.
+    pub(super) fn forget(&mut self, messages: &[Attempt]) {
+        for attempt in messages {
+            self.kept.remove(&attempt.offset);
+        }
     }
 
     /// The transaction was aborted, and all of it is called for again, which takes memory anew: nobody would get any while
