@@ -48,7 +48,7 @@ enum Task {
     /// Measures what a million messages cost, beside a hand-written loop and what others would use.
     #[command(disable_help_flag = true)]
     Bench(bench::Options),
-    /// Compiles the whole workspace and its tests without running anything.
+    /// The inner loop: format, lints, unit and property tests, ten thousand simulated groups; no broker.
     Check,
     /// Runs all that CI runs, after `setup`.
     Test(test::Options),
@@ -79,7 +79,7 @@ fn run(task: Task) -> Result<()> {
         Task::Demo(options) => demo::run(&options),
         Task::Chaos(options) => chaos::run(&options),
         Task::Bench(options) => bench::run(&options),
-        Task::Check => suites::check(),
+        Task::Check => test::check(),
         Task::Test(options) => test::run(&options),
         Task::Package(options) => package::run(&options),
         Task::Guests => guests::build_all(),

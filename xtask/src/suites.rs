@@ -45,6 +45,9 @@ const NEEDS_MOUNTS: &str = "a_disk_under_the_cache_that_is_full";
 /// Builds the daemon and everything else that suites run.
 const BUILD: &str = "cargo build --workspace --all-targets --locked";
 
+/// The suites of the inner loop: what needs no broker, and a minute or two where everything is built.
+pub const INNER_LOOP: [&str; 6] = ["fmt", "arrows", "rules", "clippy", "unit", "simulation"];
+
 /// All suites, in the order they run.
 pub const SUITES: &[Suite] = &[
     Suite {
@@ -352,15 +355,6 @@ pub fn commands(
         }
     }
     (tally, Ok(()))
-}
-
-/// Compiles everything and runs nothing.
-///
-/// # Errors
-/// When something doesn't compile.
-pub fn check() -> Result<()> {
-    let check = shell::command("cargo", &["check", "--workspace", "--all-targets"]);
-    shell::run("the check", check, None).map(drop)
 }
 
 /// The documentation of the host's crates; any warning fails it.

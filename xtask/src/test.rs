@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 
 use crate::{
     paths, setup,
     shell::Tally,
-    suites::{SUITES, Suite},
+    suites::{INNER_LOOP, SUITES, Suite},
 };
 
 /// Which suites to run.
@@ -55,11 +55,29 @@ pub fn run(options: &Options) -> Result<()> {
     setup::everything()?;
     forget_earlier_runs()?;
     let prepared = start.elapsed();
+    for suite in chosen.iter().filter(|_| !options.only.is_empty()) {
+        if let Some(lack) = suite.lack() {
+            bail!("{}: {lack}", suite.name);
+        }
+    }
+    perform_all(&chosen, prepared, start)
+}
+
+/// Runs the suites of the inner loop, with what `setup` has left.
+///
+/// # Errors
+/// When one fails.
+pub fn check() -> Result<()> {
+    let chosen = choose(&INNER_LOOP.map(str::to_owned))?;
+    perform_all(&chosen, Duration::ZERO, Instant::now())
+}
+
+/// Runs these suites up to the first that fails, and prints the table.
+fn perform_all(chosen: &[&'static Suite], prepared: Duration, start: Instant) -> Result<()> {
     let mut outcomes = Vec::new();
-    for suite in &chosen {
+    for suite in chosen {
         heading(suite.name, suite.about);
         if let Some(lack) = suite.lack() {
-            ensure!(options.only.is_empty(), "{}: {lack}", suite.name);
             println!("== {}: not run: {lack}", suite.name);
             continue;
         }
@@ -71,7 +89,7 @@ pub fn run(options: &Options) -> Result<()> {
         }
     }
     println!();
-    summarise(&chosen, &outcomes, prepared, start.elapsed())
+    summarise(chosen, &outcomes, prepared, start.elapsed())
 }
 
 /// Removes the logs and recordings of earlier runs, so that those of this one are found.
