@@ -7,6 +7,7 @@
 //!   of its own.
 //! - [`Admin`]: which topics there are, and making them.
 //! - [`Reader`]: reads topics outside every group, and a group's offsets.
+//! - [`Turns`]: whether the thread of one of these moves.
 //! - [`EmbeddedBroker`]: a broker in this process, for development and tests.
 //!
 //! Invariant: no librdkafka object is dropped on an async runtime, and none of its memory leaves this room:
