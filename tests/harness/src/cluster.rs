@@ -1,8 +1,10 @@
 //! A real Apache Kafka of one broker, on loopback, in a folder of its own.
 
+mod access;
 mod ports;
 mod secured;
 mod settings;
+mod version;
 
 use std::{
     fs,
@@ -24,53 +26,10 @@ use settings::Proxied;
 
 pub use ports::free_ports;
 pub use secured::{Identity, Issuer, Login, Secured, TOKEN_FILE};
+pub use version::Version;
 
 /// A fresh broker is up in 3 s here; a busy machine may take far longer.
 const START_LIMIT: Duration = Duration::from_secs(90);
-
-/// Which Kafka.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// The current major version, KRaft only.
-    V4,
-    /// The last of the third, which many users still run.
-    V3_9,
-}
-
-impl Version {
-    /// What the environment asks for: `PELTON_TEST_KAFKA=3.9`, else the current one.
-    pub fn wanted() -> Self {
-        match std::env::var("PELTON_TEST_KAFKA").as_deref() {
-            Ok("3.9") => Self::V3_9,
-            _ => Self::V4,
-        }
-    }
-
-    /// Its folder under `target/kafka`, as `cargo xtask setup` names it.
-    fn folder(self) -> &'static str {
-        match self {
-            Self::V4 => "4",
-            Self::V3_9 => "3.9",
-        }
-    }
-
-    /// The class of Kafka's tool for access rules.
-    fn acl_tool(self) -> &'static str {
-        match self {
-            Self::V4 => "org.apache.kafka.tools.AclCommand",
-            Self::V3_9 => "kafka.admin.AclCommand",
-        }
-    }
-
-    /// The class behind a script of Kafka's `bin`.
-    fn tool(self, script: &str) -> Option<&'static str> {
-        match script {
-            "kafka-acls.sh" => Some(self.acl_tool()),
-            "kafka-topics.sh" => Some("org.apache.kafka.tools.TopicCommand"),
-            _ => None,
-        }
-    }
-}
 
 /// A JVM that is quick to start and small, as tests need it.
 const QUICK: &[&str] = &[
@@ -303,82 +262,6 @@ impl TestCluster {
         wait::until_true("the broker to answer", START_LIMIT, || {
             Ok(self.client()?.is_up())
         })
-    }
-
-    /// Forbids everybody to write to a topic; everything else stays allowed.
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn forbid_writing(&self, topic: &str) -> Result<()> {
-        self.forbid("Write", topic)
-    }
-
-    /// Forbids everybody to read a topic, which includes committing offsets for it.
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn forbid_reading(&self, topic: &str) -> Result<()> {
-        self.forbid("Read", topic)
-    }
-
-    /// Takes back [`TestCluster::forbid_writing`] and [`TestCluster::forbid_reading`].
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn allow_all(&self, topic: &str) -> Result<()> {
-        self.acl(&["--remove", "--force", "--topic", topic])
-    }
-
-    /// Closes a topic to everybody but those who come by the open listener, as the tests' own clients do.
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn close(&self, topic: &str) -> Result<()> {
-        self.allow("ANONYMOUS", topic)
-    }
-
-    /// Allows a user everything with a topic.
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn allow(&self, user: &str, topic: &str) -> Result<()> {
-        self.allowance(&["--add"], user, topic)
-    }
-
-    /// Takes back [`TestCluster::allow`].
-    ///
-    /// # Errors
-    /// When Kafka's own tool fails.
-    pub fn deny(&self, user: &str, topic: &str) -> Result<()> {
-        self.allowance(&["--remove", "--force"], user, topic)
-    }
-
-    fn allowance(&self, what: &[&str], user: &str, topic: &str) -> Result<()> {
-        let user = format!("User:{user}");
-        let rule = ["--allow-principal", &user, "--operation", "All"];
-        self.acl(&[what, &rule, &["--topic", topic]].concat())
-    }
-
-    fn forbid(&self, operation: &str, topic: &str) -> Result<()> {
-        // A topic with any rule is closed to what no rule allows, so everything has to be allowed first.
-        let everybody = |rule: &str, operation: &str| {
-            self.acl(&[
-                "--add",
-                rule,
-                "User:*",
-                "--operation",
-                operation,
-                "--topic",
-                topic,
-            ])
-        };
-        everybody("--allow-principal", "All")?;
-        everybody("--deny-principal", operation)
-    }
-
-    /// Runs Kafka's tool for access rules.
-    fn acl(&self, arguments: &[&str]) -> Result<()> {
-        self.tool("kafka-acls.sh", arguments)
     }
 
     /// Runs a tool of Kafka's own, by the name of its script, as somebody would who comes by the open listener.

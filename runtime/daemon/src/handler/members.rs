@@ -7,8 +7,8 @@ use std::{
 };
 
 use pelton_dispatch::{AssignmentId, Checkpoint, Outcome, Snapshot};
-use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer, Transit};
-use pelton_types::{Message, Offset, TopicPartition};
+use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer};
+use pelton_types::TopicPartition;
 use tokio::{
     sync::mpsc,
     task::{self, JoinSet},
@@ -41,6 +41,13 @@ struct Member {
     /// Its share of the memory.
     #[expect(dead_code, reason = "held for its drop")]
     claim: Claim,
+}
+
+impl Member {
+    async fn tell(&self, what: Inbox) {
+        // A task that ended on its own is handled where tasks are joined.
+        let _ = self.inbox.send(what).await;
+    }
 }
 
 /// The assigned partitions and their tasks.
@@ -109,57 +116,62 @@ impl Members {
             return;
         }
         self.shared.metrics.count(Count::Rebalances);
-        for Assignment {
+        for assignment in assignments {
+            self.begin(assignment);
+        }
+        let share = *self.shared.budget.of_partition().borrow();
+        self.template.consumer.hand_on_each(on_its_way(share));
+    }
+
+    /// Begins a partition's task.
+    fn begin(&mut self, assignment: Assignment) {
+        let Assignment {
             partition,
             epoch,
             start,
             metadata,
-        } in assignments
-        {
-            let start = Checkpoint {
-                next: start,
-                // What isn't text was written by someone else.
-                metadata: String::from_utf8(metadata).unwrap_or_default(),
-            };
-            self.shared.shown.assigned(&partition, start.next);
-            let report = Arc::default();
-            let claim = self.shared.budget.claim();
-            let (inbox, receiver) = mpsc::channel(INBOX);
-            let task = PartitionTask {
-                shared: self.shared.clone(),
-                partition: partition.clone(),
-                epoch,
-                consumer: self.template.consumer.clone(),
-                producer: self.template.producer.clone(),
-                seat: self
-                    .template
-                    .transactions
-                    .as_ref()
-                    .map(|transactions| transactions.seat(AssignmentId(epoch.0))),
-                trouble: self.template.trouble.clone(),
-                letter_bytes: self.template.letter_bytes,
-                revision: self.template.revision.clone(),
-                report: Arc::clone(&report),
-                share: *self.shared.budget.of_partition().borrow(),
-            };
-            if let Some(transactions) = &self.template.transactions {
-                let assignment = AssignmentId(epoch.0);
-                transactions.assigned(assignment, partition.clone(), start.clone(), inbox.clone());
-            }
-            let task = self.tasks.spawn_on(task.run(start, receiver), &self.guests);
-            self.members.insert(
-                partition,
-                Member {
-                    epoch,
-                    inbox,
-                    report,
-                    task: task.id(),
-                    claim,
-                },
-            );
+        } = assignment;
+        let start = Checkpoint {
+            next: start,
+            // What isn't text was written by someone else.
+            metadata: String::from_utf8(metadata).unwrap_or_default(),
+        };
+        self.shared.shown.assigned(&partition, start.next);
+        let report = Arc::default();
+        let claim = self.shared.budget.claim();
+        let (inbox, receiver) = mpsc::channel(INBOX);
+        let task = PartitionTask {
+            shared: self.shared.clone(),
+            partition: partition.clone(),
+            epoch,
+            consumer: self.template.consumer.clone(),
+            producer: self.template.producer.clone(),
+            seat: self
+                .template
+                .transactions
+                .as_ref()
+                .map(|transactions| transactions.seat(AssignmentId(epoch.0))),
+            trouble: self.template.trouble.clone(),
+            letter_bytes: self.template.letter_bytes,
+            revision: self.template.revision.clone(),
+            report: Arc::clone(&report),
+            share: *self.shared.budget.of_partition().borrow(),
+        };
+        if let Some(transactions) = &self.template.transactions {
+            let assignment = AssignmentId(epoch.0);
+            transactions.assigned(assignment, partition.clone(), start.clone(), inbox.clone());
         }
-        let share = *self.shared.budget.of_partition().borrow();
-        self.template.consumer.hand_on_each(on_its_way(share));
+        let task = self.tasks.spawn_on(task.run(start, receiver), &self.guests);
+        self.members.insert(
+            partition,
+            Member {
+                epoch,
+                inbox,
+                report,
+                task: task.id(),
+                claim,
+            },
+        );
     }
 
     fn say_assigned(&mut self, assignments: &[Assignment]) {
@@ -354,56 +366,29 @@ impl Members {
             .is_some_and(|member| member.epoch == epoch)
     }
 
-    /// Hands fetched messages to their partition's task.
-    pub(super) async fn messages(
-        &self,
-        partition: &TopicPartition,
-        epoch: Epoch,
-        messages: Vec<Message>,
-        transit: Transit,
-    ) {
-        self.tell(partition, epoch, Inbox::Messages(messages, transit))
-            .await;
-    }
-
     /// Tells every partition how many bytes it may hold from now on.
     pub(super) async fn share(&self, bytes: u32) {
         self.template.consumer.hand_on_each(on_its_way(bytes));
-        for member in self.members.values() {
-            // A task that ended on its own is handled where tasks are joined.
-            let _ = member.inbox.send(Inbox::Share { bytes }).await;
-        }
+        self.tell_all(|| Inbox::Share { bytes }).await;
     }
 
     /// Pauses every partition, or lets them go on.
     pub(super) async fn pause(&self, pause: bool) {
         self.shared.metrics.paused(pause);
-        for member in self.members.values() {
-            // A task that ended on its own is handled where tasks are joined.
-            let _ = member.inbox.send(Inbox::Pause(pause)).await;
+        self.tell_all(|| Inbox::Pause(pause)).await;
+    }
+
+    /// Tells a partition's task, if the partition is ours under this epoch.
+    pub(super) async fn tell(&self, partition: &TopicPartition, epoch: Epoch, what: Inbox) {
+        let member = self.members.get(partition);
+        if let Some(member) = member.filter(|member| member.epoch == epoch) {
+            member.tell(what).await;
         }
     }
 
-    /// Hands the outcome of a commit to its partition's task.
-    pub(super) async fn committed(
-        &self,
-        partition: &TopicPartition,
-        epoch: Epoch,
-        next: Offset,
-        succeeded: bool,
-    ) {
-        self.tell(partition, epoch, Inbox::Committed { next, succeeded })
-            .await;
-    }
-
-    async fn tell(&self, partition: &TopicPartition, epoch: Epoch, what: Inbox) {
-        if let Some(member) = self
-            .members
-            .get(partition)
-            .filter(|member| member.epoch == epoch)
-        {
-            // A task that ended on its own is handled where tasks are joined.
-            let _ = member.inbox.send(what).await;
+    async fn tell_all(&self, what: impl Fn() -> Inbox) {
+        for member in self.members.values() {
+            member.tell(what()).await;
         }
     }
 

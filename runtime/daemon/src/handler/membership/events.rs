@@ -12,6 +12,7 @@ use super::{
 use crate::{
     flood::Kind,
     metrics::Count,
+    partition::Inbox,
     status::{Aspect, Standing},
 };
 
@@ -47,7 +48,10 @@ impl Membership<'_> {
                 epoch,
                 messages,
                 transit,
-            } => members.messages(&partition, epoch, messages, transit).await,
+            } => {
+                let messages = Inbox::Messages(messages, transit);
+                members.tell(&partition, epoch, messages).await;
+            }
             ConsumerEvent::Committed {
                 partition,
                 epoch,
@@ -59,7 +63,8 @@ impl Membership<'_> {
                     self.commit_failed(&partition, epoch, next, &error);
                 }
                 let members = &mut self.members;
-                members.committed(&partition, epoch, next, succeeded).await;
+                let committed = Inbox::Committed { next, succeeded };
+                members.tell(&partition, epoch, committed).await;
             }
             ConsumerEvent::Watermarks(ends) => {
                 members.report(&ends);
