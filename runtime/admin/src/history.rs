@@ -5,7 +5,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use parking_lot::Mutex;
 use pelton_daemon::{HandlerOverview, Latencies, Lives, Overview};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -82,7 +83,7 @@ impl History {
     }
 
     fn add(&self, overview: &Overview, latencies: &BTreeMap<String, Latencies>) {
-        let Ok(mut all) = self.0.lock() else { return };
+        let mut all = self.0.lock();
         // Who is gone is forgotten.
         all.retain(|name, _| overview.handlers.iter().any(|one| one.handler == *name));
         for handler in &overview.handlers {
@@ -93,7 +94,7 @@ impl History {
     }
 
     fn of(&self, handler: &str) -> Option<Vec<Point>> {
-        let all = self.0.lock().ok()?;
+        let all = self.0.lock();
         Some(all.get(handler)?.points.iter().copied().collect())
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use axum::{
@@ -12,6 +12,7 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -56,7 +57,7 @@ impl LastLines {
     /// Keeps a line about this handler, in place of its oldest one.
     pub fn keep(&self, handler: &str, mut line: Line) {
         cut(&mut line.text);
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if !all.contains_key(handler) && all.len() >= HANDLERS {
             return;
         }
@@ -69,7 +70,7 @@ impl LastLines {
 
     /// What is kept about this handler, from the oldest on.
     pub fn of(&self, handler: &str) -> Vec<Line> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = self.0.lock();
         let lines = all.get(handler).into_iter().flatten();
         lines.cloned().collect()
     }
@@ -124,6 +125,6 @@ mod tests {
         for n in 0..2 * HANDLERS {
             lines.keep(&n.to_string(), line("x"));
         }
-        assert_eq!(lines.0.lock().unwrap().len(), HANDLERS);
+        assert_eq!(lines.0.lock().len(), HANDLERS);
     }
 }

@@ -9,11 +9,9 @@
 //! Invariant: the shares add up to the memory at most. Each place takes one message whatever its share, so a bound
 //! that is too small makes the daemon slow, and never makes it stand still.
 
-use std::{
-    num::NonZeroU64,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::{num::NonZeroU64, sync::Arc};
 
+use parking_lot::Mutex;
 use pelton_config::{Handler, Properties};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -157,7 +155,7 @@ impl Budget {
     }
 
     fn count(&self, change: impl FnOnce(&mut Given)) {
-        let mut given = self.given.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut given = self.given.lock();
         change(&mut given);
         let each = share_of_each(self.memory, &given);
         self.each

@@ -3,12 +3,10 @@
 //! Invariant: a pause is the handler's name's, not its life's: it lasts until somebody ends it, the handler is configured
 //! no more, or the daemon ends.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::future::join_all;
+use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -113,9 +111,7 @@ impl Control {
     }
 
     async fn look_at_components(&self) {
-        let handlers = self.handlers.lock();
-        let names = handlers.map(|handlers| handlers.keys().cloned().collect());
-        let names: Vec<String> = names.unwrap_or_default();
+        let names: Vec<String> = self.handlers.lock().keys().cloned().collect();
         // Who is being stopped has no use for it.
         join_all(names.iter().map(|name| self.ask(name, Ask::Look))).await;
     }
@@ -123,16 +119,12 @@ impl Control {
     /// Takes in a handler's new life: what its keeper is asked, and whether it is paused, as it was before.
     pub(crate) fn admit(&self, handler: &str) -> (mpsc::Receiver<Request>, watch::Receiver<bool>) {
         let (requests, receiver) = mpsc::channel(WAITING);
-        let mut paused = watch::Sender::new(false);
-        if let Ok(mut handlers) = self.handlers.lock() {
-            if let Some(before) = handlers.remove(handler) {
-                paused = before.paused;
-            }
-            let hears = paused.subscribe();
-            handlers.insert(handler.to_owned(), Reached { requests, paused });
-            return (receiver, hears);
-        }
-        (receiver, paused.subscribe())
+        let mut handlers = self.handlers.lock();
+        let before = handlers.remove(handler).map(|before| before.paused);
+        let paused = before.unwrap_or_else(|| watch::Sender::new(false));
+        let hears = paused.subscribe();
+        handlers.insert(handler.to_owned(), Reached { requests, paused });
+        (receiver, hears)
     }
 
     /// Pauses a handler, or lets it go on: it keeps its membership and its partitions, finishes and commits what is under
@@ -156,9 +148,7 @@ impl Control {
 
     /// Knows a handler no more.
     pub(crate) fn dismiss(&self, handler: &str) {
-        if let Ok(mut handlers) = self.handlers.lock() {
-            handlers.remove(handler);
-        }
+        self.handlers.lock().remove(handler);
     }
 
     /// Asks a handler and waits for its answer.
@@ -175,8 +165,7 @@ impl Control {
     }
 
     fn find<T>(&self, handler: &str, what: impl Fn(&Reached) -> T) -> Result<T, ControlError> {
-        let stopping = || ControlError::Stopping(handler.to_owned());
-        let handlers = self.handlers.lock().map_err(|_| stopping())?;
+        let handlers = self.handlers.lock();
         handlers.get(handler).map(what).ok_or_else(|| {
             let known: Vec<&str> = handlers.keys().map(String::as_str).collect();
             ControlError::Unknown {

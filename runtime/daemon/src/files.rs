@@ -7,12 +7,13 @@
 use std::{
     collections::HashSet,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::Duration,
 };
 
 use notify::{RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -68,8 +69,8 @@ impl Files {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        if let Ok(mut watched) = self.0.watched.lock()
-            && watched.folders.insert(folder.to_owned())
+        let mut watched = self.0.watched.lock();
+        if watched.folders.insert(folder.to_owned())
             && let Some(debouncer) = &mut watched.debouncer
             && let Err(error) = debouncer.watch(folder, RecursiveMode::NonRecursive)
         {

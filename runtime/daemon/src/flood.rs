@@ -2,11 +2,9 @@
 //!
 //! Invariant: of each kind a handler writes at most [`LINES`] in a [`WINDOW`], and a line for how many were left out.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
+use parking_lot::Mutex;
 use tracing::warn;
 
 /// Lines of a kind in a window.
@@ -104,7 +102,7 @@ impl Floods {
     /// Whether a line of this kind is said now.
     pub(crate) fn admit(&self, kind: Kind, now: Duration) -> bool {
         self.end(kind, now);
-        let admission = self.window(kind, |window| window.admit(now));
+        let admission = self.windows[kind as usize].lock().admit(now);
         if admission == Admission::TooMany {
             warn!(handler = %self.handler, of = kind.what(), within = ?WINDOW,
                 "there are too many to tell each: the rest is counted and told together");
@@ -120,15 +118,11 @@ impl Floods {
     }
 
     fn end(&self, kind: Kind, now: Duration) {
-        if let Some(left_out) = self.window(kind, |window| window.end(now)) {
+        let left_out = self.windows[kind as usize].lock().end(now);
+        if let Some(left_out) = left_out {
             warn!(handler = %self.handler, of = kind.what(), left_out, within = ?WINDOW,
                 "more of them than were told one by one; `pelton status` has the sums, `pelton dlq list` the letters");
         }
-    }
-
-    fn window<T>(&self, kind: Kind, with: impl FnOnce(&mut Window) -> T) -> T {
-        let window = &self.windows[kind as usize];
-        with(&mut window.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -10,12 +10,13 @@
 use std::{
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use pelton_kafka::Turns;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{error, info};
@@ -38,7 +39,7 @@ impl Liveness {
     ) {
         let seen = turns();
         let turns = Box::new(turns);
-        self.all().push(Watched {
+        self.0.lock().push(Watched {
             what,
             turns,
             seen,
@@ -54,18 +55,14 @@ impl Liveness {
 
     /// What hangs, a line each, with what to do; empty while everything moves.
     pub fn hung(&self) -> Vec<String> {
-        let all = self.all();
+        let all = self.0.lock();
         let hung = all.iter().filter(|watched| watched.hangs());
         hung.map(Watched::to_string).collect()
     }
 
     /// Looks whether they have turned, and forgets those that have ended.
     fn look(&self) {
-        self.all().retain_mut(Watched::look);
-    }
-
-    fn all(&self) -> MutexGuard<'_, Vec<Watched>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().retain_mut(Watched::look);
     }
 }
 
@@ -197,6 +194,6 @@ mod tests {
         drop(count);
         look(&liveness, 2 * LOOKS);
         assert!(liveness.hung().is_empty());
-        assert_eq!(liveness.all().len(), 1, "the other one is watched still");
+        assert_eq!(liveness.0.lock().len(), 1, "the other one is watched still");
     }
 }

@@ -10,11 +10,9 @@ mod reference;
 mod reloads;
 mod standing;
 
-use std::{
-    collections::HashSet,
-    sync::{Mutex, atomic::AtomicU64},
-};
+use std::{collections::HashSet, sync::atomic::AtomicU64};
 
+use parking_lot::Mutex;
 use pelton_engine::Compilations;
 use prometheus_client::{
     encoding::{

@@ -15,10 +15,11 @@ mod show;
 mod tickets;
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use pelton_dispatch::{
     Arrival, Checkpoint, Event, MemberEvent, Order, Outcome, Partition, Snapshot,
 };
@@ -431,9 +432,7 @@ impl Running {
             lag: high.map(|high| (high - snapshot.watermark).max(0)),
             in_flight: i64::try_from(snapshot.messages).unwrap_or(i64::MAX),
         });
-        if let Ok(mut report) = self.task.report.lock() {
-            *report = Some(snapshot);
-        }
+        *self.task.report.lock() = Some(snapshot);
     }
 }
 

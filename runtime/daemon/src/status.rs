@@ -1,10 +1,8 @@
 //! Where each handler stands, in words: what `/readyz` answers from.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
 
+use parking_lot::Mutex;
 use pelton_kafka::TroubleClass;
 use serde::Serialize;
 
@@ -67,33 +65,25 @@ impl Aspect {
 
 impl Status {
     pub(crate) fn set(&self, handler: &str, aspect: Aspect, standing: Standing) {
-        if let Ok(mut all) = self.0.lock() {
-            all.entry(handler.to_owned())
-                .or_default()
-                .insert(aspect, standing);
-        }
+        let mut all = self.0.lock();
+        let standings = all.entry(handler.to_owned()).or_default();
+        standings.insert(aspect, standing);
     }
 
     pub(crate) fn clear(&self, handler: &str, aspect: Aspect) {
-        if let Ok(mut all) = self.0.lock()
-            && let Some(standings) = all.get_mut(handler)
-        {
+        if let Some(standings) = self.0.lock().get_mut(handler) {
             standings.remove(&aspect);
         }
     }
 
     /// Forgets a handler that has ended.
     pub(crate) fn forget(&self, handler: &str) {
-        if let Ok(mut all) = self.0.lock() {
-            all.remove(handler);
-        }
+        self.0.lock().remove(handler);
     }
 
     /// Forgets what an earlier life of the handler was troubled by.
     pub(crate) fn forget_troubles(&self, handler: &str) {
-        if let Ok(mut all) = self.0.lock()
-            && let Some(standings) = all.get_mut(handler)
-        {
+        if let Some(standings) = self.0.lock().get_mut(handler) {
             standings.retain(|aspect, _| *aspect == Aspect::Life);
         }
     }
@@ -101,8 +91,8 @@ impl Status {
     /// All that is known of a handler.
     pub(crate) fn of(&self, handler: &str) -> Vec<Standing> {
         let all = self.0.lock();
-        let all = all.as_ref().ok().and_then(|all| all.get(handler));
-        all.map_or_else(Vec::new, |standings| standings.values().cloned().collect())
+        let standings = all.get(handler).into_iter();
+        standings.flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// A client of a handler has trouble; whether the log has to say so. Consumer and producer meet the same outage, and each
@@ -126,8 +116,7 @@ impl Status {
     /// What of a handler is not as it should be.
     pub(crate) fn troubles(&self, handler: &str) -> Vec<Aspect> {
         let all = self.0.lock();
-        let standings = all.as_ref().ok().and_then(|all| all.get(handler));
-        let wrong = standings.into_iter().flatten();
+        let wrong = all.get(handler).into_iter().flatten();
         wrong
             .filter(|(_, standing)| **standing != Standing::Running)
             .map(|(aspect, _)| *aspect)
@@ -136,9 +125,7 @@ impl Status {
 
     /// Why the daemon is not ready, one line each; empty when every handler runs untroubled.
     pub fn not_ready(&self) -> Vec<String> {
-        let Ok(all) = self.0.lock() else {
-            return vec!["the status is lost after a panic".into()];
-        };
+        let all = self.0.lock();
         all.iter()
             .flat_map(|(handler, standings)| {
                 standings

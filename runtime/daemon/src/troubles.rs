@@ -1,10 +1,9 @@
 //! What is wrong with the daemon itself, beside its handlers. None of it keeps messages from moving, so none of it makes
 //! the daemon unready; but somebody has to know.
 
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, Mutex},
-};
+use std::{collections::BTreeMap, sync::Arc};
+
+use parking_lot::Mutex;
 
 /// What something is wrong with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,21 +34,17 @@ pub(crate) struct Troubles(Arc<Mutex<BTreeMap<About, String>>>);
 impl Troubles {
     /// Something is wrong; whether that is new.
     pub(crate) fn set(&self, about: About, why: String) -> bool {
-        let all = self.0.lock();
-        all.is_ok_and(|mut all| all.insert(about, why).is_none())
+        self.0.lock().insert(about, why).is_none()
     }
 
     /// Nothing is; whether something was.
     pub(crate) fn clear(&self, about: About) -> bool {
-        let all = self.0.lock();
-        all.is_ok_and(|mut all| all.remove(&about).is_some())
+        self.0.lock().remove(&about).is_some()
     }
 
     /// All that is wrong.
     pub(crate) fn all(&self) -> BTreeMap<About, String> {
-        self.0
-            .lock()
-            .map_or_else(|_| BTreeMap::new(), |all| all.clone())
+        self.0.lock().clone()
     }
 }
 

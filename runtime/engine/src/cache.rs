@@ -11,12 +11,9 @@ mod folder;
 mod name;
 mod seal;
 
-use std::{
-    io,
-    path::PathBuf,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{io, path::PathBuf};
 
+use parking_lot::Mutex;
 use tracing::{info, warn};
 
 pub(crate) use self::name::Name;
@@ -116,7 +113,7 @@ impl Cache {
             bytes: code.len() + tag.len(),
             why: format!("{folder}: {error}"),
         };
-        if self.last_unkept().replace(unkept).is_none() {
+        if self.unkept.lock().replace(unkept).is_none() {
             warn!(%folder, %error,
                 "compiled code can't be kept; the daemon goes on without, and the next start compiles anew");
         }
@@ -124,25 +121,21 @@ impl Cache {
 
     /// Why nothing can be kept at the moment.
     pub(crate) fn unkept(&self) -> Option<String> {
-        self.last_unkept().as_ref().map(|unkept| unkept.why.clone())
+        self.unkept.lock().as_ref().map(|unkept| unkept.why.clone())
     }
 
     /// Sees whether there is room by now for what could not be kept last.
     pub(crate) fn try_again(&self) {
-        let bytes = self.last_unkept().as_ref().map(|unkept| unkept.bytes);
+        let bytes = self.unkept.lock().as_ref().map(|unkept| unkept.bytes);
         if bytes.is_some_and(|bytes| self.folder.has_room(bytes).is_ok()) {
             self.keeps_again();
         }
     }
 
     fn keeps_again(&self) {
-        if self.last_unkept().take().is_some() {
+        if self.unkept.lock().take().is_some() {
             info!(folder = %self.folder.path().display(), "compiled code can be kept again");
         }
-    }
-
-    fn last_unkept(&self) -> MutexGuard<'_, Option<Unkept>> {
-        self.unkept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

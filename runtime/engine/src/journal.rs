@@ -7,11 +7,12 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU32, Ordering},
     },
 };
 
+use parking_lot::Mutex;
 use pelton_types::{Message, MessageId, Offset, TopicPartition};
 use tracing::Level;
 
@@ -107,7 +108,7 @@ impl Journal {
     /// A call with these messages begins; none of them is begun yet.
     pub(crate) fn open(&self, messages: &[(&Message, u32)]) {
         self.position.store(NONE, Ordering::Relaxed);
-        let mut entries = self.entries();
+        let mut entries = self.entries.lock();
         entries.last_words_at = NONE;
         entries.last_words.clear();
         entries.clear();
@@ -124,7 +125,7 @@ impl Journal {
     /// The call is over.
     pub(crate) fn close(&self) {
         self.position.store(NONE, Ordering::Relaxed);
-        self.entries().clear();
+        self.entries.lock().clear();
     }
 
     /// The message at this position begins.
@@ -143,7 +144,7 @@ impl Journal {
     /// The message that was begun last.
     pub(crate) fn delivery(&self) -> Option<Delivery> {
         let position = self.position()?;
-        let entries = self.entries();
+        let entries = self.entries.lock();
         let placed = entries.deliveries.get(position)?;
         let TopicPartition { topic, partition } = entries.places.get(placed.place)?;
         let id = MessageId {
@@ -193,7 +194,7 @@ impl Journal {
 
     /// What the guest last said about the message it is at.
     pub(crate) fn last_words(&self) -> Option<String> {
-        let entries = self.entries();
+        let entries = self.entries.lock();
         let at = self.position.load(Ordering::Relaxed);
         (entries.last_words_at == at && !entries.last_words.is_empty())
             .then(|| Vec::from(entries.last_words.clone()).join(" / "))
@@ -201,7 +202,7 @@ impl Journal {
 
     fn keep(&self, text: &str) {
         let at = self.position.load(Ordering::Relaxed);
-        let mut entries = self.entries();
+        let mut entries = self.entries.lock();
         if entries.last_words_at != at {
             entries.last_words.clear();
             entries.last_words_at = at;
@@ -215,10 +216,6 @@ impl Journal {
             let line = bounded(line, LAST_LINE_BYTES);
             entries.last_words.push_back(line);
         }
-    }
-
-    fn entries(&self) -> MutexGuard<'_, Entries> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

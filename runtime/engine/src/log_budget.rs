@@ -4,9 +4,11 @@
 //! more lines in a second than their limit. A guest that traps at each message can't fill a disk either.
 
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
 
 const WINDOW: Duration = Duration::from_secs(1);
 
@@ -48,7 +50,7 @@ impl LogBudget {
 
     /// Whether there is room for a line in this second.
     pub(crate) fn admit(&self) -> bool {
-        let mut window = self.window();
+        let mut window = self.window.lock();
         let mut dropped = 0;
         if window.began.elapsed() >= WINDOW {
             dropped = window.dropped;
@@ -88,15 +90,11 @@ impl LogBudget {
             );
         }
     }
-
-    fn window(&self) -> MutexGuard<'_, Window> {
-        self.window.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for LogBudget {
     fn drop(&mut self) {
-        let dropped = self.window().dropped;
+        let dropped = self.window.lock().dropped;
         self.report(dropped);
     }
 }

@@ -6,11 +6,9 @@
 //!   permit is free, so one of the others is idle and gives way. The one idle for longest goes first.
 //! - Permits are given out in the order of asking; a handler that waits is served.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, sync::Arc};
 
+use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The instances of an engine. `I` is an idle instance, which holds its [`Place`].
@@ -66,7 +64,7 @@ impl<I> Slots<I> {
 
     /// A key for the instances of one more revision.
     pub(crate) fn new_key(&self) -> u64 {
-        let mut pool = self.pool();
+        let mut pool = self.pool.lock();
         pool.next_key += 1;
         pool.next_key
     }
@@ -79,7 +77,7 @@ impl<I> Slots<I> {
 
     /// Takes an instance of this revision, or room for one.
     pub(crate) fn take(&self, _permit: &Permit, key: u64, fresh: bool) -> Option<Taken<I>> {
-        let mut pool = self.pool();
+        let mut pool = self.pool.lock();
         if !fresh && let Some((_, instance)) = pool.idle.get_mut(&key).and_then(Vec::pop) {
             return Some(Taken::Idle(instance));
         }
@@ -98,7 +96,7 @@ impl<I> Slots<I> {
 
     /// Keeps an instance for its next call. To be called before its permit is dropped.
     pub(crate) fn keep(&self, _permit: &Permit, key: u64, instance: I) {
-        let mut pool = self.pool();
+        let mut pool = self.pool.lock();
         pool.clock += 1;
         let now = pool.clock;
         pool.idle.entry(key).or_default().push((now, instance));
@@ -106,38 +104,34 @@ impl<I> Slots<I> {
 
     /// Drops the idle instances of a revision that is gone.
     pub(crate) fn forget(&self, key: u64) {
-        let gone = self.pool().idle.remove(&key);
+        let gone = self.pool.lock().idle.remove(&key);
         // Dropping an instance takes a while: not under the lock.
         drop(gone);
     }
 
     /// How many instances there are, at work or idle.
     pub(crate) fn alive(&self) -> u32 {
-        *self.count.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.count.lock()
     }
 
     /// How many instances are idle.
     #[cfg(test)]
     fn idle(&self) -> usize {
-        self.pool().idle.values().map(Vec::len).sum()
+        self.pool.lock().idle.values().map(Vec::len).sum()
     }
 
     fn place(&self) -> Option<Place> {
-        let mut count = self.count.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = self.count.lock();
         (*count < self.slots).then(|| {
             *count += 1;
             Place(self.count.clone())
         })
     }
-
-    fn pool(&self) -> MutexGuard<'_, Pool<I>> {
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut count = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut count = self.0.lock();
         *count = count.saturating_sub(1);
     }
 }

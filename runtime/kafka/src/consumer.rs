@@ -19,10 +19,11 @@ mod transit;
 use std::{
     collections::BTreeMap,
     fmt,
-    sync::{Arc, Condvar, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex};
 use pelton_types::{Message, Offset, TopicPartition};
 use tokio::sync::mpsc;
 
@@ -281,7 +282,7 @@ enum AckState {
 
 impl AckSlot {
     fn answer(&self, commits: Vec<Commit>) -> bool {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         if !matches!(*state, AckState::Waiting) {
             return false;
         }
@@ -292,7 +293,7 @@ impl AckSlot {
 
     /// The answer, or `None` when the time is up: from then on answers are refused.
     fn wait(&self, until: Instant, turns: &Turns) -> Option<Vec<Commit>> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         loop {
             // A drain takes as long as it is given, which is no hang.
             turns.turn();
@@ -300,8 +301,7 @@ impl AckSlot {
             if left.is_zero() || !matches!(*state, AckState::Waiting) {
                 break;
             }
-            let waited = self.changed.wait_timeout(state, left.min(STEP));
-            (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            self.changed.wait_for(&mut state, left.min(STEP));
         }
         match std::mem::replace(&mut *state, AckState::Over) {
             AckState::Answered(commits) => Some(commits),

@@ -2,10 +2,11 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use pelton_daemon::{Seen, Step};
 use pelton_types::RevisionId;
 use tokio::sync::mpsc;
@@ -20,21 +21,17 @@ pub(super) struct Compiled(Arc<Mutex<HashMap<String, Instant>>>);
 impl Compiled {
     /// It is now.
     pub(super) fn done(&self, handler: &str) {
-        if let Ok(mut times) = self.0.lock() {
-            times.insert(handler.to_owned(), Instant::now());
-        }
+        self.0.lock().insert(handler.to_owned(), Instant::now());
     }
 
     /// What came out runs already.
     pub(super) fn forget(&self, handler: &str) {
-        if let Ok(mut times) = self.0.lock() {
-            times.remove(handler);
-        }
+        self.0.lock().remove(handler);
     }
 
     /// Of the build that this swap came from.
     fn take_before(&self, handler: &str, swap: Instant) -> Option<Instant> {
-        let mut times = self.0.lock().ok()?;
+        let mut times = self.0.lock();
         times.get(handler).filter(|done| **done <= swap)?;
         times.remove(handler)
     }

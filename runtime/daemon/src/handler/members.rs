@@ -1,11 +1,8 @@
 //! The partitions a handler has right now, each with its task.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex},
-    time::Instant,
-};
+use std::{collections::HashMap, sync::Arc, time::Instant};
 
+use parking_lot::Mutex;
 use pelton_dispatch::{AssignmentId, Checkpoint, Outcome, Snapshot};
 use pelton_kafka::{Assignment, Commit, Consumer, End, Epoch, Producer};
 use pelton_types::TopicPartition;
@@ -423,9 +420,7 @@ impl Members {
             let high = end.map(|end| end.high);
             // A task whose inbox is full has more urgent things to do; it is asked again in a second.
             let _ = member.inbox.try_send(Inbox::Report { high });
-            if let Ok(report) = member.report.lock()
-                && let Some(snapshot) = &*report
-            {
+            if let Some(snapshot) = &*member.report.lock() {
                 let stalled = self.watchdog.look(&self.shared, partition, snapshot, end);
                 stuck.extend(stalled.clone());
                 let sighting = Sighting {

@@ -3,12 +3,13 @@
 use std::{
     path::PathBuf,
     sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
 
+use parking_lot::Mutex;
 use pelton_config as config;
 use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
 use pelton_kafka::{
@@ -104,14 +105,12 @@ impl Shared {
 
     /// It is this member of its group now.
     pub(crate) fn joins_as(&self, consumer: &Consumer) {
-        if let Ok(mut member) = self.member.lock() {
-            *member = Some(consumer.clone());
-        }
+        *self.member.lock() = Some(consumer.clone());
     }
 
     /// Waits until the last member that it was is gone, whatever became of who drove it.
     pub(crate) async fn member_gone(&self) {
-        let member = self.member.lock().ok().and_then(|member| member.clone());
+        let member = self.member.lock().clone();
         if let Some(consumer) = member {
             consumer.close().await;
         }
@@ -119,14 +118,12 @@ impl Shared {
 
     /// An attempt has cost its instance.
     pub(crate) fn faulted(&self, fault: Fault) {
-        if let Ok(mut last) = self.last_fault.lock() {
-            *last = Some(fault);
-        }
+        *self.last_fault.lock() = Some(fault);
     }
 
     /// The last attempt that did.
     pub(crate) fn last_fault(&self) -> Option<Fault> {
-        self.last_fault.lock().ok()?.clone()
+        self.last_fault.lock().clone()
     }
 
     /// Begins the recording of a partition, where recordings are asked for.
@@ -301,18 +298,14 @@ pub(crate) struct Trouble(Arc<(Mutex<Option<Broken>>, Notify)>);
 
 impl Trouble {
     pub(crate) fn happened_to(&self, what: Broken) {
-        if let Ok(mut told) = self.0.0.lock() {
-            told.get_or_insert(what);
-        }
+        self.0.0.lock().get_or_insert(what);
         self.0.1.notify_one();
     }
 
     /// Waits until it happens.
     pub(crate) async fn happened(&self) -> Broken {
         loop {
-            if let Ok(told) = self.0.0.lock()
-                && let Some(what) = &*told
-            {
+            if let Some(what) = &*self.0.0.lock() {
                 return what.clone();
             }
             self.0.1.notified().await;

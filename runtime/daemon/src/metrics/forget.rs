@@ -35,19 +35,15 @@ impl Metrics {
 
     /// Keeps in mind that there are figures of a partition.
     pub(super) fn know(&self, partition: &PartitionLabel) {
-        if let Ok(mut known) = self.partitions.lock()
-            && !known.contains(partition)
-        {
+        let mut known = self.partitions.lock();
+        if !known.contains(partition) {
             known.insert(partition.clone());
         }
     }
 
     /// Forgets the figures of these partitions.
     pub(super) fn forget_partitions(&self, which: impl Fn(&PartitionLabel) -> bool) {
-        let Ok(mut known) = self.partitions.lock() else {
-            return;
-        };
-        for label in known.extract_if(which) {
+        for label in self.partitions.lock().extract_if(which) {
             for family in [&self.committed, &self.lag, &self.in_flight] {
                 family.remove(&label);
             }

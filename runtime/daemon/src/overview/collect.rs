@@ -1,12 +1,8 @@
 //! Who runs, and putting together how they stand.
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{collections::BTreeMap, path::Path, sync::Arc, time::Duration};
 
+use parking_lot::Mutex;
 use pelton_config::{Handler, Topics};
 use pelton_types::TopicPartition;
 use tokio::sync::watch;
@@ -140,28 +136,20 @@ impl Lives {
     }
 
     pub(crate) fn begin(&self, life: Life) {
-        if let Ok(mut lives) = self.lives.lock() {
-            lives.insert(life.shared.name.clone(), life);
-        }
+        let name = life.shared.name.clone();
+        self.lives.lock().insert(name, life);
     }
 
     pub(crate) fn end(&self, handler: &str) {
-        if let Ok(mut lives) = self.lives.lock() {
-            lives.remove(handler);
-        }
+        self.lives.lock().remove(handler);
     }
 
     /// How each handler stands.
     pub(crate) fn standings(&self) -> Vec<Standings> {
         let now = self.clock.now();
         let lives = self.lives.lock();
-        lives.map_or_else(
-            |_| Vec::new(),
-            |lives| {
-                let each = lives.values();
-                each.map(|life| life.standings(&self.status, now)).collect()
-            },
-        )
+        let each = lives.values();
+        each.map(|life| life.standings(&self.status, now)).collect()
     }
 
     /// What is wrong with the daemon itself.
@@ -183,26 +171,20 @@ impl Lives {
 
     /// Whether there is a handler of this name.
     pub fn has(&self, handler: &str) -> bool {
-        let lives = self.lives.lock();
-        lives.is_ok_and(|lives| lives.contains_key(handler))
+        self.lives.lock().contains_key(handler)
     }
 
     /// How long each handler's messages took, since the daemon was started.
     pub fn latencies(&self) -> BTreeMap<String, Latencies> {
         let lives = self.lives.lock();
         let of = |(name, life): (&String, &Life)| (name.clone(), life.shared.metrics.latencies());
-        lives.map_or_else(|_| BTreeMap::new(), |lives| lives.iter().map(of).collect())
+        lives.iter().map(of).collect()
     }
 
     /// How everything stands.
     pub fn overview(&self) -> Overview {
-        let handlers = self.lives.lock().map_or_else(
-            |_| Vec::new(),
-            |lives| {
-                let overview = |life: &Life| life.overview(&self.status);
-                lives.values().map(overview).collect()
-            },
-        );
+        let overview = |life: &Life| life.overview(&self.status);
+        let handlers = self.lives.lock().values().map(overview).collect();
         let mut troubles = self.liveness.hung();
         troubles.extend(self.troubles.all().into_values());
         Overview {

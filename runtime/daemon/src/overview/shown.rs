@@ -1,7 +1,8 @@
 //! What a handler's tasks leave for who asks.
 
-use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
+use parking_lot::Mutex;
 use pelton_dispatch::{Oldest, Snapshot, Stage};
 use pelton_kafka::End;
 use pelton_types::{Failure, Offset, TopicPartition};
@@ -65,17 +66,14 @@ impl Shown {
             oldest: None,
             stalled: None,
         };
-        if let Ok(mut partitions) = self.partitions.lock() {
-            let (overview, waits) = (blank, None);
-            partitions.insert(partition.clone(), Kept { overview, waits });
-        }
+        let (overview, waits) = (blank, None);
+        let kept = Kept { overview, waits };
+        self.partitions.lock().insert(partition.clone(), kept);
     }
 
     /// A partition that was assigned is seen like this.
     pub(crate) fn seen(&self, partition: &TopicPartition, sighting: Sighting<'_>) {
-        if let Ok(mut partitions) = self.partitions.lock()
-            && let Some(shown) = partitions.get_mut(partition)
-        {
+        if let Some(shown) = self.partitions.lock().get_mut(partition) {
             let before = shown.waits;
             shown.waits = sighting.snapshot.oldest.map(|Oldest { offset, .. }| {
                 let same = before.filter(|(lowest, _)| *lowest == offset);
@@ -87,16 +85,12 @@ impl Shown {
 
     /// A partition isn't ours any more.
     pub(crate) fn gone(&self, partition: &TopicPartition) {
-        if let Ok(mut partitions) = self.partitions.lock() {
-            partitions.remove(partition);
-        }
+        self.partitions.lock().remove(partition);
     }
 
     /// None is.
     pub(crate) fn all_gone(&self) {
-        if let Ok(mut partitions) = self.partitions.lock() {
-            partitions.clear();
-        }
+        self.partitions.lock().clear();
     }
 
     pub(crate) fn failed(&self, attempted: &Attempted<'_>) {
@@ -110,55 +104,44 @@ impl Shown {
             text: cut(&attempted.failure.text),
             then: attempted.then.to_owned(),
         };
-        if let Ok(mut last) = self.last_error.lock() {
-            *last = Some(error);
-        }
+        *self.last_error.lock() = Some(error);
     }
 
     /// Something became of the handler's revisions.
     pub(crate) fn transition(&self, Transition { at, what }: Transition) {
         let what = cut(&what);
-        if let Ok(mut last) = self.last_transition.lock() {
-            *last = Some(Transition { at, what });
-        }
+        *self.last_transition.lock() = Some(Transition { at, what });
     }
 
     /// What is not taken as things stand.
     pub(crate) fn refused(&self, refused: Option<RefusedReport>) {
-        let refused = refused.map(|RefusedReport { component, why }| RefusedReport {
+        *self.refused.lock() = refused.map(|RefusedReport { component, why }| RefusedReport {
             component,
             why: cut(&why),
         });
-        if let Ok(mut known) = self.refused.lock() {
-            *known = refused;
-        }
     }
 
     /// It has fallen behind what comes in, as this says, or has not.
     pub(crate) fn behind(&self, behind: Option<String>) {
-        if let Ok(mut known) = self.behind.lock() {
-            *known = behind;
-        }
+        *self.behind.lock() = behind;
     }
 
     pub(super) fn is_behind(&self) -> Option<String> {
-        self.behind.lock().ok()?.clone()
+        self.behind.lock().clone()
     }
 
     pub(super) fn refusal(&self) -> Option<RefusedReport> {
-        self.refused.lock().ok()?.clone()
+        self.refused.lock().clone()
     }
 
     pub(super) fn last_transition(&self) -> Option<Transition> {
-        self.last_transition.lock().ok()?.clone()
+        self.last_transition.lock().clone()
     }
 
     pub(super) fn partitions(&self) -> Vec<PartitionOverview> {
         let partitions = self.partitions.lock();
-        partitions.map_or_else(
-            |_| Vec::new(),
-            |all| all.values().map(|kept| kept.overview.clone()).collect(),
-        )
+        let overviews = partitions.values().map(|kept| kept.overview.clone());
+        overviews.collect()
     }
 
     /// How long each partition has waited for its lowest unfinished message.
@@ -168,18 +151,13 @@ impl Shown {
             since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
         };
         let partitions = self.partitions.lock();
-        partitions.map_or_else(
-            |_| Vec::new(),
-            |all| {
-                let each = all.iter();
-                each.map(|(partition, kept)| (partition.clone(), waits(kept)))
-                    .collect()
-            },
-        )
+        let each = partitions.iter();
+        each.map(|(partition, kept)| (partition.clone(), waits(kept)))
+            .collect()
     }
 
     pub(super) fn last_error(&self) -> Option<LastError> {
-        self.last_error.lock().ok()?.clone()
+        self.last_error.lock().clone()
     }
 }
 

@@ -1,6 +1,6 @@
 //! So many at once and no more, and each thing once at a time.
 
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use parking_lot::{Condvar, Mutex};
 
 /// What a component is known by.
 type Digest = [u8; 32];
@@ -33,19 +33,19 @@ impl Gate {
     pub(super) fn pass(&self, digest: Digest) -> Pass<'_> {
         let is_full =
             |inside: &mut Vec<_>| inside.len() == self.at_once || inside.contains(&digest);
-        let waited = self.left.wait_while(self.inside(), is_full);
-        waited.unwrap_or_else(PoisonError::into_inner).push(digest);
+        let mut inside = self.inside.lock();
+        self.left.wait_while(&mut inside, is_full);
+        inside.push(digest);
         Pass { gate: self, digest }
-    }
-
-    fn inside(&self) -> MutexGuard<'_, Vec<Digest>> {
-        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Pass<'_> {
     fn drop(&mut self) {
-        self.gate.inside().retain(|inside| *inside != self.digest);
+        self.gate
+            .inside
+            .lock()
+            .retain(|inside| *inside != self.digest);
         // They wait for different things.
         self.gate.left.notify_all();
     }

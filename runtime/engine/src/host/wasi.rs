@@ -3,8 +3,9 @@
 //! No files, no environment, no arguments, no network; standard input is at its end, and lines of standard
 //! output and error go to the handler's log.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::io::AsyncWrite;
 use tracing::Level;
 use wasmtime_wasi::{
@@ -84,7 +85,7 @@ impl Lines {
     }
 
     fn accept(&self, bytes: &[u8]) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = self.begun.lock();
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             begun.extend_from_slice(part);
             if part.ends_with(b"\n") || begun.len() >= WRITE_BYTES {
@@ -95,7 +96,7 @@ impl Lines {
     }
 
     fn end(&self) {
-        let mut begun = self.begun.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut begun = self.begun.lock();
         self.say(&begun);
         begun.clear();
     }

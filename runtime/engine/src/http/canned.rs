@@ -1,15 +1,13 @@
 //! Answers that were written down, for tests: no network is asked.
 
-use std::{
-    fmt,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::fmt;
 
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, uri::InvalidUri,
 };
 use http_body_util::{BodyExt, Full};
+use parking_lot::Mutex;
 use pelton_types::{Origin, Scheme};
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -151,12 +149,12 @@ impl Answers {
 
     /// Requests that were sent and have no answer; the first ten of them.
     pub fn missed(&self) -> Vec<String> {
-        self.asked().missed.clone()
+        self.asked.lock().missed.clone()
     }
 
     /// Requests that have an answer and were not sent.
     pub fn unasked(&self) -> Vec<String> {
-        let asked = self.asked();
+        let asked = self.asked.lock();
         let all = self.canned.iter().zip(&asked.given);
         all.filter(|(_, given)| !**given)
             .map(|(canned, _)| canned.to_string())
@@ -175,7 +173,7 @@ impl Answers {
         let Some(answer) = self.find(&parts.method, &url, &body) else {
             let missed = bounded(&format!("{} {url}", parts.method), MISSED_BYTES);
             let text = format!("there is no answer for {missed}");
-            let mut asked = self.asked();
+            let mut asked = self.asked.lock();
             if asked.missed.len() < MISSED {
                 asked.missed.push(missed);
             }
@@ -201,7 +199,7 @@ impl Answers {
 
     /// The first answer that was not given yet, else the last one.
     fn find(&self, method: &Method, url: &str, body: &Bytes) -> Option<&CannedAnswer> {
-        let mut asked = self.asked();
+        let mut asked = self.asked.lock();
         let all = self.canned.iter().enumerate();
         let fitting: Vec<usize> = all
             .filter(|(_, canned)| canned.answers(method, url, body))
@@ -215,10 +213,6 @@ impl Answers {
             *given = true;
         }
         self.canned.get(at).map(|canned| &canned.answer)
-    }
-
-    fn asked(&self) -> MutexGuard<'_, Asked> {
-        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     pin::Pin,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     task::{Context, Poll},
     time::Duration,
 };
@@ -14,6 +14,7 @@ use std::{
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
+use parking_lot::Mutex;
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
@@ -64,7 +65,7 @@ impl Exchange {
     /// Ends it, wherever it is.
     pub(crate) fn end(&self) {
         self.over.cancel();
-        self.answer().take();
+        self.answer.lock().take();
     }
 
     /// Does what is done for it, unless it is ended before.
@@ -83,7 +84,7 @@ impl Exchange {
         limits: Limits,
         permit: OwnedSemaphorePermit,
     ) -> AnswerBody {
-        let mut answer = self.answer();
+        let mut answer = self.answer.lock();
         if !body.is_end_stream() && !self.over.is_cancelled() {
             *answer = Some(Open {
                 body,
@@ -95,10 +96,6 @@ impl Exchange {
         }
         drop(answer);
         AnswerBody(self)
-    }
-
-    fn answer(&self) -> MutexGuard<'_, Option<Open>> {
-        self.answer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -113,7 +110,7 @@ impl Body for AnswerBody {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
-        let mut answer = self.0.answer();
+        let mut answer = self.0.answer.lock();
         let Some(open) = answer.as_mut() else {
             return Poll::Ready(match self.0.over.is_cancelled() {
                 true => Some(Err(Error::ConnectionTerminated)),
@@ -128,12 +125,12 @@ impl Body for AnswerBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        let answer = self.0.answer();
+        let answer = self.0.answer.lock();
         answer.as_ref().is_none_or(|open| open.body.is_end_stream()) && !self.0.over.is_cancelled()
     }
 
     fn size_hint(&self) -> SizeHint {
-        let answer = self.0.answer();
+        let answer = self.0.answer.lock();
         answer
             .as_ref()
             .map_or_else(SizeHint::default, |open| open.body.size_hint())

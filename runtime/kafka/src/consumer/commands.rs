@@ -5,11 +5,12 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
 
+use parking_lot::Mutex;
 use pelton_types::{Offset, TopicPartition};
 use tokio::sync::watch;
 
@@ -103,7 +104,7 @@ impl Shared {
     }
 
     pub(super) fn stop(&self) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         state.stopping = true;
         state.wake();
     }
@@ -115,26 +116,26 @@ impl Shared {
 
     /// What was left since last time.
     pub(super) fn take(&self) -> Commands {
-        std::mem::take(&mut self.lock().commands)
+        std::mem::take(&mut self.state.lock().commands)
     }
 
     /// The commits left since last time; other words stay.
     pub(super) fn take_commits(&self) -> HashMap<TopicPartition, WantedCommit> {
-        std::mem::take(&mut self.lock().commands.commits)
+        std::mem::take(&mut self.state.lock().commands.commits)
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.lock().stopping
+        self.state.lock().stopping
     }
 
     /// The client, while the consumer isn't over.
     pub(super) fn client(&self) -> Option<Arc<Client>> {
-        self.lock().queue.as_ref().map(Queue::client)
+        self.state.lock().queue.as_ref().map(Queue::client)
     }
 
     /// Gives the queue back, so that the thread can destroy the client.
     pub(super) fn give_up_queue(&self) -> Option<Queue> {
-        self.lock().queue.take()
+        self.state.lock().queue.take()
     }
 
     /// Says that the client is destroyed.
@@ -143,16 +144,12 @@ impl Shared {
     }
 
     fn leave(&self, leave: impl FnOnce(&mut Commands)) {
-        let mut state = self.lock();
+        let mut state = self.state.lock();
         let first = state.commands.is_empty();
         leave(&mut state.commands);
         if first {
             state.wake();
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

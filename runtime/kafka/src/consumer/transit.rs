@@ -7,12 +7,9 @@
 //!
 //! Invariant: bytes are given back once, when what was handed on is taken in or dropped.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use parking_lot::{Condvar, Mutex};
 use pelton_types::TopicPartition;
 
 /// Bytes of messages that were handed on. Drop it when they are taken in.
@@ -25,7 +22,7 @@ pub struct Transit {
 
 impl Drop for Transit {
     fn drop(&mut self) {
-        let mut load = self.way.lock();
+        let mut load = self.way.load.lock();
         load.bytes -= self.bytes;
         if let Some(bytes) = load.partitions.get_mut(&self.partition) {
             *bytes -= self.bytes;
@@ -83,18 +80,18 @@ impl Way {
 
     /// From now on it takes no more once so many bytes of one partition are on it.
     pub(super) fn limit_each(&self, most: u64) {
-        self.lock().most_of_each = most;
+        self.load.lock().most_of_each = most;
         self.less.notify_all();
     }
 
     /// How many bytes of one partition may be on it.
     pub(super) fn most_of_each(&self) -> u64 {
-        self.lock().most_of_each
+        self.load.lock().most_of_each
     }
 
     /// Counts bytes that are handed on.
     pub(super) fn enter(self: &Arc<Self>, partition: &TopicPartition, bytes: u64) -> Transit {
-        let mut load = self.lock();
+        let mut load = self.load.lock();
         load.bytes += bytes;
         *load.partitions.entry(partition.clone()).or_default() += bytes;
         Transit {
@@ -106,16 +103,10 @@ impl Way {
 
     /// Waits until there is room for more, or the time is up; whether there is.
     pub(super) fn wait(&self, limit: Duration) -> bool {
-        let load = self.lock();
-        let (load, _) = self
-            .less
-            .wait_timeout_while(load, limit, |load| !load.has_room())
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut load = self.load.lock();
+        let is_full = |load: &mut Load| !load.has_room();
+        self.less.wait_while_for(&mut load, is_full, limit);
         load.has_room()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Load> {
-        self.load.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,8 +131,8 @@ mod tests {
         drop(first);
         assert!(way.wait(SOON));
         drop(second);
-        assert_eq!(way.lock().bytes, 0);
-        assert!(way.lock().partitions.is_empty());
+        assert_eq!(way.load.lock().bytes, 0);
+        assert!(way.load.lock().partitions.is_empty());
     }
 
     #[test]

@@ -12,10 +12,11 @@
 
 use std::{
     ffi::{c_char, c_void},
-    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
+use parking_lot::{Condvar, Mutex};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys::{self as sys, rd_kafka_resp_err_t as RespErr};
 
@@ -56,7 +57,7 @@ impl Failures {
 
     /// What has failed, where brokers' threads wait for [`note`](Self::note).
     pub(crate) fn pending(&self) -> Option<Code> {
-        match *self.state() {
+        match *self.state.lock() {
             State::Failed { first, .. } => Some(first),
             State::Well | State::Noted => None,
         }
@@ -64,7 +65,7 @@ impl Failures {
 
     /// What stood behind is taken back.
     pub(crate) fn note(&self) {
-        *self.state() = State::Noted;
+        *self.state.lock() = State::Noted;
         self.note.notify_all();
     }
 
@@ -73,7 +74,7 @@ impl Failures {
         if !(self.ends)(failed) {
             return None;
         }
-        let mut state = self.state();
+        let mut state = self.state.lock();
         match *state {
             State::Noted => None,
             State::Failed { until, .. } => Some(until),
@@ -89,14 +90,10 @@ impl Failures {
     }
 
     fn wait(&self, until: Instant) {
-        let left = until.saturating_duration_since(Instant::now());
         let waits = |state: &mut State| !matches!(state, State::Noted);
         // Whatever comes of it: the delivery report tells the same.
-        drop(self.note.wait_timeout_while(self.state(), left, waits));
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.note
+            .wait_while_until(&mut self.state.lock(), waits, until);
     }
 
     /// Has a client's messages watched from its first one on.

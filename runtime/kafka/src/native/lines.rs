@@ -6,10 +6,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
+use parking_lot::Mutex;
 use rdkafka::config::RDKafkaLogLevel as Level;
 
 /// Warnings of a facility in a window: as many as the daemon writes of what comes with single messages.
@@ -60,7 +60,7 @@ pub(crate) fn log(level: Level, facility: &str, line: &str) {
 }
 
 fn warn(facility: &str, line: &str) {
-    let mut windows = WINDOWS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut windows = WINDOWS.lock();
     let window = windows.entry(facility.to_owned()).or_default();
     let admitted = window.admit(Instant::now());
     drop(windows);

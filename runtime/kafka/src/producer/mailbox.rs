@@ -2,8 +2,7 @@
 //!
 //! Invariant: it holds at most as many answers as messages were sent with it and not yet taken out.
 
-use std::sync::{Mutex, PoisonError};
-
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 /// The answers to the messages of one sender; a partition's task has one.
@@ -50,21 +49,13 @@ impl Mailbox {
 
     /// Takes what is there, which may be nothing.
     pub fn take_now(&self) -> Vec<Delivery> {
-        std::mem::take(
-            &mut *self
-                .deliveries
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-        )
+        std::mem::take(&mut *self.deliveries.lock())
     }
 
     /// Puts answers in, all at once: the first one wakes whoever waits, who on another core is quicker than the next answer,
     /// and would be woken for each.
     pub(super) fn put(&self, answers: Vec<Delivery>) {
-        let mut deliveries = self
-            .deliveries
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut deliveries = self.deliveries.lock();
         let first = deliveries.is_empty();
         if first {
             *deliveries = answers;

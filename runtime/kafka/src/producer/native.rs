@@ -6,13 +6,14 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{
-        Arc, PoisonError, RwLock, RwLockReadGuard,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
+use parking_lot::{RwLock, RwLockReadGuard};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::{Notify, watch};
 
@@ -140,7 +141,7 @@ impl Native {
         // Counted before, because a report may come before this returns.
         let count = messages.len();
         self.shared.in_flight.fetch_add(count, Ordering::AcqRel);
-        let (denied, mut open) = (self.shared.denied(), None);
+        let (denied, mut open) = (self.shared.denied.read(), None);
         let (mut taken, mut result) = (0, Ok(()));
         for (outgoing, ticket) in messages {
             let sent = match self.refusal(&denied, &outgoing) {
@@ -172,7 +173,7 @@ impl Native {
         transaction: Option<u64>,
     ) -> Result<(), SendError> {
         loop {
-            let held = open.get_or_insert_with(|| self.shared.open());
+            let held = open.get_or_insert_with(|| self.shared.open.read());
             let Open {
                 topics,
                 client,
@@ -208,7 +209,7 @@ impl Native {
 
     /// Why this message will never be taken, as far as that is known here.
     pub(crate) fn refuses(&self, outgoing: &Outgoing<'_>) -> Option<String> {
-        self.refusal(&self.shared.denied(), outgoing)
+        self.refusal(&self.shared.denied.read(), outgoing)
     }
 
     fn refusal(
@@ -242,21 +243,20 @@ impl Native {
 
     /// The client, unless the producer is over.
     pub(crate) fn client(&self) -> Option<Arc<Client>> {
-        let open = self.shared.open();
+        let open = self.shared.open.read();
         Some(open.as_ref()?.client.clone())
     }
 
     /// Takes messages of this transaction only, from here on; of none where there is none.
     pub(crate) fn admit(&self, transaction: Option<u64>) {
-        let open = self.shared.open.write();
-        if let Some(open) = &mut *open.unwrap_or_else(PoisonError::into_inner) {
+        if let Some(open) = &mut *self.shared.open.write() {
             open.transaction = transaction;
         }
     }
 
     /// Topics that were sent to.
     pub(crate) fn topics(&self) -> Vec<String> {
-        let open = self.shared.open();
+        let open = self.shared.open.read();
         open.as_ref()
             .map_or_else(Vec::new, |open| open.topics.keys().cloned().collect())
     }
@@ -264,8 +264,7 @@ impl Native {
     /// Refuses messages to these topics for a while, without asking a broker.
     pub(crate) fn deny(&self, topics: Vec<String>) {
         let until = Instant::now() + DENIED;
-        let denied = self.shared.denied.write();
-        let mut denied = denied.unwrap_or_else(PoisonError::into_inner);
+        let mut denied = self.shared.denied.write();
         denied.extend(topics.into_iter().map(|topic| (topic, until)));
     }
 
@@ -276,11 +275,7 @@ impl Native {
 
     /// Makes a topic known, under the exclusive lock.
     fn meet(&self, name: &str) -> Result<(), SendError> {
-        let mut open = self
-            .shared
-            .open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut open = self.shared.open.write();
         if let Some(Open { topics, client, .. }) = open.as_mut()
             && !topics.contains_key(name)
         {
@@ -307,7 +302,7 @@ impl Native {
     }
 
     pub(crate) fn purge(&self) {
-        if let Some(open) = &*self.shared.open() {
+        if let Some(open) = &*self.shared.open.read() {
             open.client.purge();
         }
     }
@@ -340,29 +335,17 @@ impl Drop for Native {
 impl Shared {
     fn close(&self) {
         self.closing.store(true, Ordering::Release);
-        if let Some(open) = &*self.open() {
+        if let Some(open) = &*self.open.read() {
             open.queue.wake();
         }
     }
 
     /// Takes nothing more, and purges what waits.
     pub(super) fn give_up(&self) {
-        let closed = self
-            .open
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        let closed = self.open.write().take();
         if let Some(open) = &closed {
             open.client.purge();
         }
-    }
-
-    fn open(&self) -> RwLockReadGuard<'_, Option<Open>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn denied(&self) -> RwLockReadGuard<'_, HashMap<String, Instant>> {
-        self.denied.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Messages were not taken after all. That frees no room, so whoever waits for room sleeps on.

@@ -8,9 +8,9 @@ use std::{
     io::{self, Read, Write},
     os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt},
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
 };
 
+use parking_lot::Mutex;
 use pelton_engine::HandlerEnv;
 use pelton_revisions::{Digest, Memory, Refusal, RolledBack};
 use rustix::process::geteuid;
@@ -142,7 +142,7 @@ impl Folder {
             configured: env.as_ref().map(serde_json::to_value).transpose()?,
             rolled_back: memory.rolled_back.as_ref().map(Refused::of),
         };
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         self.write(&self.path.join(INDEX), &serde_json::to_vec_pretty(&index)?)?;
         let kept = needed.iter().chain(&memory.good);
         let kept: Vec<String> = kept.map(name).collect();
@@ -156,7 +156,7 @@ impl Folder {
         if self.content(digest, bytes.len()).is_ok() {
             return Ok(());
         }
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _writing = self.writing.lock();
         self.write(&self.content_path(digest), bytes)
     }
 

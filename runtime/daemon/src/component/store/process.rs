@@ -1,13 +1,10 @@
 //! What is kept of a handler in the process, where there is no state folder: a handler that begins anew in it, because its
 //! configuration changed, knows what it knew.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::{collections::HashMap, io};
 
 use bytes::Bytes;
+use parking_lot::Mutex;
 use pelton_revisions::Digest;
 
 use super::Record;
@@ -24,11 +21,11 @@ struct Kept {
 
 impl Process {
     pub(in crate::component) fn record(&self) -> Record {
-        self.lock().record.clone()
+        self.0.lock().record.clone()
     }
 
     pub(in crate::component) fn remember(&self, record: &Record, needed: &[Digest]) {
-        let mut kept = self.lock();
+        let mut kept = self.0.lock();
         kept.record = record.clone();
         let memory = &record.memory;
         let is_needed = |digest: &Digest| needed.contains(digest) || memory.good == Some(*digest);
@@ -36,15 +33,11 @@ impl Process {
     }
 
     pub(in crate::component) fn put(&self, digest: &Digest, bytes: &Bytes) {
-        self.lock().contents.insert(*digest, bytes.clone());
+        self.0.lock().contents.insert(*digest, bytes.clone());
     }
 
     pub(in crate::component) fn content(&self, digest: &Digest) -> io::Result<Bytes> {
-        let content = self.lock().contents.get(digest).cloned();
+        let content = self.0.lock().contents.get(digest).cloned();
         content.ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
