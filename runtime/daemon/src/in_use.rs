@@ -42,6 +42,14 @@ pub(crate) struct Ballot {
 }
 
 impl InUse {
+    /// What the instances of its revisions take in bytes, and what each of them may.
+    pub(crate) fn memory(&self) -> (u64, u64) {
+        let stands_by = self.stand_by.as_ref();
+        let before = stands_by.map_or(0, |stand_by| stand_by.revision.memory());
+        let limit = self.revision.env().limits.memory_bytes;
+        (self.revision.memory() + before, limit as u64)
+    }
+
     /// The revision for a call. Where nobody stands by any more, what was to be called with the one before is called
     /// with the one that runs: it may be the one before.
     pub(crate) fn for_call(&self, fallback: bool) -> &Revision {

@@ -86,6 +86,7 @@ pub struct Metrics {
     retries: Family<KindLabel, Counter>,
     exhausted: Family<OutcomeLabel, Counter>,
     call_seconds: Family<HandlerLabel, Seconds>,
+    guest_seconds: Family<HandlerLabel, Seconds>,
     latency: Family<HandlerLabel, Latency>,
     transitions: Family<WhatLabel, Counter>,
     probation: Family<HandlerLabel, Gauge>,
@@ -110,6 +111,7 @@ impl Default for Metrics {
             retries: Family::default(),
             exhausted: Family::default(),
             call_seconds: Family::default(),
+            guest_seconds: Family::default(),
             latency: Family::default(),
             transitions: Family::default(),
             probation: Family::default(),
@@ -165,6 +167,12 @@ impl Metrics {
             "Time in calls of the component",
             Unit::Seconds,
             self.call_seconds.clone(),
+        );
+        r.register_with_unit(
+            "guest",
+            "Time in which the component itself ran: calls less their waits for the host and for a CPU",
+            Unit::Seconds,
+            self.guest_seconds.clone(),
         );
         r.register_with_unit(
             "latency",

@@ -326,6 +326,7 @@ impl Running {
             attempts,
             outcomes,
             took,
+            ran,
             waited,
             memory,
         } = returned;
@@ -351,7 +352,7 @@ impl Running {
             }
             verdicts.push(verdict);
         }
-        self.task.shared.metrics.called(&verdicts, took);
+        self.task.shared.metrics.called(&verdicts, took, ran);
         let ballot = in_use.as_ref().and_then(|in_use| in_use.ballot(revision));
         if let Some(ballot) = ballot {
             let done = |verdict: &&Verdict| matches!(verdict, Verdict::Done { .. });

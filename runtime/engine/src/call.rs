@@ -48,7 +48,9 @@ impl Curtail {
 pub struct Answer {
     /// An outcome for each message, in their order.
     pub outcomes: Vec<Outcome>,
-    /// How long the guest waited for the host.
+    /// How long the guest ran.
+    pub ran: Duration,
+    /// How long it waited for the host.
     pub waited: Duration,
 }
 
@@ -57,6 +59,7 @@ impl Answer {
     pub(crate) fn at_once(outcomes: Vec<Outcome>) -> Self {
         Self {
             outcomes,
+            ran: Duration::ZERO,
             waited: Duration::ZERO,
         }
     }

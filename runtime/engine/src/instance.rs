@@ -49,6 +49,7 @@ impl Instance {
             blueprint.logs.clone(),
             meter.clone(),
             blueprint.http.clone(),
+            blueprint.memory.clone(),
             engine.frozen,
         );
         let mut store = Store::new(&engine.wasm, state);

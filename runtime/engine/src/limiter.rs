@@ -3,9 +3,30 @@
 //! A guest that may not grow is told so and goes on, mostly into a trap of its allocator. That the limit was
 //! hit is remembered, so that such a trap can be told from others.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
 use wasmtime::ResourceLimiter;
 
 use crate::env::Limits;
+
+/// The linear memory of all living instances of a revision, in bytes. Copies are the same.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memory(Arc<AtomicU64>);
+
+impl Memory {
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn change(&self, from: usize, to: usize) {
+        let (from, to) = (from as u64, to as u64);
+        // In the ring of numbers a difference may be negative.
+        self.0.fetch_add(to.wrapping_sub(from), Ordering::Relaxed);
+    }
+}
 
 /// Counts the linear memory of one instance, all memories together.
 #[derive(Debug)]
@@ -13,15 +34,18 @@ pub(crate) struct Limiter {
     memory_limit: usize,
     table_limit: usize,
     memory: usize,
+    /// That of its revision, of which this is a part.
+    all: Memory,
     refused: Option<String>,
 }
 
 impl Limiter {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, all: Memory) -> Self {
         Self {
             memory_limit: limits.memory_bytes,
             table_limit: limits.table_elements,
             memory: 0,
+            all,
             refused: None,
         }
     }
@@ -34,6 +58,12 @@ impl Limiter {
     /// What was refused last, for people.
     pub(crate) fn refused(&self) -> Option<&str> {
         self.refused.as_deref()
+    }
+}
+
+impl Drop for Limiter {
+    fn drop(&mut self) {
+        self.all.change(self.memory, 0);
     }
 }
 
@@ -55,6 +85,7 @@ impl ResourceLimiter for Limiter {
         if maximum.is_some_and(|maximum| desired > maximum) {
             return Ok(false);
         }
+        self.all.change(self.memory, total);
         self.memory = total;
         Ok(true)
     }

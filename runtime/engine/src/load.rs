@@ -18,6 +18,7 @@ use crate::{
     host::{self, Standing},
     http::Access,
     inspect::{Import, Inspection},
+    limiter::Memory,
     log_budget::LogBudget,
     revision::{Blueprint, Handler, Revision},
     state::State,
@@ -87,6 +88,7 @@ pub(crate) fn revision(
             env.limits.log_line_bytes,
         )),
         digest: hex(&compiled.digest),
+        memory: Memory::default(),
         env: Arc::new(env),
         http,
     }))

@@ -37,7 +37,8 @@ pub(crate) struct Meter {
     ticker: Arc<Ticker>,
     limit: u64,
     used: AtomicU64,
-    /// How long the guest waited for the host since this was last asked.
+    /// How long the guest ran, and how long it waited for the host, since this was last asked.
+    ran: AtomicU64,
     waited: AtomicU64,
     slice_began: AtomicU64,
     /// The same by the thread's own clock, as of the last poll or epoch.
@@ -61,6 +62,7 @@ impl Meter {
             ticker,
             limit: u64::try_from(limit.as_nanos()).unwrap_or(u64::MAX),
             used: AtomicU64::new(0),
+            ran: AtomicU64::new(0),
             waited: AtomicU64::new(0),
             slice_began: AtomicU64::new(0),
             cpu_at_begin: AtomicU64::new(0),
@@ -72,13 +74,17 @@ impl Meter {
     /// A new message begins.
     pub(crate) fn restart(&self) {
         self.used.store(0, Ordering::Relaxed);
-        self.slice_began
-            .fetch_max(self.ticker.coarse(), Ordering::Relaxed);
+        let now = self.ticker.coarse();
+        let began = self.slice_began.fetch_max(now, Ordering::Relaxed);
+        // What came before counts for the messages before.
+        self.ran
+            .fetch_add(now.saturating_sub(began), Ordering::Relaxed);
     }
 
-    /// How long the guest waited for the host since this was last asked.
-    pub(crate) fn take_waited(&self) -> Duration {
-        Duration::from_nanos(self.waited.swap(0, Ordering::Relaxed))
+    /// How long the guest ran, and how long it waited for the host, since this was last asked.
+    pub(crate) fn take(&self) -> (Duration, Duration) {
+        let take = |since: &AtomicU64| Duration::from_nanos(since.swap(0, Ordering::Relaxed));
+        (take(&self.ran), take(&self.waited))
     }
 
     /// Whether the limit was hit.
@@ -152,7 +158,9 @@ impl Meter {
 
     /// Adds the slice up to now to the account and begins another one.
     fn count(&self) {
-        self.used.fetch_add(self.slice(), Ordering::Relaxed);
+        let slice = self.slice();
+        self.used.fetch_add(slice, Ordering::Relaxed);
+        self.ran.fetch_add(slice, Ordering::Relaxed);
         self.begin_slice(self.ticker.now());
     }
 

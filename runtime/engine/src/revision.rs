@@ -14,6 +14,7 @@ use crate::{
     http::{Access, Answers},
     inspect::Interface,
     instance::{Guest, Instance},
+    limiter::Memory,
     log_budget::LogBudget,
     packed, simple,
     slots::{Permit, Taken},
@@ -45,6 +46,8 @@ pub(crate) struct Blueprint {
     /// What its instances may log.
     pub(crate) logs: Arc<LogBudget>,
     pub(crate) digest: String,
+    /// What its instances take.
+    pub(crate) memory: Memory,
     /// What its instances may reach by HTTP; `None` where they import none of it.
     pub(crate) http: Option<Arc<Access>>,
 }
@@ -84,6 +87,11 @@ impl Revision {
     /// What it runs with.
     pub fn env(&self) -> &HandlerEnv {
         &self.inner.blueprint.env
+    }
+
+    /// The linear memory of its instances, those that wait for a call included, in bytes.
+    pub fn memory(&self) -> u64 {
+        self.inner.blueprint.memory.bytes()
     }
 
     /// How it is called.
@@ -146,6 +154,7 @@ impl Revision {
             };
             let answer = self.together(one, answers).await;
             all.waited = all.waited.saturating_add(answer.waited);
+            all.ran = all.ran.saturating_add(answer.ran);
             let done = |outcome: &Outcome| matches!(outcome.verdict, Verdict::Done { .. });
             let go_on = answer.outcomes.iter().all(done);
             all.outcomes.extend(answer.outcomes);
@@ -165,7 +174,7 @@ impl Revision {
                 return Answer::at_once(Outcome::only(failure(error), 0, count));
             }
         };
-        work.instance.meter.take_waited();
+        work.instance.meter.take();
         let limits = &self.inner.blueprint.env.limits;
         work.instance
             .store
@@ -179,12 +188,16 @@ impl Revision {
                 simple::call(&mut work.instance, &guest, call.messages, limits).await
             }
         };
-        let waited = work.instance.meter.take_waited();
+        let (ran, waited) = work.instance.meter.take();
         if intact {
             work.instance.store.data_mut().close();
             self.keep(work);
         }
-        Answer { outcomes, waited }
+        Answer {
+            outcomes,
+            ran,
+            waited,
+        }
     }
 
     async fn take(&self, fresh: bool) -> Result<AtWork, TrialError> {

@@ -13,7 +13,7 @@ use crate::{
     host::{http::Http, wasi::Wasi},
     http::{Access, Answers},
     journal::Journal,
-    limiter::Limiter,
+    limiter::{Limiter, Memory},
     log_budget::LogBudget,
     meter::Meter,
 };
@@ -63,9 +63,10 @@ impl State {
         logs: Arc<LogBudget>,
         meter: Arc<Meter>,
         http: Option<Arc<Access>>,
+        memory: Memory,
         frozen: bool,
     ) -> Self {
-        let limiter = Limiter::new(&env.limits);
+        let limiter = Limiter::new(&env.limits, memory);
         let mut table = ResourceTable::new();
         table.set_max_capacity(RESOURCES);
         let journal = Arc::new(Journal::new(logs));

@@ -57,6 +57,7 @@ impl Metrics {
         };
         self.counts.forget(&label);
         self.call_seconds.remove(&label);
+        self.guest_seconds.remove(&label);
         self.latency.remove(&label);
         self.probation.remove(&label);
         self.paused.remove(&label);

@@ -45,6 +45,7 @@ pub(crate) struct HandlerMetrics {
     group: String,
     counts: HandlerCounts,
     call_seconds: Seconds,
+    guest_seconds: Seconds,
     latency: Latency,
     probation: Gauge,
     paused: Gauge,
@@ -60,6 +61,7 @@ impl Metrics {
         HandlerMetrics {
             counts: self.counts.of(&label),
             call_seconds: self.call_seconds.get_or_create(&label).clone(),
+            guest_seconds: self.guest_seconds.get_or_create(&label).clone(),
             latency: self.latency.get_or_create(&label).clone(),
             probation: self.probation.get_or_create(&label).clone(),
             paused: self.paused.get_or_create(&label).clone(),
@@ -115,9 +117,10 @@ impl HandlerMetrics {
         self.count_many(Count::FetchedBytes, bytes.sum());
     }
 
-    pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration) {
+    pub(crate) fn called(&self, verdicts: &[Verdict], took: Duration, ran: Duration) {
         self.count(Count::Calls);
         self.call_seconds.inc_by(took.as_secs_f64());
+        self.guest_seconds.inc_by(ran.as_secs_f64());
         let mut handled = 0;
         for verdict in verdicts {
             match verdict {

@@ -32,7 +32,7 @@ configuration nothing is told any more.
 pub(super) fn count_everything(handler: &HandlerMetrics, partitions: &[i32], revision: RevisionId) {
     for kind in FailureKind::ALL {
         let failed = Verdict::Failed(Failure::new(kind, "why"));
-        handler.called(&[failed], Duration::ZERO);
+        handler.called(&[failed], Duration::ZERO, Duration::ZERO);
         handler.retried(kind);
     }
     let mut made = Made::default();
@@ -173,6 +173,7 @@ fn told() -> String {
         state: State::Running,
         troubles: vec![],
         waiting: vec![(TopicPartition::new("t", 0), Duration::ZERO)],
+        memory: Some((1, 2)),
     };
     let process = standing::Process {
         ready: true,

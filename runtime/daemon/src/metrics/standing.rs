@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::PartitionLabel;
+use super::{HandlerLabel, PartitionLabel};
 use crate::{
     overview::{Standings, State},
     status::Aspect,
@@ -42,6 +42,8 @@ struct Families {
     state: Family<StateLabel, Gauge>,
     trouble: Family<AboutLabel, Gauge>,
     oldest: Family<PartitionLabel, Gauge<f64, AtomicU64>>,
+    memory: Family<HandlerLabel, Gauge<u64, AtomicU64>>,
+    memory_limit: Family<HandlerLabel, Gauge<u64, AtomicU64>>,
 }
 
 /// How the daemon itself stands.
@@ -101,6 +103,18 @@ impl Families {
             Unit::Seconds,
             self.oldest.clone(),
         );
+        r.register_with_unit(
+            "guest_memory",
+            "Linear memory of the component's instances, those that wait for a call included",
+            Unit::Bytes,
+            self.memory.clone(),
+        );
+        r.register_with_unit(
+            "guest_memory_limit",
+            "What one instance of the component may take",
+            Unit::Bytes,
+            self.memory_limit.clone(),
+        );
     }
 
     /// Every state and every trouble is told, also those that are not: an alert can't tell a 0 from what is missing.
@@ -111,6 +125,7 @@ impl Families {
             state,
             troubles,
             waiting,
+            memory,
         } = standings;
         for each in State::ALL {
             let label = StateLabel {
@@ -130,6 +145,13 @@ impl Families {
             };
             let is = i64::from(troubles.contains(about));
             self.trouble.get_or_create(&label).set(is);
+        }
+        if let Some((bytes, limit)) = memory {
+            let label = HandlerLabel {
+                handler: handler.clone(),
+            };
+            self.memory.get_or_create(&label).set(bytes);
+            self.memory_limit.get_or_create(&label).set(limit);
         }
         for (partition, waits) in waiting {
             let label = PartitionLabel {
@@ -160,6 +182,7 @@ mod tests {
             state: State::Troubled,
             troubles: vec![Aspect::Output],
             waiting: vec![(TopicPartition::new("t", 3), Duration::from_millis(1500))],
+            memory: Some((65_536, 131_072)),
         };
         let troubles = Troubles::default();
         troubles.set(About::Clock, "why".to_owned());
@@ -180,6 +203,8 @@ mod tests {
             r#"pelton_handler_trouble{handler="h",group="g",about="output"} 1"#,
             r#"pelton_handler_trouble{handler="h",group="g",about="unreachable"} 0"#,
             r#"pelton_oldest_unfinished_seconds{handler="h",group="g",topic="t",partition="3"} 1.5"#,
+            r#"pelton_guest_memory_bytes{handler="h"} 65536"#,
+            r#"pelton_guest_memory_limit_bytes{handler="h"} 131072"#,
         ] {
             assert!(text.lines().any(|told| told == line), "{line}\n{text}");
         }

@@ -47,6 +47,8 @@ pub(crate) struct Standings {
     pub troubles: Vec<Aspect>,
     /// How long each of its partitions has waited for its lowest unfinished message.
     pub waiting: Vec<(TopicPartition, Duration)>,
+    /// What its instances take in bytes, and what each of them may; `None` before there is a revision.
+    pub memory: Option<(u64, u64)>,
 }
 
 impl Life {
@@ -112,6 +114,7 @@ impl Life {
             state: self.stands(status).0,
             troubles: status.troubles(name),
             waiting: shown.waiting(now),
+            memory: self.revision.borrow().as_ref().map(InUse::memory),
         }
     }
 }

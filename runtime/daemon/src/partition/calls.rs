@@ -27,6 +27,7 @@ pub(super) struct Returned {
     pub attempts: Vec<Attempt>,
     pub outcomes: Vec<Outcome>,
     pub took: Duration,
+    pub ran: Duration,
     pub waited: Duration,
     /// What the outputs may take, until the producer has them.
     pub memory: Option<OwnedSemaphorePermit>,
@@ -171,6 +172,7 @@ impl Calls {
                 attempts,
                 outcomes: answer.outcomes,
                 took: clock.now().saturating_sub(begun),
+                ran: answer.ran,
                 waited: answer.waited,
                 memory: memory.flatten(),
             })

@@ -2,6 +2,8 @@
 
 use std::{future::poll_fn, pin::pin, task::Poll, time::Duration};
 
+use pelton_engine::{Call, Curtail};
+
 use crate::support::*;
 
 #[tokio::test]
@@ -30,6 +32,39 @@ async fn an_instance_that_trapped_is_not_used_again() {
         "3",
         "a rejection is no fault of the instance"
     );
+}
+
+#[tokio::test]
+async fn memory_is_that_of_all_living_instances() {
+    let engine = engine(2);
+    let revision = simple(&engine);
+    assert_eq!(revision.memory(), 0);
+    revision.trial().await.unwrap();
+    let of_one = revision.memory();
+    assert!(
+        of_one >= 65_536 && of_one.is_multiple_of(65_536),
+        "{of_one}"
+    );
+    assert_eq!(answer(&revision, "n", true).await, "1");
+    assert_eq!(revision.memory(), 2 * of_one, "both wait for a call");
+    failure(&revision, "t").await;
+    assert_eq!(revision.memory(), of_one, "the one that trapped is gone");
+}
+
+#[tokio::test]
+async fn what_a_guest_ran_is_told_apart_from_what_it_waited() {
+    let engine = engine(1);
+    let revision = simple(&engine);
+    let limit = revision.env().limits.time_per_message;
+    let (messages, curtail) = (messages(&["l"]), Curtail::new());
+    let call = Call {
+        messages: &[(&messages[0], 1)],
+        fresh: false,
+        curtail: &curtail,
+    };
+    let answer = revision.call(call).await;
+    assert!(answer.ran >= limit, "ended by its limit: {:?}", answer.ran);
+    assert_eq!(answer.waited, Duration::ZERO);
 }
 
 #[tokio::test]

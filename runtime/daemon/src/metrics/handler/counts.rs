@@ -40,7 +40,11 @@ mod tests {
     fn counts_are_those_of_the_handler() {
         let metrics = Arc::new(Metrics::default());
         let (one, other) = (metrics.handler("one", "g"), metrics.handler("other", "g"));
-        one.called(&[Verdict::Done { outputs: 1 }], Duration::ZERO);
+        one.called(
+            &[Verdict::Done { outputs: 1 }],
+            Duration::ZERO,
+            Duration::ZERO,
+        );
         one.retried(FailureKind::Trap);
         one.retried(FailureKind::Retry);
         one.ended("dead-lettered");
