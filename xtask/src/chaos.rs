@@ -63,7 +63,7 @@ pub fn short(deadline: Instant) -> (Tally, Result<()>) {
 }
 
 fn build() -> Result<()> {
-    guests::build_all()?;
+    guests::build_once()?;
     println!("daemon and chaos: building (5 minutes and more the first time)");
     // The whole workspace with one set of features, so that nothing is built a second time.
     let build = "build --workspace --locked --bin pelton --bin pelton-chaos";

@@ -1,4 +1,5 @@
-//! Running programs so that nobody wonders whether it still moves: output goes through as it comes,
+//! Running programs so that nobody wonders whether it still moves: output goes through as it comes, with the name of
+//! what is run before each line, because suites run beside each other;
 //! a silence of half a minute is broken by a line, and a program that outstays its time is ended.
 
 use std::{
@@ -74,7 +75,7 @@ pub fn run_counting(
 ) -> (Tally, Result<()>) {
     let mut tally = Tally::default();
     let shown = show(&command);
-    println!("$ {shown}");
+    println!("{what} $ {shown}");
     let started = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn();
     let mut child = match started {
         Ok(child) => child,
@@ -91,11 +92,11 @@ pub fn run_counting(
         match lines.recv_timeout(SILENCE.min(left(deadline))) {
             Ok(line) => {
                 tally.add(Tally::of_line(&line));
-                println!("{line}");
+                println!("{what} | {line}");
             }
             Err(RecvTimeoutError::Disconnected) => break,
             Err(RecvTimeoutError::Timeout) => println!(
-                "   ... {what}: still running after {} s",
+                "{what} | ... still running after {} s",
                 start.elapsed().as_secs()
             ),
         }
@@ -155,7 +156,7 @@ pub fn while_telling<T>(what: &str, work: impl FnOnce() -> T) -> T {
         scope.spawn(move || {
             while let Err(RecvTimeoutError::Timeout) = wait.recv_timeout(SILENCE) {
                 println!(
-                    "   ... {what}: still running after {} s",
+                    "{what} | ... still running after {} s",
                     start.elapsed().as_secs()
                 );
             }

@@ -1,7 +1,9 @@
-//! `cargo xtask test`: the suites one after the other, and a table of what came of them.
+//! `cargo xtask test`: the suites, and a table of what came of them.
 
 use std::{
     fs,
+    sync::{Mutex, PoisonError},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -11,8 +13,12 @@ use clap::Args;
 use crate::{
     paths, setup,
     shell::Tally,
-    suites::{INNER_LOOP, SUITES, Suite},
+    suites::{ALONE, IN_LANES, INNER_LOOP, Suite},
 };
+
+/// Suites that run beside each other. The most of them wait: for a broker to start, for time to pass, for a limit to be
+/// reached.
+const LANES: usize = 2;
 
 /// Which suites to run.
 #[derive(Args)]
@@ -39,14 +45,7 @@ struct Outcome {
 /// When a suite fails, or `--only` names none.
 pub fn run(options: &Options) -> Result<()> {
     if options.list {
-        let total: u64 = SUITES.iter().map(|suite| suite.budget).sum();
-        for suite in SUITES {
-            println!(
-                "{:<12} {:>3} min  {}",
-                suite.name, suite.budget, suite.about
-            );
-        }
-        println!("{:<12} {total:>3} min", "at most");
+        list();
         return Ok(());
     }
     let chosen = choose(&options.only)?;
@@ -72,24 +71,69 @@ pub fn check() -> Result<()> {
     perform_all(&chosen, Duration::ZERO, Instant::now())
 }
 
+/// Names the suites with their budgets, and what all of them may take.
+fn list() {
+    for suite in all() {
+        println!(
+            "{:<12} {:>3} min  {}",
+            suite.name, suite.budget, suite.about
+        );
+    }
+    let budgets = |suites: &[Suite]| suites.iter().map(|suite| suite.budget).sum::<u64>();
+    let most = budgets(ALONE) + budgets(IN_LANES).div_ceil(LANES as u64);
+    println!("{:<12} {most:>3} min", "at most");
+}
+
+/// All suites, in the order they begin.
+fn all() -> impl Iterator<Item = &'static Suite> {
+    ALONE.iter().chain(IN_LANES)
+}
+
 /// Runs these suites up to the first that fails, and prints the table.
 fn perform_all(chosen: &[&'static Suite], prepared: Duration, start: Instant) -> Result<()> {
+    let is_alone = |suite: &&&Suite| ALONE.iter().any(|alone| alone.name == suite.name);
+    let (alone, in_lanes): (Vec<&Suite>, Vec<&Suite>) = chosen.iter().partition(is_alone);
+    let mut outcomes = in_turn(&Mutex::new(alone.into_iter()));
+    if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+        outcomes.extend(beside_each_other(in_lanes));
+    }
+    println!();
+    summarise(chosen, &outcomes, prepared, start.elapsed())
+}
+
+/// Runs suites in as many lanes as there are. Where one fails the others end what they have begun.
+fn beside_each_other(suites: Vec<&'static Suite>) -> Vec<Outcome> {
+    let left = Mutex::new(suites.into_iter());
+    thread::scope(|scope| {
+        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(|| in_turn(&left))).collect();
+        let ended = |lane: thread::ScopedJoinHandle<_>| {
+            lane.join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        lanes.into_iter().flat_map(ended).collect()
+    })
+}
+
+/// Runs what is left, one after the other, up to the first that fails; then nothing is left for anyone.
+fn in_turn(left: &Mutex<std::vec::IntoIter<&'static Suite>>) -> Vec<Outcome> {
+    let left = || left.lock().unwrap_or_else(PoisonError::into_inner);
     let mut outcomes = Vec::new();
-    for suite in chosen {
+    loop {
+        // A statement of its own: the lock is not held while a suite runs.
+        let Some(suite) = left().next() else {
+            return outcomes;
+        };
         heading(suite.name, suite.about);
         if let Some(lack) = suite.lack() {
             println!("== {}: not run: {lack}", suite.name);
             continue;
         }
         let outcome = perform(suite);
-        let failed = outcome.result.is_err();
-        outcomes.push(outcome);
-        if failed {
-            break;
+        if outcome.result.is_err() {
+            left().by_ref().for_each(drop);
         }
+        outcomes.push(outcome);
     }
-    println!();
-    summarise(chosen, &outcomes, prepared, start.elapsed())
 }
 
 /// Removes the logs and recordings of earlier runs, so that those of this one are found.
@@ -107,12 +151,11 @@ fn forget_earlier_runs() -> Result<()> {
 /// The suites of these names, in the table's order; all of them when there are no names.
 fn choose(names: &[String]) -> Result<Vec<&'static Suite>> {
     for name in names {
-        let known = SUITES.iter().any(|suite| suite.name == name);
+        let known = all().any(|suite| suite.name == name);
         (known.then_some(()))
             .with_context(|| format!("no suite {name}; `cargo xtask test --list` names them"))?;
     }
-    Ok(SUITES
-        .iter()
+    Ok(all()
         .filter(|suite| names.is_empty() || names.iter().any(|name| name == suite.name))
         .collect())
 }

@@ -343,6 +343,9 @@ impl Daemon {
             }
         }
         self.handlers.abort_all();
+        // Those that write down what the next start is to know end with it written.
+        let all_ended = async { while self.components.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout_at(deadline.into(), all_ended).await;
         self.components.shutdown().await;
         if let Some(guests) = self.guests.take() {
             guests.shutdown_background();
