@@ -1,7 +1,7 @@
 //! What the simulator drives: the machine that ships, or one that is broken on purpose.
 //!
-//! A proof that can't fail proves nothing, so the world below is generic over the machine, and the tests
-//! put broken ones into it.
+//! A proof that can't fail proves nothing, so the tests put broken ones into the world below. It knows them by their
+//! traits alone: were it generic over them, it would be compiled once for each.
 
 use std::time::Duration;
 
@@ -11,9 +11,11 @@ use pelton_dispatch::{
 };
 
 /// A machine of one assigned partition.
-pub trait Machine {
+pub trait Machine: 'static {
     /// As [`Partition::new`].
-    fn new(policy: Policy, start: &Checkpoint) -> Self;
+    fn new(policy: Policy, start: &Checkpoint) -> Self
+    where
+        Self: Sized;
     /// As [`Partition::handle`].
     fn handle(&mut self, now: Duration, event: Event, commands: &mut Vec<Command>);
     /// As [`Partition::snapshot`].
@@ -35,9 +37,11 @@ impl Machine for Partition {
 }
 
 /// A machine of one member's transactions.
-pub trait Transactions {
+pub trait Transactions: 'static {
     /// As [`Member::new`].
-    fn new(policy: TransactionPolicy, now: Duration, commands: &mut Vec<MemberCommand>) -> Self;
+    fn new(policy: TransactionPolicy, now: Duration, commands: &mut Vec<MemberCommand>) -> Self
+    where
+        Self: Sized;
     /// As [`Member::handle`].
     fn handle(&mut self, now: Duration, event: MemberEvent, commands: &mut Vec<MemberCommand>);
 }
@@ -50,4 +54,21 @@ impl Transactions for Member {
     fn handle(&mut self, now: Duration, event: MemberEvent, commands: &mut Vec<MemberCommand>) {
         self.handle(now, event, commands);
     }
+}
+
+/// Makes the machine of an assigned partition.
+pub(crate) type NewMachine = fn(Policy, &Checkpoint) -> Box<dyn Machine>;
+
+/// How a machine of this type is made.
+pub(crate) fn machine<M: Machine>() -> NewMachine {
+    |policy, start| Box::new(M::new(policy, start))
+}
+
+/// Makes the machine of a member's transactions.
+pub(crate) type NewTransactions =
+    fn(TransactionPolicy, Duration, &mut Vec<MemberCommand>) -> Box<dyn Transactions>;
+
+/// How one of this type is made.
+pub(crate) fn transactions<T: Transactions>() -> NewTransactions {
+    |policy, now, commands| Box::new(T::new(policy, now, commands))
 }

@@ -8,9 +8,9 @@ use super::{
     queue::{AssignmentId, Item},
     world::{Life, Phase, World},
 };
-use crate::{machine::Machine, model::Violation};
+use crate::model::Violation;
 
-impl<M: Machine> World<M> {
+impl World {
     /// A write reaches the log. What a dead process or an ended assignment left in its queue may be lost.
     pub fn landed(
         &mut self,

@@ -13,12 +13,9 @@ use super::{
     topic::Log,
     world::{Assignment, Phase, World},
 };
-use crate::{
-    machine::Machine,
-    model::{Violation, ensure},
-};
+use crate::model::{Violation, ensure};
 
-impl<M: Machine> World<M> {
+impl World {
     pub fn call(
         &mut self,
         id: AssignmentId,
@@ -184,7 +181,7 @@ impl<M: Machine> World<M> {
     }
 }
 
-impl<M: Machine> World<M> {
+impl World {
     /// Whether the ledger and the log have nothing against these attempts.
     fn may_attempt(&mut self, id: AssignmentId, messages: &[Attempt]) -> Result<(), Violation> {
         let order = self.plan.policy.order;
@@ -233,7 +230,7 @@ impl<M: Machine> World<M> {
     }
 }
 
-impl<M> Assignment<M> {
+impl Assignment {
     /// First attempts come in the order of their row, and none is left out.
     fn first_attempt(&mut self, log: &Log, offset: Offset, order: Order) -> Result<(), Violation> {
         if let Some(before) = log.before(offset, order).map(|message| message.offset) {

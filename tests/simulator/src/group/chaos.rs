@@ -10,12 +10,12 @@ use super::{
     queue::{Item, MemberId},
     world::{Life, Member, World},
 };
-use crate::{machine::Machine, model::Violation};
+use crate::model::Violation;
 
 /// Most members that are in the group at a time.
 const MOST_MEMBERS: usize = 5;
 
-impl<M: Machine> World<M> {
+impl World {
     /// A process starts and joins.
     pub fn start(&mut self) -> Result<(), Violation> {
         let member = self.members.len();

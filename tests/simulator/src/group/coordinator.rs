@@ -16,10 +16,7 @@ use super::{
     queue::{AssignmentId, Item, MemberId},
     world::{Assignment, Life, Phase, World},
 };
-use crate::{
-    machine::Machine,
-    model::{Model, Violation},
-};
+use crate::model::{Model, Violation};
 
 /// How likely a partition's handler gets another revision soon after the partition is assigned.
 const SWAPPED: f64 = 0.3;
@@ -74,7 +71,7 @@ impl Group {
     }
 }
 
-impl<M: Machine> World<M> {
+impl World {
     /// A member joins, or joins again.
     pub fn join(&mut self, member: MemberId) -> Result<(), Violation> {
         self.saw(Seen::Joined);
@@ -217,7 +214,7 @@ impl<M: Machine> World<M> {
         self.assignments.push(Assignment {
             member,
             partition,
-            machine: M::new(policy.clone(), &start),
+            machine: (self.new_machine)(policy.clone(), &start),
             model: Model::new(policy, &start),
             phase: Phase::Working,
             unclean: false,

@@ -12,15 +12,12 @@ use super::{
     queue::{AssignmentId, Item},
     world::{Assignment, Phase, World},
 };
-use crate::{
-    machine::Machine,
-    model::{Violation, ensure},
-};
+use crate::model::{Violation, ensure};
 
 /// Most messages that one fetch brings.
 const FETCH_MOST: usize = 25;
 
-impl<M: Machine> World<M> {
+impl World {
     /// Gives a machine an event, lets the model judge, and carries out what it commands.
     pub fn feed(&mut self, id: AssignmentId, event: Event) -> Result<(), Violation> {
         let (now, judge) = (self.clock(id), self.options.model);
@@ -280,7 +277,7 @@ impl<M: Machine> World<M> {
     }
 }
 
-impl<M> Assignment<M> {
+impl Assignment {
     /// The driver has the message's bytes: it was fetched, and not released.
     pub fn holds(&self, offset: Offset) -> Result<(), Violation> {
         let held = offset >= self.released && offset < self.position;

@@ -7,12 +7,9 @@ use super::{
     queue::{AssignmentId, MemberId},
     world::{Life, Phase, World},
 };
-use crate::{
-    machine::Machine,
-    model::{Violation, ensure},
-};
+use crate::model::{Violation, ensure};
 
-impl<M: Machine> World<M> {
+impl World {
     /// Asks an assignment to drain.
     pub fn drain(&mut self, id: AssignmentId) -> Result<(), Violation> {
         let deadline = self.clock(id) + self.plan.drain_limit;

@@ -12,7 +12,10 @@ use std::{
 use pelton_dispatch::{RecordingHeader, Step};
 
 use super::{coverage::Coverage, trace::Trace, world::World};
-use crate::{machine::Machine, model::Violation};
+use crate::{
+    machine::{Machine, NewMachine, machine},
+    model::Violation,
+};
 
 /// The recording of one assignment.
 pub type Recorded = (RecordingHeader, Vec<Step>);
@@ -73,8 +76,16 @@ pub fn run_seed<M: Machine>(
     seed: u64,
     options: Options,
 ) -> Result<(Coverage, Vec<Recorded>), Box<Failure>> {
+    run_one(machine::<M>(), seed, options)
+}
+
+fn run_one(
+    new_machine: NewMachine,
+    seed: u64,
+    options: Options,
+) -> Result<(Coverage, Vec<Recorded>), Box<Failure>> {
     let trace = options.verbose.then(|| Trace::new(true));
-    let mut world = World::<M>::new(seed, options, trace);
+    let mut world = World::new(new_machine, seed, options, trace);
     let Err(violation) = guarded(&mut world) else {
         let recordings = world
             .assignments
@@ -83,7 +94,8 @@ pub fn run_seed<M: Machine>(
         return Ok((world.coverage, recordings.collect()));
     };
     let step = world.steps;
-    let mut world = World::<M>::new(
+    let mut world = World::new(
+        new_machine,
         seed,
         Options {
             verbose: false,
@@ -102,7 +114,7 @@ pub fn run_seed<M: Machine>(
 }
 
 /// A machine that panics has failed like any other.
-fn guarded<M: Machine>(world: &mut World<M>) -> Result<(), Violation> {
+fn guarded(world: &mut World) -> Result<(), Violation> {
     catch_unwind(AssertUnwindSafe(|| world.run()))
         .unwrap_or_else(|_| Err(Violation("a panic, see above".to_owned())))
 }

@@ -21,7 +21,7 @@ use super::{
     trace::Trace,
 };
 use crate::{
-    machine::Machine,
+    machine::{Machine, NewMachine},
     model::{Model, Violation, ensure},
 };
 
@@ -29,7 +29,8 @@ use crate::{
 const MOST_ITEMS: u64 = 1_000_000;
 
 /// Everything there is.
-pub(super) struct World<M> {
+pub(super) struct World {
+    pub new_machine: NewMachine,
     pub plan: Plan,
     pub options: Options,
     pub rng: SmallRng,
@@ -39,7 +40,7 @@ pub(super) struct World<M> {
     pub ledgers: Vec<Ledger>,
     pub group: Group,
     pub members: Vec<Member>,
-    pub assignments: Vec<Assignment<M>>,
+    pub assignments: Vec<Assignment>,
     pub coverage: Coverage,
     pub trace: Option<Trace>,
     pub calm: bool,
@@ -75,10 +76,10 @@ impl Life {
 }
 
 /// One partition in the hands of one member, from assign to end.
-pub(super) struct Assignment<M> {
+pub(super) struct Assignment {
     pub member: MemberId,
     pub partition: usize,
-    pub machine: M,
+    pub machine: Box<dyn Machine>,
     pub model: Model,
     pub phase: Phase,
     /// Its end was not clean, or its member was fenced: what it writes may be repeated.
@@ -125,8 +126,8 @@ pub(super) enum Phase {
     Over,
 }
 
-impl<M: Machine> World<M> {
-    pub fn new(seed: u64, options: Options, trace: Option<Trace>) -> Self {
+impl World {
+    pub fn new(new_machine: NewMachine, seed: u64, options: Options, trace: Option<Trace>) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
         let mut coverage = Coverage::default();
         let plan = Plan::draw(&mut rng);
@@ -150,6 +151,7 @@ impl<M: Machine> World<M> {
         }
         queue.push(plan.calm_at, Item::Calm);
         Self {
+            new_machine,
             group: Group::new(plan.partitions),
             plan,
             options,
@@ -256,7 +258,7 @@ impl<M: Machine> World<M> {
     }
 
     /// An assignment whose process is alive.
-    pub fn living(&mut self, id: AssignmentId) -> Option<&mut Assignment<M>> {
+    pub fn living(&mut self, id: AssignmentId) -> Option<&mut Assignment> {
         let assignment = self.assignments.get_mut(id)?;
         let alive = self
             .members
@@ -266,7 +268,7 @@ impl<M: Machine> World<M> {
     }
 
     /// An assignment that is neither drained nor lost, of a process that is alive.
-    pub fn working(&mut self, id: AssignmentId) -> Option<&mut Assignment<M>> {
+    pub fn working(&mut self, id: AssignmentId) -> Option<&mut Assignment> {
         self.living(id)
             .filter(|assignment| assignment.phase == Phase::Working)
     }

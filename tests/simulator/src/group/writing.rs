@@ -13,12 +13,9 @@ use super::{
     queue::{AssignmentId, Item},
     world::{Phase, World},
 };
-use crate::{
-    machine::Machine,
-    model::{Violation, ensure},
-};
+use crate::model::{Violation, ensure};
 
-impl<M: Machine> World<M> {
+impl World {
     pub fn produce(&mut self, id: AssignmentId, offset: Offset) -> Result<(), Violation> {
         self.saw(Seen::Produced);
         let assignment = self.holding(id, offset)?;

@@ -6,7 +6,7 @@ use pelton_dispatch::{Checkpoint, Command, Event, Partition, Policy, Snapshot};
 use pelton_simulator::machine::Machine;
 
 /// A way to be broken: changes what the real machine hears, or what it says.
-pub trait Fault: Default {
+pub trait Fault: Default + 'static {
     /// What the real machine is told of its policy, and of what is committed.
     fn begins(&mut self, policy: Policy, start: Checkpoint) -> (Policy, Checkpoint) {
         (policy, start)

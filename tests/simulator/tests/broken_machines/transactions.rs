@@ -217,7 +217,7 @@ impl Fault for SealsNothing {
 }
 
 /// A way for a member to be broken.
-trait MemberFault: Default {
+trait MemberFault: Default + 'static {
     fn hears(&mut self, event: MemberEvent) -> Vec<MemberEvent> {
         vec![event]
     }

@@ -15,10 +15,7 @@ use super::{
     seen::Seen,
     world::{Outputs, World},
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::Violation,
-};
+use crate::model::Violation;
 
 /// What the coordinator knows of a transactional id, and what stands in its transaction.
 #[derive(Clone, Debug, Default)]
@@ -107,7 +104,7 @@ pub(super) enum Answer {
     InvalidState,
 }
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     /// A request arrives.
     pub fn arrives(&mut self, process: ProcessId, arriving: Arriving) -> Result<(), Violation> {
         let present = self.processes.get(process).map(|p| p.client.transaction);

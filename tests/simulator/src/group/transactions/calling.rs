@@ -11,11 +11,10 @@ use super::{
 };
 use crate::{
     group::guest::{Conditions, Run},
-    machine::{Machine, Transactions},
     model::{Violation, ensure},
 };
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     pub fn call(
         &mut self,
         seat: Seat,

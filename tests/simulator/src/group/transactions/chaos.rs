@@ -14,20 +14,17 @@ use super::{
     seen::Seen,
     world::{Life, Phase, Process, World},
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::Violation,
-};
+use crate::model::Violation;
 
 /// Most members that are in the group at a time.
 const MOST_MEMBERS: usize = 4;
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     /// A process starts and joins, with a transactional id of its own.
     pub fn start(&mut self) -> Result<(), Violation> {
         let process = self.processes.len();
         let mut commands = Vec::new();
-        let member = T::new(self.limits.policy, self.now, &mut commands);
+        let member = (self.machines.member)(self.limits.policy, self.now, &mut commands);
         self.broker.push(Transactional::default());
         self.processes.push(Process {
             life: Life::Running,

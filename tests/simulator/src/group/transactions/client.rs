@@ -15,10 +15,7 @@ use super::{
     seen::Seen,
     world::World,
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::Violation,
-};
+use crate::model::Violation;
 
 /// After how long a request that has to wait is sent again.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -62,7 +59,7 @@ enum Call {
     Renew(BTreeMap<usize, AssignmentId>),
 }
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     fn client(&mut self, process: ProcessId) -> Option<&mut Client> {
         self.processes.get_mut(process).map(|p| &mut p.client)
     }

@@ -11,17 +11,14 @@ use super::{
     seen::Seen,
     world::{Assignment, Phase, World},
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::{Violation, ensure},
-};
+use crate::model::{Violation, ensure};
 
 /// Most messages that one fetch brings.
 const FETCH_MOST: usize = 25;
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     /// An assignment that is neither drained nor lost.
-    pub fn working(&mut self, seat: Seat) -> Option<&mut Assignment<M>> {
+    pub fn working(&mut self, seat: Seat) -> Option<&mut Assignment> {
         self.seats
             .get_mut(seat)
             .filter(|assignment| assignment.phase == Phase::Working)

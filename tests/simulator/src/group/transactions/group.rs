@@ -14,10 +14,7 @@ use super::{
     seen::Seen,
     world::{Assignment, Life, Phase, World},
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::{Model, Violation},
-};
+use crate::model::{Model, Violation};
 
 /// What the coordinator knows.
 #[derive(Debug)]
@@ -70,7 +67,7 @@ impl Group {
     }
 }
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     pub fn join(&mut self, process: ProcessId) -> Result<(), Violation> {
         self.saw(Seen::Joined);
         self.group.members.push(process);
@@ -79,7 +76,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
 
     /// Whether this assignment owns its partition, as the coordinator sees it.
     pub fn owns(&self, seat: Seat) -> bool {
-        let owner = |assignment: &Assignment<M>| self.group.owners.get(assignment.partition);
+        let owner = |assignment: &Assignment| self.group.owners.get(assignment.partition);
         matches!(
             self.seats.get(seat).and_then(owner),
             Some(Owner::Held(owner) | Owner::Revoking(owner)) if *owner == seat
@@ -201,7 +198,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         self.seats.push(Assignment {
             process,
             partition,
-            machine: M::new(policy.clone(), &start),
+            machine: (self.machines.partition)(policy.clone(), &start),
             model: Model::new(policy, &start),
             phase: Phase::Working,
             position: start.next,

@@ -17,12 +17,9 @@ use super::{
     seen::Seen,
     world::{Phase, World},
 };
-use crate::{
-    machine::{Machine, Transactions},
-    model::Violation,
-};
+use crate::model::Violation;
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     /// What an assignment is called between a member and its driver.
     pub fn name(seat: Seat) -> AssignmentId {
         AssignmentId(seat as u64)

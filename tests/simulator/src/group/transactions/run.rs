@@ -2,13 +2,16 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::{seen::Coverage, world::World};
+use super::{
+    seen::Coverage,
+    world::{Machines, World},
+};
 use crate::{
     group::{
         run::{Failure, Recorded, spread},
         trace::Trace,
     },
-    machine::{Machine, Transactions},
+    machine::{Machine, Transactions, machine, transactions},
     model::Violation,
 };
 
@@ -56,14 +59,27 @@ pub fn run_seed<M: Machine, T: Transactions>(
     seed: u64,
     options: Options,
 ) -> Result<(Coverage, Vec<Recorded>), Box<Failure>> {
+    let machines = Machines {
+        partition: machine::<M>(),
+        member: transactions::<T>(),
+    };
+    run_one(machines, seed, options)
+}
+
+fn run_one(
+    machines: Machines,
+    seed: u64,
+    options: Options,
+) -> Result<(Coverage, Vec<Recorded>), Box<Failure>> {
     let trace = options.verbose.then(|| Trace::new(true));
-    let mut world = World::<M, T>::new(seed, options, trace);
+    let mut world = World::new(machines, seed, options, trace);
     let Err(violation) = guarded(&mut world) else {
         let recordings = world.seats.into_iter().filter_map(|seat| seat.recording);
         return Ok((world.coverage, recordings.collect()));
     };
     let step = world.steps;
-    let mut world = World::<M, T>::new(
+    let mut world = World::new(
+        machines,
         seed,
         Options {
             verbose: false,
@@ -82,7 +98,7 @@ pub fn run_seed<M: Machine, T: Transactions>(
 }
 
 /// A machine that panics has failed like any other.
-fn guarded<M: Machine, T: Transactions>(world: &mut World<M, T>) -> Result<(), Violation> {
+fn guarded(world: &mut World) -> Result<(), Violation> {
     catch_unwind(AssertUnwindSafe(|| world.run()))
         .unwrap_or_else(|_| Err(Violation("a panic, see above".to_owned())))
 }

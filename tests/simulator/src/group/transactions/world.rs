@@ -24,15 +24,23 @@ use crate::{
         topic::Log,
         trace::Trace,
     },
-    machine::{Machine, Transactions},
+    machine::{Machine, NewMachine, NewTransactions, Transactions},
     model::{Model, Violation, ensure},
 };
 
 /// More happenings than any run should need: beyond this it does not come to rest.
 const MOST_ITEMS: u64 = 300_000;
 
+/// How the machines of partitions and members are made.
+#[derive(Clone, Copy)]
+pub(super) struct Machines {
+    pub partition: NewMachine,
+    pub member: NewTransactions,
+}
+
 /// Everything there is.
-pub(super) struct World<M, T> {
+pub(super) struct World {
+    pub machines: Machines,
     pub plan: Plan,
     pub limits: Limits,
     pub options: Options,
@@ -42,8 +50,8 @@ pub(super) struct World<M, T> {
     pub logs: Vec<Log>,
     pub judge: Judge,
     pub group: Group,
-    pub processes: Vec<Process<T>>,
-    pub seats: Vec<Assignment<M>>,
+    pub processes: Vec<Process>,
+    pub seats: Vec<Assignment>,
     /// What the broker knows of each process's transactional id.
     pub broker: Vec<Transactional>,
     pub coverage: Coverage,
@@ -53,7 +61,7 @@ pub(super) struct World<M, T> {
 }
 
 /// A process that is or was a member.
-pub(super) struct Process<T> {
+pub(super) struct Process {
     pub life: Life,
     /// An operator has paused it.
     pub suspended: bool,
@@ -61,7 +69,7 @@ pub(super) struct Process<T> {
     pub frozen_until: Duration,
     /// What would have happened to it meanwhile.
     pub stalled: Vec<Item>,
-    pub member: Option<T>,
+    pub member: Option<Box<dyn Transactions>>,
     pub timer: u64,
     pub client: Client,
     /// The group's generation, as far as it knows.
@@ -86,10 +94,10 @@ pub(super) enum Life {
 }
 
 /// One partition in the hands of one process, from assign to end.
-pub(super) struct Assignment<M> {
+pub(super) struct Assignment {
     pub process: ProcessId,
     pub partition: usize,
-    pub machine: M,
+    pub machine: Box<dyn Machine>,
     pub model: Model,
     pub phase: Phase,
     pub position: Offset,
@@ -132,8 +140,8 @@ pub(super) enum Phase {
     Over,
 }
 
-impl<M: Machine, T: Transactions> World<M, T> {
-    pub fn new(seed: u64, options: Options, trace: Option<Trace>) -> Self {
+impl World {
+    pub fn new(machines: Machines, seed: u64, options: Options, trace: Option<Trace>) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed ^ 0x5EED_0E05);
         let mut plan = Plan::draw(&mut rng);
         let limits = Limits::draw(&mut rng, &mut plan);
@@ -150,6 +158,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
         }
         queue.push(plan.calm_at, Item::Calm);
         Self {
+            machines,
             judge: Judge::new(&logs, &plan.policy),
             group: Group::new(plan.partitions),
             plan,
@@ -201,7 +210,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
     }
 
     /// At rest nothing is held but what is not committed.
-    fn holds_little(&self, assignment: &Assignment<M>) -> Result<(), Violation> {
+    fn holds_little(&self, assignment: &Assignment) -> Result<(), Violation> {
         let committed = self.judge.checkpoint(assignment.partition).next;
         ensure!(
             assignment.released == committed,
@@ -214,7 +223,7 @@ impl<M: Machine, T: Transactions> World<M, T> {
     /// A process goes on: what it missed comes first, in its order.
     fn thaw(&mut self, process: ProcessId) -> Result<(), Violation> {
         let now = self.now;
-        let thawed = |known: &&mut Process<T>| known.frozen_until <= now;
+        let thawed = |known: &&mut Process| known.frozen_until <= now;
         let Some(known) = self.processes.get_mut(process).filter(thawed) else {
             return Ok(());
         };

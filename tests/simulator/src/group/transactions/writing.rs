@@ -9,13 +9,9 @@ use super::{
     seen::Seen,
     world::{Outputs, World},
 };
-use crate::{
-    group::behaviour::Behaviour,
-    machine::{Machine, Transactions},
-    model::Violation,
-};
+use crate::{group::behaviour::Behaviour, model::Violation};
 
-impl<M: Machine, T: Transactions> World<M, T> {
+impl World {
     /// The driver keeps what a call returned only where it is told to.
     pub fn hold(&mut self, seat: Seat, offset: Offset) -> Result<(), Violation> {
         self.saw(Seen::Held);
