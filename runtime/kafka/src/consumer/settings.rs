@@ -21,7 +21,7 @@ pub enum Start {
     Earliest,
     /// After the newest message.
     Latest,
-    /// Nowhere: the consumer ends with [`Error::NoCommittedOffset`].
+    /// Nowhere: the consumer ends with [`Error::NoCommittedOffset`](crate::Error::NoCommittedOffset).
     Error,
 }
 
