@@ -4,6 +4,8 @@
 //!
 //! It decides nothing: what changes something is asked of the daemon. `/livez` says which loop hangs, and neither a
 //! rebalance nor an outage fails it; `/readyz` says in plain words what is missing.
+//!
+//! Start reading at `routes`, where every address stands, then `gate`, which says who may.
 #![forbid(unsafe_code)]
 
 mod answer;

@@ -1,4 +1,8 @@
 //! The binary `pelton`: reads the command line and leaves with an exit code that means something.
+//!
+//! It holds no logic: each command asks the room that has it, and tells people what came of that.
+//!
+//! Start reading at `args`, where every command stands; each has a module of its name.
 
 mod allocator;
 mod args;

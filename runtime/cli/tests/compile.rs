@@ -256,7 +256,7 @@ fn what_was_compiled_once_is_not_compiled_again_unless_it_was_damaged() {
     let life = || {
         let engine = next_life(&cache);
         engine.inspect(&component).unwrap();
-        engine.compilations()
+        engine.compilation_counts().now()
     };
     let misses = Compilations {
         compiled: 1,
@@ -299,7 +299,7 @@ fn what_many_ask_for_at_once_is_compiled_once() {
             scope.spawn(|| engine.inspect(&component).unwrap());
         }
     });
-    let counts = engine.compilations();
+    let counts = engine.compilation_counts().now();
     assert_eq!((counts.compiled, counts.hits), (1, 7));
 }
 
@@ -312,7 +312,7 @@ fn without_a_folder_that_can_be_used_it_goes_on_without() {
     let component = wat::parse_str("(component)").unwrap();
     engine.inspect(&component).unwrap();
     engine.inspect(&component).unwrap();
-    let counts = engine.compilations();
+    let counts = engine.compilation_counts().now();
     assert_eq!((counts.compiled, counts.hits), (2, 0));
 }
 

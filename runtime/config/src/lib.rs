@@ -7,6 +7,8 @@
 //! A file's way: `read` (syntax, `${NAME}`, types: serde over a tree that keeps every place) ->
 //! `validate` (what keys say together) -> `model`.
 //!
+//! It knows nothing of the rooms that read it, and touches neither a broker nor a component's content.
+//!
 //! Start reading at [`Config`].
 #![forbid(unsafe_code)]
 

@@ -9,14 +9,16 @@ mod check;
 mod holdings;
 mod members;
 mod membership;
+mod policy;
 mod retry;
+mod settings;
 mod shared;
 mod topics;
 mod transactions;
+mod trouble;
 mod watchdog;
 
 use std::{
-    collections::BTreeMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -29,8 +31,9 @@ use tokio_util::sync::CancellationToken;
 pub use self::check::check_clients;
 use self::membership::Membership;
 pub(crate) use self::{
-    shared::{Broken, Shared, Trouble},
+    shared::Shared,
     transactions::{Seat, Transactions},
+    trouble::{Broken, Trouble},
 };
 use crate::{
     in_use::InUse,
@@ -66,17 +69,6 @@ pub(crate) struct Connection {
     pub topics: watch::Receiver<TopicNames>,
     pub embedded: bool,
     pub properties: Properties,
-}
-
-impl Connection {
-    /// The cluster's properties with a client's own laid over them.
-    fn with(&self, own: &Properties) -> BTreeMap<String, String> {
-        self.properties
-            .iter()
-            .chain(own.iter())
-            .map(|(k, v)| (k.to_owned(), v.to_owned()))
-            .collect()
-    }
 }
 
 /// How a handler ended.

@@ -4,6 +4,9 @@
 //! files, admin) runs on the caller's async runtime; guests run on threads of their own, so that a
 //! looping guest starves no poll, no commit and no health check.
 //!
+//! It decides nothing that the machines decide: what becomes of a message is for `pelton_dispatch` to say, which
+//! revision runs for `pelton_revisions`.
+//!
 //! Start reading at [`Daemon`], then `handler`, then `partition`.
 #![forbid(unsafe_code)]
 

@@ -107,7 +107,8 @@ impl Engine {
         Self::start(settings, *frozen, network.clone(), workshop.clone())
     }
 
-    /// An engine whose handlers' HTTP requests go over this network.
+    /// An engine whose handlers' HTTP requests go over this network: what tests resolve names and trust certificates
+    /// of their own by.
     ///
     /// # Errors
     /// As [`new`](Self::new).
@@ -203,17 +204,12 @@ impl Engine {
         &self.inner.settings
     }
 
-    /// How many instances are alive, at work or idle.
+    /// How many instances are alive, at work or idle: what tests of leaks ask.
     pub fn instances(&self) -> u32 {
         self.inner.slots.alive()
     }
 
-    /// How often it has compiled, and how often it hadn't to.
-    pub fn compilations(&self) -> Compilations {
-        self.inner.workshop.compilations()
-    }
-
-    /// Tells the same, also of engines [`beside`](Self::beside) it and when it is gone.
+    /// Tells how often it has compiled, and how often it hadn't to, also of engines [`beside`](Self::beside) it and when it is gone.
     pub fn compilation_counts(&self) -> CompilationCounts {
         CompilationCounts(self.inner.workshop.clone())
     }

@@ -1,4 +1,4 @@
-//! Runs components. The only room that names wasmtime.
+//! Runs components. The only room that names wasmtime. It knows nothing of Kafka, nor of what follows an outcome.
 //!
 //! [`Engine::load`] makes bytes a [`Revision`]: compiled, its imports satisfied, its exports checked.
 //! [`Revision::call`] gives messages to it and brings back an [`Outcome`] for each.

@@ -92,7 +92,7 @@ impl EmbeddedBroker {
         check(&action, answer)
     }
 
-    /// Breaks all connections and refuses new ones, until [`restore`](Self::restore).
+    /// Breaks all connections and refuses new ones, until [`restore`](Self::restore): an outage, for tests.
     ///
     /// # Errors
     /// It can't.

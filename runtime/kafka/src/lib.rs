@@ -10,8 +10,12 @@
 //! - [`Turns`]: whether the thread of one of these moves.
 //! - [`EmbeddedBroker`]: a broker in this process, for development and tests.
 //!
+//! It doesn't know what messages mean, nor what stands in the metadata beside an offset.
+//!
 //! Invariant: no librdkafka object is dropped on an async runtime, and none of its memory leaves this room:
 //! what is handed out is copied.
+//!
+//! Start reading at [`ConsumerEvent`], then `consumer/thread.rs`; `native` is the layer over the C interface.
 
 mod admin;
 mod check;
@@ -34,13 +38,12 @@ pub use consumer::{
 };
 pub use embedded::EmbeddedBroker;
 pub use error::Error;
+pub use native::Committed;
 pub use producer::{
     Delivery, DeliveryError, Mailbox, Outgoing, Producer, ProducerHealth, ProducerSettings,
     SendError,
 };
 pub use reader::{Ranges, Reader};
-pub use transaction::{
-    Committed, TransactionError, TransactionFailure, TransactionSettings, Transactions,
-};
+pub use transaction::{TransactionError, TransactionFailure, TransactionSettings, Transactions};
 pub use trouble::TroubleClass;
 pub use turns::Turns;

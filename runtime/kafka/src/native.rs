@@ -6,7 +6,10 @@
 //!
 //! Invariant: a client outlives its queues, and an event its queue's poll; each is destroyed exactly once.
 
+mod ask;
+mod assignment;
 mod client;
+mod committed;
 mod describe;
 mod event;
 mod failures;
@@ -14,14 +17,17 @@ mod interceptors;
 mod lines;
 mod list;
 mod login;
+mod queue;
 mod transaction;
 mod unanswered;
 
-pub(crate) use client::{Client, Queue};
+pub(crate) use client::Client;
+pub use committed::Committed;
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use failures::Failures;
 pub(crate) use lines::log;
 pub(crate) use list::{List, ListRef, NO_OFFSET};
 pub(crate) use login::once as log_in_once;
+pub(crate) use queue::Queue;
 pub(crate) use transaction::Failure;
 pub(crate) use unanswered::{Request, Unanswered};

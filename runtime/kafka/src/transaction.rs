@@ -11,11 +11,13 @@ mod thread;
 
 use std::{collections::BTreeMap, sync::mpsc, time::Duration};
 
-use pelton_types::{Offset, TopicPartition};
+use pelton_types::TopicPartition;
 use tokio::sync::oneshot;
 
 use self::thread::Job;
-use crate::{Commit, Consumer, Error, Producer, ProducerSettings, producer::Transactional};
+use crate::{
+    Commit, Committed, Consumer, Error, Producer, ProducerSettings, producer::Transactional,
+};
 
 /// All that a member's transactions need to know.
 #[derive(Clone)]
@@ -62,15 +64,6 @@ pub enum TransactionFailure {
     Refused,
 }
 
-/// What the group has committed of a partition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Committed {
-    /// The next offset; `None` where nothing is committed.
-    pub next: Option<Offset>,
-    /// What is kept beside it.
-    pub metadata: Vec<u8>,
-}
-
 /// The transactions of one member. They end when it is dropped; what is open then is left to the coordinator.
 pub struct Transactions {
     jobs: mpsc::Sender<Job>,
@@ -87,14 +80,14 @@ impl Transactions {
     }
 
     /// Gives up the producer, makes a new one and waits until the coordinator has ended what the old one left.
-    /// Then reads what the group has committed of these partitions. The producer returned sends with the first
-    /// transaction.
+    /// Then reads what the group has committed of these partitions; those of which it has committed nothing are left
+    /// out. The producer returned sends with the first transaction.
     ///
     /// # Errors
     /// [`TransactionFailure::Unknown`] when that took too long: renew again.
     pub async fn renew(
         &self,
-        group: Option<Consumer>,
+        group: Consumer,
         partitions: Vec<TopicPartition>,
     ) -> Result<(Producer, BTreeMap<TopicPartition, Committed>), TransactionError> {
         self.ask(|answer| Job::Renew {

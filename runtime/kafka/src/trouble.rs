@@ -6,6 +6,8 @@
 //! Invariant: between two reports of the same class there is a recovery of that class; a broker that refuses a client is
 //! not called unreachable beside.
 
+mod class;
+
 use std::{
     collections::{BTreeMap, btree_map::Entry},
     time::{Duration, Instant},
@@ -13,107 +15,18 @@ use std::{
 
 use rdkafka::types::RDKafkaErrorCode as Code;
 
+pub use self::class::TroubleClass;
+
 /// How long the reason of an outage is waited for, so that one line says both.
 const REASON: Duration = Duration::from_secs(2);
 /// How long a broker that could not read its log must not say so again until that is over: it is asked for the
 /// same offset twice a second.
 const CALM: Duration = Duration::from_secs(3);
 
-/// How librdkafka begins what it was told about a token that could not be had.
-const NO_TOKEN: &str = "Failed to acquire SASL OAUTHBEARER token: ";
-
 /// Whether a connection ended because the broker said in TLS what it doesn't like. With TLS 1.3 that comes behind the
 /// handshake, so that librdkafka takes it for the end of a connection like any other; of an end it says `SSL` too.
 fn is_refused_in_tls(reason: &str) -> bool {
     reason.contains("SSL") && reason.contains("alert")
-}
-
-/// What kind of trouble a client has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum TroubleClass {
-    /// No broker can be reached.
-    Unreachable,
-    /// A broker refuses the credentials.
-    Authentication,
-    /// TLS could not be set up.
-    Tls,
-    /// The credentials don't allow something.
-    Authorization,
-    /// A topic isn't there.
-    UnknownTopic,
-    /// The group's coordinator refuses the member, or the group's offsets can't be read.
-    Group,
-    /// A position is out of range: retention overtook the group.
-    OutOfRange,
-    /// A fetched batch can't be read.
-    Corrupt,
-}
-
-impl TroubleClass {
-    /// The class as it stands in logs and labels.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unreachable => "unreachable",
-            Self::Authentication => "authentication",
-            Self::Tls => "tls",
-            Self::Authorization => "authorization",
-            Self::UnknownTopic => "unknown-topic",
-            Self::Group => "group",
-            Self::OutOfRange => "out-of-range",
-            Self::Corrupt => "corrupt",
-        }
-    }
-}
-
-impl TroubleClass {
-    /// Whether every client of a cluster meets it alike.
-    pub fn is_of_connecting(self) -> bool {
-        match self {
-            Self::Unreachable | Self::Authentication | Self::Tls => true,
-            Self::Authorization
-            | Self::UnknownTopic
-            | Self::Group
-            | Self::OutOfRange
-            | Self::Corrupt => false,
-        }
-    }
-
-    /// What keeps a client from connecting, as far as librdkafka's words tell.
-    pub(crate) fn of_connecting(reason: &str) -> Self {
-        match reason {
-            _ if reason.contains("SASL") => Self::Authentication,
-            _ if reason.contains("SSL") => Self::Tls,
-            _ => Self::Unreachable,
-        }
-    }
-
-    /// What to do about it, where librdkafka says this of it.
-    pub(crate) fn remedy(self, reason: &str) -> &'static str {
-        match self {
-            // A broker says of a token only what RFC 7628 has for it.
-            Self::Authentication
-                if reason.contains("OAUTHBEARER") || reason.contains("invalid_token") =>
-            {
-                "check the token of `oauth-token-file`, which is read anew by itself: that it is there, has not expired, and is what the listener asks for"
-            }
-            Self::Unreachable => "check the address and that the broker runs",
-            Self::Authentication => "check `sasl.mechanism`, `sasl.username` and `sasl.password`",
-            // What a broker says of the client's own certificate, or of its absence.
-            Self::Tls if reason.contains("alert") && reason.contains("certificate") => {
-                "check `ssl.certificate.pem` and `ssl.key.pem`: that there are such, that they have not expired, and that the brokers trust who signed them"
-            }
-            Self::Tls => {
-                "check `security.protocol`, `ssl.ca.location`, the client's certificate, and the name in the broker's"
-            }
-            Self::Authorization => {
-                "allow it by an ACL: to read its topics and its group, to write what it writes"
-            }
-            Self::UnknownTopic => "create it, or allow the user to see it by an ACL",
-            Self::Group => "check the group's members and settings",
-            Self::OutOfRange => "reset the group's offset",
-            Self::Corrupt => "look at the broker's disk",
-        }
-    }
 }
 
 /// What librdkafka says, without how long it took: that would make another message of it each time.
@@ -193,25 +106,7 @@ impl Troubles {
                 return None;
             }
         };
-        let remedy = class.remedy(reason);
-        let text = match class {
-            TroubleClass::Authentication if reason.contains(NO_TOKEN) => {
-                let why = reason.replacen(NO_TOKEN, "", 1);
-                format!("there is no token to log in with ({why}); {remedy}; still trying")
-            }
-            TroubleClass::Authentication => {
-                format!("a broker refuses the credentials ({reason}); {remedy}; still trying")
-            }
-            TroubleClass::Tls => format!("TLS can't be set up ({reason}); {remedy}; still trying"),
-            TroubleClass::Authorization => {
-                format!("not allowed ({reason}); {remedy}; still trying")
-            }
-            TroubleClass::UnknownTopic => format!("a topic isn't there ({reason}); waiting for it"),
-            TroubleClass::Corrupt => format!("fetched data can't be read ({reason})"),
-            TroubleClass::Group | TroubleClass::Unreachable | TroubleClass::OutOfRange => {
-                format!("the group's coordinator refuses this member ({reason}); still trying")
-            }
-        };
+        let text = class.told(reason);
         let detail = if class == TroubleClass::UnknownTopic {
             reason
         } else {
@@ -330,134 +225,4 @@ impl Troubles {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_outage_is_told_once_and_so_is_its_end() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        assert_eq!(
-            troubles.error(Code::BrokerTransportFailure, "Connection refused", now),
-            None
-        );
-        let (class, text) = troubles
-            .error(Code::AllBrokersDown, "1/1 brokers are down", now)
-            .expect("a report");
-        assert_eq!(class, TroubleClass::Unreachable);
-        assert!(
-            text.contains("broker:9092") && text.contains("Connection refused"),
-            "{text}"
-        );
-        assert_eq!(
-            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
-            None
-        );
-        assert!(troubles.is_disconnected());
-        assert_eq!(troubles.connected(), [TroubleClass::Unreachable]);
-        assert!(troubles.connected().is_empty());
-    }
-
-    #[test]
-    fn the_reason_of_an_outage_may_follow_it_or_not() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        assert_eq!(
-            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
-            None
-        );
-        let (_, text) = troubles
-            .error(Code::BrokerTransportFailure, "Connection refused", now)
-            .expect("a report");
-        assert!(text.contains("Connection refused"), "{text}");
-        troubles.connected();
-        assert_eq!(
-            troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now),
-            None
-        );
-        assert!(troubles.unreachable(now).is_none());
-        assert!(troubles.unreachable(now + REASON).is_some());
-        assert!(troubles.unreachable(now + REASON).is_none());
-    }
-
-    /// What librdkafka says where a broker refuses the client's certificate by TLS 1.3.
-    const REFUSED: &str = "ssl://broker:9092/bootstrap: Receive failed: error:0A000415:SSL routines::ssl/tls alert \
-                           certificate expired: SSL alert number 45 (after 2ms in state APIVERSION_QUERY)";
-
-    #[test]
-    fn a_certificate_that_is_refused_behind_the_handshake_is_no_outage() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        let lost = Code::BrokerTransportFailure;
-        let (class, text) = troubles.error(lost, REFUSED, now).expect("a report");
-        assert_eq!(class, TroubleClass::Tls);
-        assert!(text.contains("ssl.certificate.pem"), "{text}");
-        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
-        assert!(down.is_none() && troubles.unreachable(now + REASON).is_none());
-        assert_eq!(troubles.error(lost, REFUSED, now), None, "it is told once");
-        assert_eq!(troubles.connected(), [TroubleClass::Tls]);
-    }
-
-    #[test]
-    fn a_broker_that_is_back_and_refuses_is_not_called_unreachable_any_more() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        let lost = Code::BrokerTransportFailure;
-        troubles.error(lost, "Connect failed: Connection refused", now);
-        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
-        assert!(down.is_some_and(|(class, _)| class == TroubleClass::Unreachable));
-        assert!(troubles.calm(now).is_empty());
-        assert!(troubles.error(lost, REFUSED, now).is_some());
-        assert_eq!(troubles.calm(now), [TroubleClass::Unreachable]);
-        assert!(troubles.calm(now).is_empty());
-    }
-
-    #[test]
-    fn a_connection_with_tls_that_just_ends_is_an_outage() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        let ended = "ssl://broker:9092/1: Disconnected: SSL connection closed by peer";
-        assert_eq!(
-            troubles.error(Code::BrokerTransportFailure, ended, now),
-            None
-        );
-        let down = troubles.error(Code::AllBrokersDown, "1/1 brokers are down", now);
-        assert!(down.is_some_and(|(class, _)| class == TroubleClass::Unreachable));
-    }
-
-    #[test]
-    fn a_single_lost_connection_is_no_trouble() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        assert_eq!(
-            troubles.error(Code::BrokerTransportFailure, "Disconnected", now),
-            None
-        );
-        assert!(troubles.unreachable(now + REASON).is_none() && !troubles.is_disconnected());
-    }
-
-    #[test]
-    fn a_log_that_could_not_be_read_is_well_again_when_nobody_speaks_of_it() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        let said = troubles.error(Code::InvalidMessage, "CORRUPT_MESSAGE", now);
-        assert!(said.is_some_and(|(class, _)| class == TroubleClass::Corrupt));
-        assert!(troubles.calm(now).is_empty());
-        let again = now + CALM / 2;
-        assert_eq!(
-            troubles.error(Code::InvalidMessage, "CORRUPT_MESSAGE", again),
-            None
-        );
-        assert!(troubles.calm(now + CALM).is_empty());
-        assert_eq!(troubles.calm(again + CALM), [TroubleClass::Corrupt]);
-        assert!(troubles.calm(again + CALM).is_empty());
-    }
-
-    #[test]
-    fn wrong_credentials_are_named() {
-        let (mut troubles, now) = (Troubles::new("broker:9092"), Instant::now());
-        let said = "SASL authentication error (after 3ms in state AUTH_REQ)";
-        let (class, text) = troubles
-            .error(Code::Authentication, said, now)
-            .expect("a report");
-        assert_eq!(class, TroubleClass::Authentication);
-        assert!(
-            text.contains("credentials") && !text.contains("3ms"),
-            "{text}"
-        );
-        assert!(text.contains("sasl.password"), "{text}");
-    }
-}
+mod tests;

@@ -1,8 +1,6 @@
 //! How a handler's cluster is reached, and why not.
 
-use std::collections::BTreeMap;
-
-use pelton_config::{Bootstrap, Config, Handler};
+use pelton_config::{Config, Handler, Properties};
 use pelton_kafka::{Admin, ProducerSettings, Reader};
 
 /// What can go wrong.
@@ -48,7 +46,7 @@ pub struct Reach {
     /// The handler.
     pub handler: Handler,
     bootstrap: String,
-    properties: BTreeMap<String, String>,
+    properties: Properties,
 }
 
 impl Reach {
@@ -67,37 +65,30 @@ impl Reach {
         })?;
         let embedded = || Error::Embedded(handler.to_owned());
         let cluster = config.clusters.get(&found.cluster).ok_or_else(embedded)?;
-        let Bootstrap::Servers(servers) = &cluster.bootstrap else {
-            return Err(embedded());
-        };
-        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let bootstrap = cluster.bootstrap.servers().ok_or_else(embedded)?;
         Ok(Self {
             handler: found.clone(),
-            bootstrap: servers.join(","),
-            properties: cluster.properties.iter().map(own).collect(),
+            bootstrap,
+            properties: cluster.properties.clone(),
         })
     }
 
     /// A reader in the name of a group.
     pub(crate) fn reader(&self, group: &str) -> Result<Reader, Error> {
-        let own = self.handler.consumer_properties.iter();
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let properties = self.properties.clone().into_iter().chain(own).collect();
+        let properties = self.properties.overlaid(&self.handler.consumer_properties);
         Ok(Reader::start(&self.bootstrap, group, &properties)?)
     }
 
     pub(crate) fn admin(&self) -> Result<Admin, Error> {
-        Ok(Admin::new(&self.bootstrap, &self.properties)?)
+        Ok(Admin::new(&self.bootstrap, &self.properties.to_map())?)
     }
 
     pub(crate) fn producer(&self) -> ProducerSettings {
-        let own = self.handler.producer_properties.iter();
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
         ProducerSettings {
             bootstrap: self.bootstrap.clone(),
             client_id: format!("pelton-redrive-{}", self.handler.name),
             queue_bytes: None,
-            properties: self.properties.clone().into_iter().chain(own).collect(),
+            properties: self.properties.overlaid(&self.handler.producer_properties),
         }
     }
 

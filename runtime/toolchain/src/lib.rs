@@ -1,5 +1,5 @@
-//! Makes a new handler's project; finds the toolchain that builds handlers written in Rust, installs it where it is missing, and builds a
-//! handler's source folder into a `.wasm` file that the daemon loads.
+//! Makes a new handler's project; finds the toolchain that builds handlers written in Rust, installs it where it is
+//! missing, and builds a handler's source folder into a `.wasm` file that the daemon loads. It depends on no other room.
 //!
 //! Two ways lead there, because not every machine reaches Rust's own servers: rustup's target
 //! `wasm32-unknown-unknown`, or a distribution's compiler with the standard library's source, which is then
@@ -7,6 +7,8 @@
 //!
 //! Invariant: what an outer cargo or rustup left in the environment does not reach the cargo that builds a
 //! guest, and so can't change what comes out.
+//!
+//! Start reading at [`Toolchain`], then [`Rebuilder`], which says when its source is built anew.
 #![forbid(unsafe_code)]
 
 mod artifact;

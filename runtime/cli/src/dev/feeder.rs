@@ -33,16 +33,13 @@ impl Feeder {
     ) -> Self {
         let embedded: BTreeMap<&str, String> = daemon.embedded().collect();
         let settings = config.clusters.iter().filter_map(|(name, cluster)| {
-            let bootstrap = match brokers {
-                Bootstrap::Servers(servers) => servers.join(","),
-                Bootstrap::Embedded => embedded.get(name.as_str())?.clone(),
-            };
-            let own = |(key, value): (&str, &str)| (key.to_owned(), value.to_owned());
+            let inside = || embedded.get(name.as_str()).cloned();
+            let bootstrap = brokers.servers().or_else(inside)?;
             let settings = ProducerSettings {
                 bootstrap,
                 client_id: CLIENT_ID.to_owned(),
                 queue_bytes: None,
-                properties: cluster.properties.iter().map(own).collect(),
+                properties: cluster.properties.to_map(),
             };
             Some((name.clone(), settings))
         });

@@ -27,6 +27,18 @@ impl Properties {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// All of them, as clients take them.
+    pub fn to_map(&self) -> BTreeMap<String, String> {
+        self.0.clone()
+    }
+
+    /// The same with a client's own laid over them.
+    pub fn overlaid(&self, own: &Self) -> BTreeMap<String, String> {
+        let mut map = self.to_map();
+        map.extend(own.to_map());
+        map
+    }
+
     /// The value of one property.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)

@@ -4,6 +4,7 @@ use std::{collections::VecDeque, time::Duration};
 
 use pelton_engine::Revision;
 use pelton_revisions::Refusal;
+use pelton_types::hex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -143,7 +144,7 @@ impl Keeping {
             }),
             refused: machine.refused().map(RefusedReport::of),
             loading: machine.is_busy(),
-            last_fault: self.component.shared.last_fault(),
+            last_fault: self.component.shared.shown.last_fault(),
             history: self.history.0.iter().cloned().collect(),
             problem,
         }
@@ -153,11 +154,6 @@ impl Keeping {
 /// What a component with this content is named by.
 pub(crate) fn digest_of(content: &[u8]) -> String {
     hex(&Sha256::digest(content))
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 pub(crate) fn millis(time: Duration) -> u64 {

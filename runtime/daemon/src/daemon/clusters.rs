@@ -38,9 +38,9 @@ impl Clusters {
     pub(super) fn connect(&mut self, config: &Config) -> Result<(), Error> {
         let mut connections = BTreeMap::new();
         for (name, cluster) in &config.clusters {
-            let servers = match &cluster.bootstrap {
-                Bootstrap::Servers(servers) => servers.join(","),
-                Bootstrap::Embedded => self.embed(name, embedded_topics(config, name))?,
+            let servers = match cluster.bootstrap.servers() {
+                Some(servers) => servers,
+                None => self.embed(name, embedded_topics(config, name))?,
             };
             let topics = self.topics(name, &servers, &cluster.properties);
             let connection = Connection {
@@ -68,8 +68,7 @@ impl Clusters {
         if let Some(same) = same {
             return same.topics.clone();
         }
-        let own = properties.iter().map(|(k, v)| (k.to_owned(), v.to_owned()));
-        match Admin::new(servers, &own.collect()) {
+        match Admin::new(servers, &properties.to_map()) {
             Ok(admin) => admin.watch_topics(LOOK),
             // The handlers say what is wrong with it.
             Err(_) => watch::channel(None).1,

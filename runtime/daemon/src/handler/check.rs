@@ -1,9 +1,9 @@
 //! Whether librdkafka takes what a handler's clients are configured with.
 
-use pelton_config::{Bootstrap, Cluster, Guarantee, Handler, Properties};
+use pelton_config::{Bootstrap, Cluster, Guarantee, Handler};
 use pelton_kafka::{Admin, Error};
 
-use super::{Connection, shared, transactions};
+use super::{Connection, settings};
 use crate::budget::HandlerShare;
 
 /// Makes and destroys each client that the handler needs, apart from every broker. To be called from a thread that may
@@ -21,14 +21,12 @@ pub fn check_clients(handler: &Handler, cluster: &Cluster) -> Result<(), Error> 
     let connection = &connection;
     // What share of the memory it gets is not known yet, and librdkafka takes any.
     let share = HandlerShare::default();
-    Admin::new("", &connection.with(&Properties::default()))?.check()?;
-    shared::consumer_settings(handler, connection, share, handler.retry_topic()).check()?;
+    Admin::new("", &cluster.properties.to_map())?.check()?;
+    settings::consumer(handler, connection, share, handler.retry_topic()).check()?;
     match handler.guarantee {
-        Guarantee::AtLeastOnce => {
-            shared::producer_settings(handler, connection, share, None).check()
-        }
+        Guarantee::AtLeastOnce => settings::producer(handler, connection, share, None).check(),
         Guarantee::ExactlyOnce => {
-            transactions::settings(handler, connection, share, None, "check").check()
+            settings::transactions(handler, connection, share, None, "check").check()
         }
     }
 }

@@ -13,8 +13,7 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Broken, Ending, Handler, Transactions, Trouble, members::Members, retry::Retry, shared,
-    transactions,
+    Broken, Ending, Handler, Transactions, Trouble, members::Members, retry::Retry, settings,
 };
 use crate::{dead_letter, status::Standing};
 
@@ -73,8 +72,7 @@ impl<'h> Membership<'h> {
     async fn join(handler: &'h Handler, largest_batch: Option<u32>) -> Result<Self, String> {
         let (config, connection, shared) = (&handler.config, &handler.connection, &handler.shared);
         let retry = Retry::of(config, connection).await;
-        let settings =
-            shared::consumer_settings(config, connection, shared.share, retry.subscribed());
+        let settings = settings::consumer(config, connection, shared.share, retry.subscribed());
         let (consumer, events) = Consumer::start(settings).map_err(|error| error.to_string())?;
         shared.joins_as(&consumer);
         watch(handler, "pelton-consumer", consumer.turns());
@@ -214,7 +212,7 @@ fn writer(
     let (config, connection) = (&handler.config, &handler.connection);
     match config.guarantee {
         Guarantee::AtLeastOnce => {
-            let settings = shared::producer_settings(config, connection, share, largest_batch);
+            let settings = settings::producer(config, connection, share, largest_batch);
             let producer = Producer::start(settings).map_err(|error| error.to_string())?;
             watch(handler, "pelton-producer", producer.turns());
             Ok(Writer::Plain(producer))
@@ -222,7 +220,7 @@ fn writer(
         Guarantee::ExactlyOnce => {
             let process = &handler.process;
             let settings =
-                transactions::settings(config, connection, share, largest_batch, process);
+                settings::transactions(config, connection, share, largest_batch, process);
             let (consumer, trouble) = (consumer.clone(), trouble.clone());
             Transactions::start(handler, settings, consumer, trouble, driver)
                 .map(Writer::Transactional)

@@ -11,15 +11,13 @@ use std::{
 
 use parking_lot::Mutex;
 use pelton_config as config;
-use pelton_dispatch::{Checkpoint, Guarantee, OnExhausted, Order, Policy, Retry};
-use pelton_kafka::{
-    Consumer, ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics,
-};
+use pelton_dispatch::{Checkpoint, Policy};
+use pelton_kafka::Consumer;
 use pelton_types::{Failure, FailureKind, Output, TopicPartition};
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Semaphore, watch};
 use tracing::warn;
 
-use super::Connection;
+use super::policy::policy;
 use crate::{
     budget::{Budget, CallMemory, HandlerShare},
     clock::Clock,
@@ -58,7 +56,6 @@ pub(crate) struct Shared {
     /// How much is said of single messages.
     pub floods: Floods,
     record_to: Option<PathBuf>,
-    last_fault: Mutex<Option<Fault>>,
     /// The member of the group that it is, or was last.
     member: Mutex<Option<Consumer>>,
 }
@@ -98,7 +95,6 @@ impl Shared {
             shown: Shown::default(),
             floods: Floods::new(&handler.name),
             record_to,
-            last_fault: Mutex::default(),
             member: Mutex::default(),
         }
     }
@@ -118,12 +114,7 @@ impl Shared {
 
     /// An attempt has cost its instance.
     pub(crate) fn faulted(&self, fault: Fault) {
-        *self.last_fault.lock() = Some(fault);
-    }
-
-    /// The last attempt that did.
-    pub(crate) fn last_fault(&self) -> Option<Fault> {
-        self.last_fault.lock().clone()
+        self.shown.faulted(fault);
     }
 
     /// Begins the recording of a partition, where recordings are asked for.
@@ -153,162 +144,5 @@ impl Shared {
             .iter()
             .find_map(wrong)
             .map(|text| Failure::new(FailureKind::Contract, text))
-    }
-}
-
-/// In milliseconds.
-const EMBEDDED_FETCH_WAIT: &str = "20";
-
-/// The settings of a handler's consumer.
-pub(super) fn consumer_settings(
-    handler: &config::Handler,
-    connection: &Connection,
-    share: HandlerShare,
-    retry: Option<String>,
-) -> ConsumerSettings {
-    let mut properties = connection.with(&handler.consumer_properties);
-    if connection.embedded {
-        // It answers a fetch that found nothing only when this is over, whatever has come meanwhile.
-        properties
-            .entry("fetch.wait.max.ms".to_owned())
-            .or_insert_with(|| EMBEDDED_FETCH_WAIT.to_owned());
-    }
-    ConsumerSettings {
-        bootstrap: connection.bootstrap.clone(),
-        client_id: client_id(handler),
-        group: handler.group.clone(),
-        topics: match &handler.topics {
-            config::Topics::List(topics) => Topics::List(topics.clone()),
-            config::Topics::Pattern(pattern) => Topics::Pattern(pattern.clone()),
-        },
-        start: match handler.start {
-            config::Start::Earliest => Start::Earliest,
-            config::Start::Latest => Start::Latest,
-            config::Start::Error => Start::Error,
-        },
-        protocol: match handler.group_protocol {
-            config::GroupProtocol::Cooperative => Protocol::Cooperative,
-            config::GroupProtocol::Eager => Protocol::Eager,
-            config::GroupProtocol::Consumer => Protocol::Consumer,
-        },
-        instance_id: handler.instance_id.clone(),
-        drain_timeout: handler.drain_timeout,
-        memory: ConsumerMemory {
-            fetched: share.fetched,
-            handed_on: share.handed_on,
-        },
-        properties,
-        retry,
-        exclude: handler
-            .dead_letter_topic()
-            .map(str::to_owned)
-            .into_iter()
-            .collect(),
-    }
-}
-
-/// The largest message that a producer takes unless it is told otherwise; its queue must take two of them.
-const LARGEST_MESSAGE: u64 = 1 << 20;
-/// librdkafka's own limit of a batch.
-const LARGEST_BATCH: u32 = 1_000_000;
-
-/// The settings of a handler's producer. No batch is larger than what every topic it writes to takes.
-pub(super) fn producer_settings(
-    handler: &config::Handler,
-    connection: &Connection,
-    share: HandlerShare,
-    largest_batch: Option<u32>,
-) -> ProducerSettings {
-    let mut properties = connection.with(&handler.producer_properties);
-    if let Some(bytes) = largest_batch {
-        // A broker refuses a batch as a whole, and librdkafka does not split it: innocent messages would go with it.
-        let bytes = bytes.min(LARGEST_BATCH).to_string();
-        properties.entry("batch.size".to_owned()).or_insert(bytes);
-    }
-    let largest = properties.get("message.max.bytes");
-    let largest = largest.and_then(|bytes| bytes.parse().ok());
-    let least = largest.unwrap_or(LARGEST_MESSAGE).saturating_mul(2);
-    ProducerSettings {
-        bootstrap: connection.bootstrap.clone(),
-        client_id: client_id(handler),
-        queue_bytes: Some(share.producer.max(least)),
-        properties,
-    }
-}
-
-pub(super) fn client_id(handler: &config::Handler) -> String {
-    format!("pelton-{}", handler.name)
-}
-
-/// What a broker takes as the metadata of a commit (`offset.metadata.max.bytes`), by default.
-const METADATA_BYTES: u32 = 4096;
-
-fn policy(handler: &config::Handler, share: HandlerShare) -> Policy {
-    Policy {
-        guarantee: match handler.guarantee {
-            config::Guarantee::AtLeastOnce => Guarantee::AtLeastOnce,
-            config::Guarantee::ExactlyOnce => Guarantee::ExactlyOnce,
-        },
-        retry: Retry {
-            attempts: handler.retry.attempts,
-            backoff: handler.retry.backoff,
-            max_backoff: handler.retry.max_backoff,
-            jitter_percent: handler.retry.jitter_percent,
-            jitter_seed: u64::from(std::process::id()),
-        },
-        on_exhausted: match handler.on_exhausted {
-            config::OnExhausted::DeadLetter { .. } => OnExhausted::DeadLetter,
-            config::OnExhausted::Skip => OnExhausted::Skip,
-            config::OnExhausted::Stop => OnExhausted::Stop,
-        },
-        order: match handler.order {
-            config::Order::Partition => Order::Partition,
-            config::Order::Key => Order::Key,
-            config::Order::None => Order::None,
-        },
-        in_flight: handler.in_flight,
-        calls: handler.limits.instances,
-        batch_messages: handler.batch.messages,
-        batch_bytes: handler.batch.bytes.get().min(share.batch()),
-        batch_target: handler.batch.target_time,
-        buffer_messages: handler.buffer.messages,
-        buffer_bytes: handler.buffer.bytes.get(),
-        commit_interval: handler.commit_interval,
-        metadata_bytes: METADATA_BYTES,
-    }
-}
-
-/// What a handler can't go on with, and begins anew after.
-#[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Broken {
-    #[error("the producer can't go on: {0}")]
-    Producer(String),
-    #[error("a partition's task died")]
-    Task,
-    #[error("outputs of partitions that were given up were still on their way")]
-    Stale,
-    /// No new life of the handler mends it.
-    #[error("{0}")]
-    Refused(String),
-}
-
-/// Told by a partition when its handler can't go on; heard by the handler.
-#[derive(Clone, Default)]
-pub(crate) struct Trouble(Arc<(Mutex<Option<Broken>>, Notify)>);
-
-impl Trouble {
-    pub(crate) fn happened_to(&self, what: Broken) {
-        self.0.0.lock().get_or_insert(what);
-        self.0.1.notify_one();
-    }
-
-    /// Waits until it happens.
-    pub(crate) async fn happened(&self) -> Broken {
-        loop {
-            if let Some(what) = &*self.0.0.lock() {
-                return what.clone();
-            }
-            self.0.1.notified().await;
-        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use pelton_config::Properties;
 use pelton_kafka::Admin;
 use tracing::{error, info, warn};
 
@@ -83,11 +82,8 @@ async fn look(handler: &Handler) -> Result<Option<u32>, Missing> {
         bootstrap: connection.bootstrap.clone(),
         why,
     };
-    let admin = Admin::new(
-        &connection.bootstrap,
-        &connection.with(&Properties::default()),
-    )
-    .map_err(brokers)?;
+    let admin =
+        Admin::new(&connection.bootstrap, &connection.properties.to_map()).map_err(brokers)?;
     let existing = admin.topics(ASK).await.map_err(brokers)?;
     for topic in handler
         .config

@@ -8,8 +8,7 @@
 
 mod driver;
 
-use pelton_config as config;
-use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, TransactionPolicy};
+use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome};
 use pelton_kafka::TransactionSettings;
 use pelton_types::TopicPartition;
 use tokio::{
@@ -18,7 +17,7 @@ use tokio::{
 };
 
 use self::driver::Driver;
-use super::{Broken, Connection, Handler, shared};
+use super::{Broken, Handler, policy};
 use crate::partition::Inbox;
 
 /// What is left for the member.
@@ -41,11 +40,7 @@ pub(super) enum Word {
         heard: u64,
         why: String,
     },
-    /// It can't be waited for any more.
-    Lost { assignment: AssignmentId },
-    /// Answer when everything before this was taken in.
-    Heard(oneshot::Sender<()>),
-    /// Answer when the transactions of these have ended.
+    /// Answer when everything before this was taken in and the transactions of these have ended.
     Left {
         assignments: Vec<AssignmentId>,
         answer: oneshot::Sender<Vec<(AssignmentId, Outcome)>>,
@@ -73,7 +68,7 @@ impl Transactions {
         )]
         let (words, left) = mpsc::unbounded_channel();
         let calls = calls(&settings)?;
-        let policy = policy(&handler.config);
+        let policy = policy::transactions(&handler.config);
         let driver = Driver::new(handler, policy, (settings, calls), consumer, trouble);
         tasks.spawn(driver.run(left));
         Ok(Self { words })
@@ -105,15 +100,14 @@ impl Transactions {
 
     /// This assignment can't be waited for any more.
     pub(super) fn lost(&self, assignment: AssignmentId) {
-        self.leave(Word::Lost { assignment });
+        // Whatever it has heard of.
+        self.seat(assignment)
+            .tell(0, MemberEvent::Lost { assignment });
     }
 
     /// Waits until everything that was left was taken in.
     pub(super) async fn heard(&self) {
-        let (answer, answered) = oneshot::channel();
-        self.leave(Word::Heard(answer));
-        // An error means that the driver has ended.
-        let _ = answered.await;
+        self.left(Vec::new()).await;
     }
 
     /// Waits until the transactions of partitions that have ended are over; says how those did.
@@ -126,6 +120,7 @@ impl Transactions {
             assignments,
             answer,
         });
+        // An error means that the driver has ended.
         answered.await.unwrap_or_default()
     }
 
@@ -168,32 +163,6 @@ impl Seat {
             heard,
             why,
         });
-    }
-}
-
-fn policy(handler: &config::Handler) -> TransactionPolicy {
-    TransactionPolicy {
-        interval: handler.commit_interval,
-        messages: handler.transaction.messages.get(),
-        bytes: u64::from(handler.transaction.bytes.get()),
-        timeout: handler.transaction.timeout,
-    }
-}
-
-/// The settings of a member's transactions. The id is the `instance-id`'s where there is one, so that a process that
-/// is started again ends what it left open; otherwise no two processes have the same (delivery rule 32).
-pub(super) fn settings(
-    handler: &config::Handler,
-    connection: &Connection,
-    share: crate::budget::HandlerShare,
-    largest_batch: Option<u32>,
-    process: &str,
-) -> TransactionSettings {
-    let instance = handler.instance_id.as_deref().unwrap_or(process);
-    TransactionSettings {
-        producer: shared::producer_settings(handler, connection, share, largest_batch),
-        id: format!("{}.{}.{instance}", handler.group, handler.name),
-        timeout: handler.transaction.timeout,
     }
 }
 

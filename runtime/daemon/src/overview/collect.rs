@@ -70,7 +70,7 @@ impl Life {
 
     fn overview(&self, status: &Status) -> HandlerOverview {
         let shared = &self.shared;
-        let partitions = shared.shown.partitions();
+        let told = shared.shown.told();
         let (state, reasons) = self.stands(status);
         let paused = *shared.paused.borrow();
         HandlerOverview {
@@ -79,16 +79,16 @@ impl Life {
             topics: self.topics.clone(),
             state,
             reasons,
-            behind: shared.shown.is_behind(),
+            behind: told.behind,
             paused,
             revision: self.revision.borrow().as_ref().map(running),
-            refused: shared.shown.refusal(),
-            last_transition: shared.shown.last_transition(),
-            lag: partitions.iter().filter_map(|one| one.lag).sum(),
-            in_flight: partitions.iter().map(|one| one.in_flight).sum(),
-            partitions,
+            refused: told.refused,
+            last_transition: told.last_transition,
+            lag: told.partitions.iter().filter_map(|one| one.lag).sum(),
+            in_flight: told.partitions.iter().map(|one| one.in_flight).sum(),
+            partitions: told.partitions,
             counts: shared.metrics.counts(),
-            last_error: shared.shown.last_error(),
+            last_error: told.last_error,
         }
     }
 }

@@ -8,19 +8,32 @@ use pelton_kafka::End;
 use pelton_types::{Failure, Offset, TopicPartition};
 
 use super::{LastError, OldestOverview, PartitionOverview};
-use crate::component::{RefusedReport, Transition, millis};
+use crate::component::{Fault, RefusedReport, Transition, millis};
 
 /// Longest text of an error or of a transition that is kept, in bytes.
 const TEXT_LIMIT: usize = 4096;
 
 /// What is known of one life of a handler.
 #[derive(Default)]
-pub(crate) struct Shown {
-    partitions: Mutex<BTreeMap<TopicPartition, Kept>>,
-    last_error: Mutex<Option<LastError>>,
-    last_transition: Mutex<Option<Transition>>,
-    refused: Mutex<Option<RefusedReport>>,
-    behind: Mutex<Option<String>>,
+pub(crate) struct Shown(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    partitions: BTreeMap<TopicPartition, Kept>,
+    last_error: Option<LastError>,
+    last_fault: Option<Fault>,
+    last_transition: Option<Transition>,
+    refused: Option<RefusedReport>,
+    behind: Option<String>,
+}
+
+/// What an overview tells of it: all as of one moment.
+pub(super) struct Told {
+    pub partitions: Vec<PartitionOverview>,
+    pub last_error: Option<LastError>,
+    pub last_transition: Option<Transition>,
+    pub refused: Option<RefusedReport>,
+    pub behind: Option<String>,
 }
 
 /// What is known of a partition.
@@ -68,12 +81,12 @@ impl Shown {
         };
         let (overview, waits) = (blank, None);
         let kept = Kept { overview, waits };
-        self.partitions.lock().insert(partition.clone(), kept);
+        self.0.lock().partitions.insert(partition.clone(), kept);
     }
 
     /// A partition that was assigned is seen like this.
     pub(crate) fn seen(&self, partition: &TopicPartition, sighting: Sighting<'_>) {
-        if let Some(shown) = self.partitions.lock().get_mut(partition) {
+        if let Some(shown) = self.0.lock().partitions.get_mut(partition) {
             let before = shown.waits;
             shown.waits = sighting.snapshot.oldest.map(|Oldest { offset, .. }| {
                 let same = before.filter(|(lowest, _)| *lowest == offset);
@@ -85,12 +98,12 @@ impl Shown {
 
     /// A partition isn't ours any more.
     pub(crate) fn gone(&self, partition: &TopicPartition) {
-        self.partitions.lock().remove(partition);
+        self.0.lock().partitions.remove(partition);
     }
 
     /// None is.
     pub(crate) fn all_gone(&self) {
-        self.partitions.lock().clear();
+        self.0.lock().partitions.clear();
     }
 
     pub(crate) fn failed(&self, attempted: &Attempted<'_>) {
@@ -104,18 +117,18 @@ impl Shown {
             text: cut(&attempted.failure.text),
             then: attempted.then.to_owned(),
         };
-        *self.last_error.lock() = Some(error);
+        self.0.lock().last_error = Some(error);
     }
 
     /// Something became of the handler's revisions.
     pub(crate) fn transition(&self, Transition { at, what }: Transition) {
         let what = cut(&what);
-        *self.last_transition.lock() = Some(Transition { at, what });
+        self.0.lock().last_transition = Some(Transition { at, what });
     }
 
     /// What is not taken as things stand.
     pub(crate) fn refused(&self, refused: Option<RefusedReport>) {
-        *self.refused.lock() = refused.map(|RefusedReport { component, why }| RefusedReport {
+        self.0.lock().refused = refused.map(|RefusedReport { component, why }| RefusedReport {
             component,
             why: cut(&why),
         });
@@ -123,25 +136,29 @@ impl Shown {
 
     /// It has fallen behind what comes in, as this says, or has not.
     pub(crate) fn behind(&self, behind: Option<String>) {
-        *self.behind.lock() = behind;
+        self.0.lock().behind = behind;
     }
 
-    pub(super) fn is_behind(&self) -> Option<String> {
-        self.behind.lock().clone()
+    /// An attempt has cost its instance.
+    pub(crate) fn faulted(&self, fault: Fault) {
+        self.0.lock().last_fault = Some(fault);
     }
 
-    pub(super) fn refusal(&self) -> Option<RefusedReport> {
-        self.refused.lock().clone()
+    /// The last attempt that did.
+    pub(crate) fn last_fault(&self) -> Option<Fault> {
+        self.0.lock().last_fault.clone()
     }
 
-    pub(super) fn last_transition(&self) -> Option<Transition> {
-        self.last_transition.lock().clone()
-    }
-
-    pub(super) fn partitions(&self) -> Vec<PartitionOverview> {
-        let partitions = self.partitions.lock();
-        let overviews = partitions.values().map(|kept| kept.overview.clone());
-        overviews.collect()
+    pub(super) fn told(&self) -> Told {
+        let known = self.0.lock();
+        let partitions = known.partitions.values();
+        Told {
+            partitions: partitions.map(|kept| kept.overview.clone()).collect(),
+            last_error: known.last_error.clone(),
+            last_transition: known.last_transition.clone(),
+            refused: known.refused.clone(),
+            behind: known.behind.clone(),
+        }
     }
 
     /// How long each partition has waited for its lowest unfinished message.
@@ -150,14 +167,10 @@ impl Shown {
             let since = kept.waits.map(|(_, since)| since);
             since.map_or(Duration::ZERO, |since| now.saturating_sub(since))
         };
-        let partitions = self.partitions.lock();
-        let each = partitions.iter();
+        let known = self.0.lock();
+        let each = known.partitions.iter();
         each.map(|(partition, kept)| (partition.clone(), waits(kept)))
             .collect()
-    }
-
-    pub(super) fn last_error(&self) -> Option<LastError> {
-        self.last_error.lock().clone()
     }
 }
 
@@ -263,14 +276,14 @@ mod tests {
             now: Duration::from_secs(seconds),
         };
         shown.seen(&TopicPartition::new("t", 0), sighting);
-        shown.partitions().remove(0)
+        shown.told().partitions.remove(0)
     }
 
     #[test]
     fn the_oldest_message_stands_where_it_is_since_it_was_first_seen_there() {
         let shown = Shown::default();
         shown.assigned(&TopicPartition::new("t", 0), 9);
-        let blank = shown.partitions().remove(0);
+        let blank = shown.told().partitions.remove(0);
         assert_eq!((blank.position, blank.lag, blank.oldest), (9, None, None));
         for (seconds, stage, attempts, wanted) in [
             (1, Stage::Calling, 0, ("calling", 1, 1_000)),
@@ -311,7 +324,7 @@ mod tests {
             now: Duration::ZERO,
         };
         shown.seen(&partition, sighting);
-        assert_eq!(shown.partitions(), []);
+        assert_eq!(shown.told().partitions, []);
     }
 
     #[test]
@@ -326,7 +339,7 @@ mod tests {
             then: "retried",
             now: Duration::ZERO,
         });
-        let text = shown.last_error().unwrap().text;
+        let text = shown.told().last_error.unwrap().text;
         assert_eq!(text.len(), TEXT_LIMIT);
     }
 }

@@ -46,8 +46,8 @@ impl Backlog {
     pub fn push(&mut self, entry: Entry) {
         self.position = entry.offset.saturating_add(1);
         self.bytes += u64::from(entry.bytes);
-        if let State::Retrying { due } = entry.state {
-            self.retries.insert((due, entry.offset));
+        if matches!(entry.state, State::Retrying) {
+            self.retries.insert((entry.due, entry.offset));
         }
         if !matches!(entry.state, State::Queued) {
             self.begun = self.position;
@@ -85,7 +85,7 @@ impl Backlog {
     /// A message waits for its next attempt from now on.
     pub fn wait_for_retry(&mut self, offset: Offset, due: Duration) {
         if let Some(entry) = self.get_mut(offset) {
-            entry.state = State::Retrying { due };
+            entry.state = State::Retrying;
             entry.due = due;
             self.retries.insert((due, offset));
         }

@@ -6,13 +6,11 @@
 use std::time::Duration;
 
 use pelton_types::{Failure, Offset};
-use serde::{Deserialize, Serialize};
 
 use crate::{Arrival, Tried};
 
 /// How far a message has come, as people are shown it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
     /// It waits to be called.
     Queued,
@@ -71,9 +69,8 @@ pub(super) enum Told {
 pub(super) enum State {
     Queued,
     Calling,
-    Retrying {
-        due: Duration,
-    },
+    /// Until it is due.
+    Retrying,
     /// Its outputs wait for the next transaction.
     Held,
     Producing,
@@ -114,7 +111,7 @@ impl Entry {
     /// Whether the handler's part is over, so that in partition order later messages may be called.
     pub fn is_decided(&self) -> bool {
         match self.state {
-            State::Queued | State::Calling | State::Retrying { .. } => false,
+            State::Queued | State::Calling | State::Retrying => false,
             State::Held
             | State::Producing
             | State::Doomed
@@ -168,7 +165,7 @@ impl Entry {
         match self.state {
             State::Queued => Some(Stage::Queued),
             State::Calling => Some(Stage::Calling),
-            State::Retrying { due } => Some(Stage::Retrying { due }),
+            State::Retrying => Some(Stage::Retrying { due: self.due }),
             State::Held | State::Producing | State::Doomed => Some(Stage::Producing),
             State::LetterHeld(_) | State::DeadLettering(_) | State::LetterWaiting(_) => {
                 Some(Stage::DeadLettering)

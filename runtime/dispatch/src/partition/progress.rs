@@ -55,9 +55,8 @@ impl Inherited {
         if let (Some(tried), State::Queued) = (tried, &entry.state) {
             // One attempt is left at least, and no clock of another machine keeps a message for ever.
             entry.attempts = tried.attempts.min(policy.retry.attempts.get() - 1);
-            let due = tried.due.min(now.saturating_add(policy.retry.max_backoff));
-            entry.state = State::Retrying { due };
-            entry.due = due;
+            entry.due = tried.due.min(now.saturating_add(policy.retry.max_backoff));
+            entry.state = State::Retrying;
         }
         entry
     }

@@ -131,7 +131,7 @@ impl Choice {
     fn may_begin(&self, entry: &Entry) -> bool {
         match entry.state {
             State::Queued => self.room.begin > 0 || entry.offset == self.watermark,
-            State::Retrying { due } => due <= self.now,
+            State::Retrying => entry.due <= self.now,
             State::Calling
             | State::Held
             | State::Producing
@@ -152,7 +152,7 @@ impl Choice {
 
     fn take(&mut self, entry: &mut Entry, lane: Lane) {
         match entry.state {
-            State::Retrying { due } => self.retries.push((due, entry.offset)),
+            State::Retrying => self.retries.push((entry.due, entry.offset)),
             _ => self.room.begin = self.room.begin.saturating_sub(1),
         }
         entry.state = State::Calling;

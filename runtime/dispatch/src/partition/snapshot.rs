@@ -1,12 +1,11 @@
 //! What a partition looks like from outside: for status, metrics and the stall watchdog.
 
 use pelton_types::Offset;
-use serde::{Deserialize, Serialize};
 
 use super::{Partition, entry::Stage};
 
 /// The state of a partition at one moment.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     /// The next offset to be fetched.
     pub position: Offset,
@@ -41,7 +40,7 @@ pub struct Snapshot {
 }
 
 /// The lowest message that is not finished: what the watermark waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Oldest {
     /// Its offset.
     pub offset: Offset,

@@ -210,6 +210,6 @@ fn a_larger_engine_beside_takes_what_the_first_has_no_room_for_and_counts_with_i
     let second = second.unwrap();
     assert!(second.load(&bytes, &large).is_ok());
     assert!(first.load(&bytes, &env()).is_ok());
-    assert_eq!(first.compilations().compiled, 2);
-    assert_eq!(second.compilations().compiled, 2);
+    assert_eq!(first.compilation_counts().now().compiled, 2);
+    assert_eq!(second.compilation_counts().now().compiled, 2);
 }

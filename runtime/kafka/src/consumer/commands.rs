@@ -45,9 +45,10 @@ impl Commands {
 /// What handle and thread share.
 pub(super) struct Shared {
     state: Mutex<State>,
-    ended: watch::Sender<bool>,
-    way: Arc<Way>,
-    ownership: AtomicU64,
+    pub(super) ended: watch::Sender<bool>,
+    pub(super) way: Arc<Way>,
+    /// Rises each time before something is given up.
+    pub(super) ownership: AtomicU64,
     pub(super) turns: Turns,
 }
 
@@ -74,44 +75,15 @@ impl Shared {
         }
     }
 
-    pub(super) fn ownership(&self) -> u64 {
-        self.ownership.load(Ordering::Acquire)
-    }
-
     /// Something is given up from here on.
     pub(super) fn give_up_ownership(&self) {
         self.ownership.fetch_add(1, Ordering::AcqRel);
-    }
-
-    pub(super) fn commit(&self, partition: &TopicPartition, wanted: WantedCommit) {
-        self.leave(|commands| merge(&mut commands.commits, partition, wanted));
-    }
-
-    pub(super) fn pause(&self, partition: &TopicPartition, epoch: Epoch, paused: bool) {
-        self.leave(|commands| {
-            commands.pauses.insert(partition.clone(), (epoch, paused));
-        });
-    }
-
-    pub(super) fn seek(&self, partition: &TopicPartition, epoch: Epoch, offset: Offset) {
-        self.leave(|commands| {
-            commands.seeks.insert(partition.clone(), (epoch, offset));
-        });
-    }
-
-    pub(super) fn limit_each(&self, bytes: u64) {
-        self.way.limit_each(bytes);
     }
 
     pub(super) fn stop(&self) {
         let mut state = self.state.lock();
         state.stopping = true;
         state.wake();
-    }
-
-    pub(super) async fn stopped(&self) {
-        // An error can't be: the sender is in `self`.
-        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// What was left since last time.
@@ -143,7 +115,8 @@ impl Shared {
         self.ended.send_replace(true);
     }
 
-    fn leave(&self, leave: impl FnOnce(&mut Commands)) {
+    /// Leaves word for the thread.
+    pub(super) fn leave(&self, leave: impl FnOnce(&mut Commands)) {
         let mut state = self.state.lock();
         let first = state.commands.is_empty();
         leave(&mut state.commands);

@@ -18,11 +18,11 @@ use super::{
     AckSlot, Assignment, ConsumerEvent, Epoch, RevokeAck,
     commands::{self, WantedCommit},
     positions::told,
-    start::{Halt, Place},
+    start::Halt,
     thread::{Owned, Poll},
 };
 use crate::{
-    TroubleClass,
+    Committed, TroubleClass,
     native::{Event, List, ListRef},
 };
 
@@ -63,7 +63,7 @@ impl Poll {
             Ok(places) => List::of_offsets(
                 places
                     .iter()
-                    .map(|(partition, place)| (partition, place.offset)),
+                    .map(|(partition, place)| (partition, place.next)),
             ),
             Err(_) => List::of_partitions(&partitions),
         };
@@ -87,18 +87,18 @@ impl Poll {
         }
     }
 
-    fn begin(&mut self, places: Vec<(TopicPartition, Place)>) {
+    fn begin(&mut self, places: Vec<(TopicPartition, Committed)>) {
         let mut recovered = self.troubles.consuming();
         recovered.extend(self.troubles.close(&[TroubleClass::OutOfRange]));
         self.recovered(recovered);
         let assignments = places.into_iter().map(|(partition, place)| {
             let epoch = next_epoch();
             self.owned
-                .insert(partition.clone(), Owned::new(epoch, place.offset));
+                .insert(partition.clone(), Owned::new(epoch, place.next));
             Assignment {
                 partition,
                 epoch,
-                start: place.offset,
+                start: place.next,
                 metadata: place.metadata,
             }
         });

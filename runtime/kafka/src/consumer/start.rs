@@ -20,10 +20,7 @@ use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{Start, thread::Poll};
-use crate::{
-    Error, TroubleClass,
-    native::{List, NO_OFFSET},
-};
+use crate::{Committed, Error, TroubleClass};
 
 /// How long one question to the brokers may take.
 const ASK: Duration = Duration::from_secs(3);
@@ -38,16 +35,8 @@ pub(super) enum Halt {
     Refused(Error),
 }
 
-/// Where a partition is begun.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place {
-    pub(super) offset: Offset,
-    /// What is committed beside the offset. Both come from one answer: together they say what is finished.
-    pub(super) metadata: Vec<u8>,
-}
-
 /// What is committed; `None` where nothing is.
-type Committed = HashMap<TopicPartition, Option<Place>>;
+type Places = HashMap<TopicPartition, Option<Committed>>;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
@@ -60,7 +49,7 @@ impl Poll {
     pub(super) fn places(
         &mut self,
         partitions: &[TopicPartition],
-    ) -> Result<Vec<(TopicPartition, Place)>, Halt> {
+    ) -> Result<Vec<(TopicPartition, Committed)>, Halt> {
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
@@ -72,9 +61,9 @@ impl Poll {
         if !missing.is_empty() {
             let resolved = self.resolve(&missing, &committed)?;
             self.commit_starts(&resolved)?;
-            for (partition, offset) in resolved {
+            for (partition, next) in resolved {
                 let metadata = Vec::new();
-                committed.insert(partition, Some(Place { offset, metadata }));
+                committed.insert(partition, Some(Committed { next, metadata }));
             }
         }
         Ok(partitions
@@ -88,7 +77,7 @@ impl Poll {
     fn resolve(
         &mut self,
         missing: &[&TopicPartition],
-        committed: &Committed,
+        committed: &Places,
     ) -> Result<HashMap<TopicPartition, Offset>, Halt> {
         let mut ends: HashMap<TopicPartition, End> = HashMap::new();
         if self.settings.start == Start::Earliest {
@@ -138,7 +127,7 @@ impl Poll {
     fn begun_topics(
         &mut self,
         missing: &[&TopicPartition],
-        committed: &Committed,
+        committed: &Places,
     ) -> Result<HashSet<String>, Halt> {
         let zeros: HashSet<TopicPartition> = missing
             .iter()
@@ -210,30 +199,16 @@ impl Poll {
         Ok(())
     }
 
-    fn committed_places(&mut self, partitions: &[TopicPartition]) -> Result<Committed, Halt> {
+    fn committed_places(&mut self, partitions: &[TopicPartition]) -> Result<Places, Halt> {
         self.ask("the group's committed offsets", |poll| {
-            let list = List::of_partitions(partitions);
-            poll.client
-                .committed(&list, ASK)
-                .map_err(|code| match code {
-                    // Brokers keep back offsets whose transaction is open.
-                    Code::OperationTimedOut => {
-                        format!(
-                            "{code}, perhaps because a transaction that holds them is still open"
-                        )
-                    }
-                    code => code.to_string(),
-                })?;
-            if let Some(code) = list.iter().find_map(|entry| entry.error) {
-                return Err(code.to_string());
-            }
-            // The list keeps its order.
-            let places = list.iter().map(|entry| {
-                (entry.offset != NO_OFFSET).then(|| Place {
-                    offset: entry.offset,
-                    metadata: entry.metadata.to_vec(),
-                })
-            });
+            let places = poll.client.committed_of(partitions, ASK);
+            let places = places.map_err(|code| match code {
+                // Brokers keep back offsets whose transaction is open.
+                Code::OperationTimedOut => {
+                    format!("{code}, perhaps because a transaction that holds them is still open")
+                }
+                code => code.to_string(),
+            })?;
             Ok(partitions.iter().cloned().zip(places).collect())
         })
     }

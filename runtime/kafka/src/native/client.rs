@@ -1,21 +1,18 @@
-//! Clients, their queues, and what can be asked of them.
-#![expect(unsafe_code, reason = "librdkafka's clients and queues are C objects")]
+//! Clients: how they are made, and how they end.
+#![expect(unsafe_code, reason = "librdkafka's clients are C objects")]
 
 use std::{
-    collections::BTreeMap,
-    ffi::{CStr, CString, c_char, c_int},
+    ffi::{CStr, c_char, c_int},
     ptr::{self, NonNull},
-    slice,
     sync::Arc,
     time::Duration,
 };
 
-use pelton_types::{Offset, TopicPartition};
 use rdkafka::{ClientConfig, error::KafkaError, types::RDKafkaErrorCode as Code};
 use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 
 use super::{
-    Event, Failures, ListRef, Unanswered,
+    Failures, Queue, Unanswered,
     event::{code, text},
     login,
 };
@@ -164,192 +161,6 @@ impl Client {
         Queue::new(self, unsafe { sys::rd_kafka_queue_new(self.ptr()) })
     }
 
-    pub(crate) fn subscribe(&self, topics: &ListRef<'_>) -> Result<(), Code> {
-        // SAFETY: client and list are alive; the list is copied.
-        check(unsafe { sys::rd_kafka_subscribe(self.ptr(), topics.ptr()) })
-    }
-
-    /// Whether rebalances touch only the partitions they name.
-    pub(crate) fn is_cooperative(&self) -> bool {
-        // SAFETY: the client is alive; the string is static or null.
-        unsafe { text(sys::rd_kafka_rebalance_protocol(self.ptr())) == "COOPERATIVE" }
-    }
-
-    /// Whether the assignment belongs to someone else already.
-    pub(crate) fn assignment_lost(&self) -> bool {
-        // SAFETY: the client is alive.
-        unsafe { sys::rd_kafka_assignment_lost(self.ptr()) != 0 }
-    }
-
-    /// Replaces the assignment; `None` empties it.
-    pub(crate) fn assign(&self, partitions: Option<&ListRef<'_>>) -> Result<(), String> {
-        let list = partitions.map_or(ptr::null_mut(), ListRef::ptr);
-        // SAFETY: client and list are alive; the list is copied.
-        check(unsafe { sys::rd_kafka_assign(self.ptr(), list) }).map_err(|code| code.to_string())
-    }
-
-    pub(crate) fn incremental_assign(&self, partitions: &ListRef<'_>) -> Result<(), String> {
-        // SAFETY: client and list are alive; the list is copied, and the error returned is ours.
-        unsafe {
-            take_error(sys::rd_kafka_incremental_assign(
-                self.ptr(),
-                partitions.ptr(),
-            ))
-        }
-    }
-
-    pub(crate) fn incremental_unassign(&self, partitions: &ListRef<'_>) -> Result<(), String> {
-        // SAFETY: client and list are alive; the list is copied, and the error returned is ours.
-        unsafe {
-            take_error(sys::rd_kafka_incremental_unassign(
-                self.ptr(),
-                partitions.ptr(),
-            ))
-        }
-    }
-
-    pub(crate) fn pause(&self, partitions: &ListRef<'_>) -> Result<(), Code> {
-        // SAFETY: client and list are alive; errors are filled into the list.
-        check(unsafe { sys::rd_kafka_pause_partitions(self.ptr(), partitions.ptr()) })
-    }
-
-    pub(crate) fn resume(&self, partitions: &ListRef<'_>) -> Result<(), Code> {
-        // SAFETY: client and list are alive; errors are filled into the list.
-        check(unsafe { sys::rd_kafka_resume_partitions(self.ptr(), partitions.ptr()) })
-    }
-
-    /// Fills the positions, that is the offsets after the last message handed out, into the list.
-    pub(crate) fn position(&self, partitions: &ListRef<'_>) -> Result<(), Code> {
-        // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_position(self.ptr(), partitions.ptr()) })
-    }
-
-    /// Fills the group's committed offsets into the list.
-    pub(crate) fn committed(
-        &self,
-        partitions: &ListRef<'_>,
-        timeout: Duration,
-    ) -> Result<(), Code> {
-        // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_committed(self.ptr(), partitions.ptr(), millis(timeout)) })
-    }
-
-    /// Asks to commit the list's offsets; the answer comes to `answers` under this number.
-    pub(crate) fn commit(
-        &self,
-        offsets: &ListRef<'_>,
-        answers: &Queue,
-        number: usize,
-    ) -> Result<(), Code> {
-        // SAFETY: client, list and queue are alive; the list is copied, and the opaque pointer is only a number.
-        check(unsafe {
-            sys::rd_kafka_commit_queue(
-                self.ptr(),
-                offsets.ptr(),
-                answers.ptr.as_ptr(),
-                None,
-                number as *mut _,
-            )
-        })
-    }
-
-    /// Asks for the oldest message's offset and that after the newest one that a consumer may read.
-    pub(crate) fn query_range(
-        &self,
-        partition: &TopicPartition,
-        timeout: Duration,
-    ) -> Result<(Offset, Offset), Code> {
-        let Ok(topic) = CString::new(&*partition.topic) else {
-            return Err(Code::UnknownTopic);
-        };
-        let (mut low, mut high) = (-1, -1);
-        // SAFETY: the client is alive, the name is copied.
-        check(unsafe {
-            sys::rd_kafka_query_watermark_offsets(
-                self.ptr(),
-                topic.as_ptr(),
-                partition.partition,
-                &mut low,
-                &mut high,
-                millis(timeout),
-            )
-        })?;
-        Ok((low, high))
-    }
-
-    /// Takes the list's offsets for times, in milliseconds since 1970, and fills in those of the first messages that
-    /// are not older; -1 where all are.
-    pub(crate) fn offsets_at(&self, times: &ListRef<'_>, timeout: Duration) -> Result<(), Code> {
-        // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
-    }
-
-    /// The offset after the newest message, as last heard of; `None` before the first fetch.
-    pub(crate) fn cached_high(&self, partition: &TopicPartition) -> Option<Offset> {
-        let topic = CString::new(&*partition.topic).ok()?;
-        let (mut low, mut high) = (-1, -1);
-        // SAFETY: the client is alive, the name is copied.
-        check(unsafe {
-            sys::rd_kafka_get_watermark_offsets(
-                self.ptr(),
-                topic.as_ptr(),
-                partition.partition,
-                &mut low,
-                &mut high,
-            )
-        })
-        .ok()?;
-        (high >= 0).then_some(high)
-    }
-
-    /// The cluster's topics with their number of partitions.
-    pub(crate) fn topics(&self, timeout: Duration) -> Result<BTreeMap<String, i32>, Code> {
-        let mut metadata: *const sys::rd_kafka_metadata_t = ptr::null();
-        // SAFETY: the client is alive. What it fills in is ours to destroy, which happens after everything
-        // in it was copied; its arrays are as long as it says.
-        unsafe {
-            check(sys::rd_kafka_metadata(
-                self.ptr(),
-                1,
-                ptr::null_mut(),
-                &mut metadata,
-                millis(timeout),
-            ))?;
-            let count = usize::try_from((*metadata).topic_cnt).unwrap_or(0);
-            let topics = if count == 0 {
-                &[]
-            } else {
-                slice::from_raw_parts((*metadata).topics, count)
-            };
-            let found = topics
-                .iter()
-                .filter(|topic| code(topic.err).is_none())
-                .map(|topic| (text(topic.topic).into_owned(), topic.partition_cnt))
-                .collect();
-            sys::rd_kafka_metadata_destroy(metadata);
-            Ok(found)
-        }
-    }
-
-    /// Whether any broker answers.
-    pub(crate) fn is_reachable(&self, timeout: Duration) -> bool {
-        let mut metadata: *const sys::rd_kafka_metadata_t = ptr::null();
-        // SAFETY: the client is alive; what it fills in is ours to destroy.
-        unsafe {
-            let asked = sys::rd_kafka_metadata(
-                self.ptr(),
-                0,
-                ptr::null_mut(),
-                &mut metadata,
-                millis(timeout),
-            );
-            if !metadata.is_null() {
-                sys::rd_kafka_metadata_destroy(metadata);
-            }
-            code(asked).is_none()
-        }
-    }
-
     /// Why the client is over, if it is.
     pub(crate) fn fatal(&self) -> Option<(Code, String)> {
         let mut said: [c_char; 512] = [0; 512];
@@ -377,73 +188,7 @@ impl Client {
     }
 }
 
-/// A queue of events.
-pub(crate) struct Queue {
-    ptr: NonNull<sys::rd_kafka_queue_t>,
-    client: Arc<Client>,
-}
-
-// SAFETY: librdkafka's queues may be used from any thread at any time.
-unsafe impl Send for Queue {}
-// SAFETY: as above.
-unsafe impl Sync for Queue {}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        // SAFETY: the reference is ours, and its client is still alive.
-        unsafe { sys::rd_kafka_queue_destroy(self.ptr.as_ptr()) }
-    }
-}
-
-impl Queue {
-    fn new(client: &Arc<Client>, ptr: *mut sys::rd_kafka_queue_t) -> Option<Self> {
-        Some(Self {
-            ptr: NonNull::new(ptr)?,
-            client: client.clone(),
-        })
-    }
-
-    /// The C object, for calls that are made elsewhere in this room.
-    pub(super) fn ptr(&self) -> *mut sys::rd_kafka_queue_t {
-        self.ptr.as_ptr()
-    }
-
-    /// Waits for an event. `None` when the time is up, or after [`wake`](Self::wake).
-    pub(crate) fn poll(&self, timeout: Duration) -> Option<Event<'_>> {
-        // SAFETY: the queue is alive, the event returned is ours, and bound to the queue, hence to its client.
-        unsafe { Event::from_ptr(sys::rd_kafka_queue_poll(self.ptr.as_ptr(), millis(timeout))) }
-    }
-
-    /// Ends a [`poll`](Self::poll) under way, or the next one that finds nothing.
-    pub(crate) fn wake(&self) {
-        // SAFETY: the queue is alive.
-        unsafe { sys::rd_kafka_queue_yield(self.ptr.as_ptr()) }
-    }
-
-    /// Begins to leave the group. Goes on while this queue is polled, until [`is_closed`](Self::is_closed).
-    pub(crate) fn close_consumer(&self) -> Result<(), String> {
-        // SAFETY: client and queue are alive; the error returned is ours.
-        unsafe {
-            take_error(sys::rd_kafka_consumer_close_queue(
-                self.client.ptr(),
-                self.ptr.as_ptr(),
-            ))
-        }
-    }
-
-    /// The client it belongs to.
-    pub(crate) fn client(&self) -> Arc<Client> {
-        self.client.clone()
-    }
-
-    /// Whether the consumer has left its group.
-    pub(crate) fn is_closed(&self) -> bool {
-        // SAFETY: the client is alive.
-        unsafe { sys::rd_kafka_consumer_closed(self.client.ptr()) != 0 }
-    }
-}
-
-fn check(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
+pub(super) fn check(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
     code(err).map_or(Ok(()), Err)
 }
 

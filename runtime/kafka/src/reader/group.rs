@@ -7,8 +7,8 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 
 use super::{ASK, Reader, TICK};
 use crate::{
-    Error,
-    native::{EventKind, List, NO_OFFSET},
+    Committed, Error,
+    native::{EventKind, List},
 };
 
 impl Reader {
@@ -17,15 +17,10 @@ impl Reader {
     /// # Errors
     /// The brokers don't answer, or refuse.
     pub fn committed(&self, partitions: &[TopicPartition]) -> Result<Vec<Option<Offset>>, Error> {
-        let list = List::of_partitions(partitions);
-        let asked = self.client.committed(&list, ASK);
-        asked.map_err(|code| self.refused(&code.to_string()))?;
-        list.iter()
-            .map(|entry| match entry.error {
-                Some(code) => Err(self.refused(&code.to_string())),
-                None => Ok((entry.offset != NO_OFFSET).then_some(entry.offset)),
-            })
-            .collect()
+        let found = self.client.committed_of(partitions, ASK);
+        let found = found.map_err(|code| self.refused(&code.to_string()))?;
+        let next = |place: Option<Committed>| place.map(|place| place.next);
+        Ok(found.into_iter().map(next).collect())
     }
 
     /// Commits these next offsets for the group, whatever it has committed. The coordinator allows it only while

@@ -17,10 +17,10 @@ use pelton_types::TopicPartition;
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::oneshot;
 
-use super::{Committed, TransactionError, TransactionFailure, TransactionSettings};
+use super::{TransactionError, TransactionFailure, TransactionSettings};
 use crate::{
-    Commit, Consumer, Error, Producer,
-    native::{Client, Failure, List, NO_OFFSET, Request},
+    Commit, Committed, Consumer, Error, Producer,
+    native::{Client, Failure, List, Request},
     producer::{Transactional, native::Native},
 };
 
@@ -34,7 +34,7 @@ type Answer<T> = oneshot::Sender<Result<T, TransactionError>>;
 /// What the thread is asked for.
 pub(super) enum Job {
     Renew {
-        group: Option<Consumer>,
+        group: Consumer,
         partitions: Vec<TopicPartition>,
         answer: Answer<(Producer, BTreeMap<TopicPartition, Committed>)>,
     },
@@ -96,7 +96,7 @@ impl Calls {
                 group,
                 partitions,
                 answer,
-            } => drop(answer.send(self.renew(group.as_ref(), &partitions))),
+            } => drop(answer.send(self.renew(&group, &partitions))),
             Job::Commit {
                 group,
                 ownership,
@@ -120,7 +120,7 @@ impl Calls {
 
     fn renew(
         &mut self,
-        group: Option<&Consumer>,
+        group: &Consumer,
         partitions: &[TopicPartition],
     ) -> Result<(Producer, BTreeMap<TopicPartition, Committed>), TransactionError> {
         let deadline = self.deadline();
@@ -140,9 +140,9 @@ impl Calls {
             error(kind, &failure.text)
         })?;
         producer.initialised = true;
-        let committed = match group {
-            Some(group) if !partitions.is_empty() => committed(group, partitions, deadline)?,
-            _ => BTreeMap::new(),
+        let committed = match partitions.is_empty() {
+            true => BTreeMap::new(),
+            false => committed(group, partitions, deadline)?,
         };
         Ok((self.begin()?, committed))
     }
@@ -280,19 +280,13 @@ fn committed(
         .client()
         .ok_or_else(|| unknown("the consumer has left its group"))?;
     let left = deadline.saturating_duration_since(Instant::now());
-    let list = List::of_partitions(partitions);
-    client
-        .committed(&list, left.max(AGAIN))
+    let found = client
+        .committed_of(partitions, left.max(AGAIN))
         .map_err(|code| unknown(&code.to_string()))?;
-    if let Some(code) = list.iter().find_map(|entry| entry.error) {
-        return Err(unknown(&code.to_string()));
-    }
-    // The list keeps its order.
-    let places = list.iter().map(|entry| Committed {
-        next: (entry.offset != NO_OFFSET).then_some(entry.offset),
-        metadata: entry.metadata.to_vec(),
-    });
-    Ok(partitions.iter().cloned().zip(places).collect())
+    let places = partitions.iter().cloned().zip(found);
+    Ok(places
+        .filter_map(|(partition, place)| Some((partition, place?)))
+        .collect())
 }
 
 /// What an error asks for; what isn't classified means that the producer is over (delivery rule 30).

@@ -165,12 +165,6 @@ impl Driver {
                 self.spoiled = Some(why);
                 Some(event)
             }
-            Word::Lost { assignment } => Some(MemberEvent::Lost { assignment }),
-            Word::Heard(answer) => {
-                // Whoever waited may have given up.
-                let _ = answer.send(());
-                None
-            }
             Word::Left {
                 assignments,
                 answer,

@@ -76,10 +76,10 @@ impl Driver {
         let (calls, consumer) = (self.calls.clone(), self.consumer.clone());
         let call = async move {
             let partitions = seats.iter().map(|(_, p)| p.clone()).collect();
-            match calls.renew(Some(consumer), partitions).await {
+            match calls.renew(consumer, partitions).await {
                 Ok((producer, mut committed)) => {
                     let found = seats.into_iter().filter_map(|(assignment, partition)| {
-                        Some((assignment, checkpoint(committed.remove(&partition)?)?))
+                        Some((assignment, checkpoint(committed.remove(&partition)?)))
                     });
                     (Ended::Renewed(found.collect()), Some(producer), None)
                 }
@@ -165,9 +165,9 @@ fn failed(error: TransactionError) -> Called {
 }
 
 /// What is committed of a partition, as its task was told when it began.
-fn checkpoint(committed: Committed) -> Option<Checkpoint> {
-    Some(Checkpoint {
-        next: committed.next?,
+fn checkpoint(committed: Committed) -> Checkpoint {
+    Checkpoint {
+        next: committed.next,
         metadata: String::from_utf8(committed.metadata).unwrap_or_default(),
-    })
+    }
 }
