@@ -7,6 +7,7 @@
 //! Invariant: a client outlives its queues, and an event its queue's poll; each is destroyed exactly once.
 
 mod client;
+mod codes;
 mod describe;
 mod event;
 mod failures;
@@ -18,6 +19,7 @@ mod transaction;
 mod unanswered;
 
 pub(crate) use client::{Client, Queue};
+pub(crate) use codes::of_error;
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use failures::Failures;
 pub(crate) use lines::log;

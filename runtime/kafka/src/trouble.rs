@@ -116,6 +116,17 @@ impl TroubleClass {
     }
 }
 
+/// Whether the credentials don't allow what was asked for.
+pub(crate) fn is_authorization(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+    )
+}
+
 /// What librdkafka says, without how long it took: that would make another message of it each time.
 pub(crate) fn plain(reason: &str) -> &str {
     reason
@@ -172,10 +183,7 @@ impl Troubles {
             }
             Code::Authentication | Code::SaslAuthenticationFailed => TroubleClass::Authentication,
             Code::SSL => TroubleClass::Tls,
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::TransactionalIdAuthorizationFailed => TroubleClass::Authorization,
+            code if is_authorization(code) => TroubleClass::Authorization,
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
                 TroubleClass::UnknownTopic
             }

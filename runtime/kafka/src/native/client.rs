@@ -16,7 +16,8 @@ use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 
 use super::{
     Event, Failures, ListRef, Unanswered,
-    event::{code, text},
+    codes::{self, code},
+    event::text,
     login,
 };
 use crate::{Error, token};
@@ -231,7 +232,9 @@ impl Client {
         timeout: Duration,
     ) -> Result<(), Code> {
         // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_committed(self.ptr(), partitions.ptr(), millis(timeout)) })
+        codes::check(unsafe {
+            codes::rd_kafka_committed(self.ptr(), partitions.ptr(), millis(timeout))
+        })
     }
 
     /// Asks to commit the list's offsets; the answer comes to `answers` under this number.
@@ -264,8 +267,8 @@ impl Client {
         };
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the client is alive, the name is copied.
-        check(unsafe {
-            sys::rd_kafka_query_watermark_offsets(
+        codes::check(unsafe {
+            codes::rd_kafka_query_watermark_offsets(
                 self.ptr(),
                 topic.as_ptr(),
                 partition.partition,
@@ -281,7 +284,9 @@ impl Client {
     /// are not older; -1 where all are.
     pub(crate) fn offsets_at(&self, times: &ListRef<'_>, timeout: Duration) -> Result<(), Code> {
         // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
+        codes::check(unsafe {
+            codes::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout))
+        })
     }
 
     /// The offset after the newest message, as last heard of; `None` before the first fetch.
@@ -308,7 +313,7 @@ impl Client {
         // SAFETY: the client is alive. What it fills in is ours to destroy, which happens after everything
         // in it was copied; its arrays are as long as it says.
         unsafe {
-            check(sys::rd_kafka_metadata(
+            codes::check(codes::rd_kafka_metadata(
                 self.ptr(),
                 1,
                 ptr::null_mut(),
@@ -323,7 +328,7 @@ impl Client {
             };
             let found = topics
                 .iter()
-                .filter(|topic| code(topic.err).is_none())
+                .filter(|topic| codes::of_field(&raw const topic.err).is_none())
                 .map(|topic| (text(topic.topic).into_owned(), topic.partition_cnt))
                 .collect();
             sys::rd_kafka_metadata_destroy(metadata);
@@ -336,7 +341,7 @@ impl Client {
         let mut metadata: *const sys::rd_kafka_metadata_t = ptr::null();
         // SAFETY: the client is alive; what it fills in is ours to destroy.
         unsafe {
-            let asked = sys::rd_kafka_metadata(
+            let asked = codes::rd_kafka_metadata(
                 self.ptr(),
                 0,
                 ptr::null_mut(),
@@ -346,7 +351,7 @@ impl Client {
             if !metadata.is_null() {
                 sys::rd_kafka_metadata_destroy(metadata);
             }
-            code(asked).is_none()
+            codes::named(asked).is_none()
         }
     }
 
@@ -355,7 +360,7 @@ impl Client {
         let mut said: [c_char; 512] = [0; 512];
         // SAFETY: the client is alive, the buffer as long as is said, and ended with a NUL where there is an error.
         unsafe {
-            let err = code(sys::rd_kafka_fatal_error(
+            let err = codes::named(codes::rd_kafka_fatal_error(
                 self.ptr(),
                 said.as_mut_ptr(),
                 said.len(),
@@ -443,6 +448,7 @@ impl Queue {
     }
 }
 
+/// Of a call that asks no broker.
 fn check(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
     code(err).map_or(Ok(()), Err)
 }
