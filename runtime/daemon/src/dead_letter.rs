@@ -3,6 +3,7 @@
 //! Key, value, timestamp and headers stay as they were, nulls and duplicates included; what happened
 //! is added in headers of our own, which replace those of an earlier time so that they don't pile up.
 
+use bytes::Bytes;
 use pelton_types::{
     Failure, Header, HeaderRef, Message, Output,
     redrive::{DEAD_LETTER_PREFIX as PREFIX, REDRIVES},
@@ -15,6 +16,8 @@ const TEXT_LIMIT: usize = 4096;
 const LARGEST: usize = 1_048_576;
 /// What a batch takes besides its one message's key, value and headers.
 const BATCH_OVERHEAD: usize = 4096;
+/// What a header takes besides its name and value, at the most.
+const HEADER_OVERHEAD: usize = 10;
 /// Room for the header that says what was cut.
 const CUT_HEADER_BYTES: usize = 256;
 
@@ -47,21 +50,35 @@ pub(crate) fn output(message: &Message, why: &Why<'_>, largest: usize) -> Output
     letter
 }
 
-/// Cuts what does not fit, and says so: first the value, then the message's own headers.
+/// Cuts what does not fit, and says so: first the value, then the message's own headers, then the key. One that no broker
+/// takes would be written for ever, and its partition stand still.
 fn cut(letter: &mut Output, largest: usize) {
-    let Some(over) = letter.size().checked_sub(largest).filter(|over| *over > 0) else {
-        return;
-    };
-    if let Some(value) = &letter.value {
-        let kept = value.len().saturating_sub(over + CUT_HEADER_BYTES);
-        let text = format!("value: the first {kept} of {} bytes", value.len());
-        letter.value = Some(value.slice(..kept));
-        letter.headers = letter.headers.and([is_cut(text)]);
+    if let Some((value, text)) = too_long(letter, letter.value.as_ref(), largest) {
+        letter.value = Some(value);
+        letter.headers = letter.headers.and([is_cut(format!("value: {text}"))]);
     }
-    if letter.size() > largest {
+    if weight(letter) > largest {
         let text = "headers: all of the message's own".to_owned();
         letter.headers = letter.headers.only(is_ours).and([is_cut(text)]);
     }
+    if let Some((key, text)) = too_long(letter, letter.key.as_ref(), largest) {
+        letter.key = Some(key);
+        letter.headers = letter.headers.and([is_cut(format!("key: {text}"))]);
+    }
+}
+
+/// What of these bytes fits where the letter is too large, and how much of them that is.
+fn too_long(letter: &Output, bytes: Option<&Bytes>, largest: usize) -> Option<(Bytes, String)> {
+    let over = weight(letter).checked_sub(largest + 1)? + 1;
+    let bytes = bytes?;
+    let kept = bytes.len().saturating_sub(over + CUT_HEADER_BYTES);
+    let text = format!("the first {kept} of {} bytes", bytes.len());
+    Some((bytes.slice(..kept), text))
+}
+
+/// What a producer and a broker count of it.
+fn weight(letter: &Output) -> usize {
+    letter.size() + letter.headers.len() * HEADER_OVERHEAD
 }
 
 fn is_ours(header: HeaderRef<'_>) -> bool {
@@ -72,10 +89,11 @@ fn is_cut(text: String) -> Header {
     Header::new(format!("{PREFIX}cut"), text)
 }
 
-/// The largest dead letter, where topics take batches of so many bytes.
-pub(crate) fn largest(batch: Option<u32>) -> usize {
-    let batch = batch.map_or(LARGEST, |bytes| LARGEST.min(bytes as usize));
-    batch.saturating_sub(BATCH_OVERHEAD)
+/// The largest dead letter, where topics take batches of so many bytes, and the producer messages of so many.
+pub(crate) fn largest(batch: Option<u32>, message: Option<usize>) -> usize {
+    let limits = [batch.map(|bytes| bytes as usize), message];
+    let least = limits.into_iter().flatten().fold(LARGEST, usize::min);
+    least.saturating_sub(BATCH_OVERHEAD)
 }
 
 fn added(message: &Message, why: &Why<'_>) -> impl Iterator<Item = (&'static str, String)> {
@@ -100,10 +118,11 @@ fn truncated(text: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use pelton_types::{FailureKind, Headers, Timestamp};
 
     use super::*;
+
+    const LIMIT: usize = LARGEST - BATCH_OVERHEAD;
 
     fn message(headers: impl Into<Headers>) -> Message {
         Message {
@@ -129,7 +148,7 @@ mod tests {
                 redrives: 0,
                 failure: &failure,
             },
-            largest(None),
+            LIMIT,
         )
     }
 
@@ -195,7 +214,7 @@ mod tests {
         let mut large = message([Header::new("kept", "1")]);
         large.value = Some(vec![b'x'; size].into());
         let short = letter(&large, "too large");
-        assert!(short.size() <= largest(None));
+        assert!(weight(&short) <= LIMIT);
         let kept = short.value.as_ref().unwrap().len();
         assert!(kept > size - 10_000, "{kept}");
         let said = format!("value: the first {kept} of {size} bytes");
@@ -204,6 +223,39 @@ mod tests {
         let mut headers = message([Header::new("h", vec![b'x'; size])]);
         headers.value = None;
         let short = letter(&headers, "too large");
-        assert_eq!((short.size() <= largest(None), &short.value), (true, &None));
+        assert_eq!((weight(&short) <= LIMIT, &short.value), (true, &None));
+    }
+
+    #[test]
+    fn whatever_is_large_the_letter_fits() {
+        let size = LARGEST;
+        let mut all = message(Headers::from_iter(
+            (0..50_000).map(|_| Header::new("h", "12345678")),
+        ));
+        all.value = Some(vec![b'v'; size / 2].into());
+        assert!(weight(&letter(&all, "many headers")) <= LIMIT);
+        all.key = Some(vec![b'k'; size].into());
+        let short = letter(&all, "a long key");
+        assert!(weight(&short) <= LIMIT);
+        let kept = short.key.as_ref().unwrap().len();
+        assert!(kept > size - 10_000, "{kept}");
+        let said = short.headers.text("pelton-dlq-cut");
+        let key = format!("key: the first {kept} of {size} bytes");
+        assert_eq!(said, Some(&*key));
+    }
+
+    #[test]
+    fn the_least_of_all_limits_holds() {
+        assert_eq!(largest(None, None), LIMIT);
+        assert_eq!(largest(Some(500_000), None), 500_000 - BATCH_OVERHEAD);
+        assert_eq!(
+            largest(Some(500_000), Some(100_000)),
+            100_000 - BATCH_OVERHEAD
+        );
+        assert_eq!(
+            largest(None, Some(2 * LARGEST)),
+            LIMIT,
+            "of others nobody knows"
+        );
     }
 }

@@ -442,7 +442,7 @@ fn arrival(message: &Message, order: Order) -> Arrival {
     let key = message.key.as_deref().filter(|_| order == Order::Key);
     Arrival {
         offset: message.offset,
-        bytes: u32::try_from(message.size()).unwrap_or(u32::MAX),
+        bytes: u32::try_from(message.weight()).unwrap_or(u32::MAX),
         key: key.map(key_hash),
     }
 }

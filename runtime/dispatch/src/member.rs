@@ -56,7 +56,9 @@ const FENCES_WITHIN: Duration = Duration::from_secs(60);
 const FREE_ABORTS: u32 = 3;
 /// The delay after the next one; it doubles with each further one.
 const ABORT_DELAY: Duration = Duration::from_millis(100);
-/// The longest such delay.
+/// The delay before a producer is asked for again that could not be had: what refuses one may do so at once.
+const RENEW_DELAY: Duration = Duration::from_secs(1);
+/// The longest delay after an abort.
 const MOST_ABORT_DELAY: Duration = Duration::from_secs(10);
 
 /// What to do next with the transactions of one member.
@@ -90,6 +92,11 @@ enum State {
     /// A producer is being made, or renewed; with what an earlier one may have committed.
     Renewing {
         attempted: BTreeMap<AssignmentId, Checkpoint>,
+    },
+    /// No producer could be had; another one is asked for later.
+    Waiting {
+        attempted: BTreeMap<AssignmentId, Checkpoint>,
+        until: Duration,
     },
     /// A transaction is open.
     Open,
@@ -174,6 +181,7 @@ impl Member {
     /// Everything that the state allows now.
     fn proceed(&mut self, commands: &mut Vec<MemberCommand>) {
         self.overdue(commands);
+        self.renew_again(commands);
         self.begin_again(commands);
         self.begin_seal(commands);
         self.commit(commands);
@@ -192,6 +200,16 @@ impl Member {
             _ => return,
         };
         self.renew(attempted, true, commands);
+    }
+
+    /// What could not be had a while ago is asked for again.
+    fn renew_again(&mut self, commands: &mut Vec<MemberCommand>) {
+        if let State::Waiting { attempted, until } = &mut self.state
+            && *until <= self.now
+        {
+            let attempted = std::mem::take(attempted);
+            self.renew(attempted, false, commands);
+        }
     }
 
     fn fence(&mut self, why: Trouble, commands: &mut Vec<MemberCommand>) {
@@ -315,6 +333,7 @@ impl Member {
     fn set_timer(&mut self, commands: &mut Vec<MemberCommand>) {
         let at = match &self.state {
             State::Committing { until, .. }
+            | State::Waiting { until, .. }
             | State::Aborting { until }
             | State::Resting { until } => Some(*until),
             State::Open => self

@@ -9,6 +9,7 @@
 mod ask;
 mod assignment;
 mod client;
+mod codes;
 mod committed;
 mod describe;
 mod event;
@@ -22,6 +23,7 @@ mod transaction;
 mod unanswered;
 
 pub(crate) use client::Client;
+pub(crate) use codes::of_error;
 pub use committed::Committed;
 pub(crate) use event::{Event, EventKind, RawMessage, text};
 pub(crate) use failures::Failures;

@@ -19,9 +19,9 @@ use rdkafka::types::RDKafkaErrorCode as Code;
 use crate::{
     Error,
     consumer::Round,
-    native::{Client, EventKind, List, Queue},
+    native::{Client, Event, EventKind, List, Queue},
     properties,
-    trouble::plain,
+    trouble::{self, plain},
 };
 
 /// How long one question to the brokers may take.
@@ -134,9 +134,15 @@ impl Reader {
                 match event.kind() {
                     EventKind::Fetch => {
                         heard = Instant::now();
-                        self.take(&event, &mut round, &mut open)?;
+                        take(&event, &mut round, &mut open);
                     }
-                    EventKind::Error => said = event.reason().into_owned(),
+                    EventKind::Error => match event.error() {
+                        Some(Code::PartitionEOF) => end_met(&event, &mut open),
+                        Some(code) if trouble::is_authorization(code) => {
+                            return Err(self.unread(&event.reason()));
+                        }
+                        _ => said = event.reason().into_owned(),
+                    },
                     EventKind::Log => event.log(),
                     EventKind::Delivery
                     | EventKind::Rebalance
@@ -163,31 +169,6 @@ impl Reader {
         self.give_up()
     }
 
-    /// Takes a fetch in, and notes which partitions are read to their end with it.
-    fn take(
-        &self,
-        event: &crate::native::Event<'_>,
-        round: &mut Round,
-        open: &mut HashMap<&TopicPartition, Offset>,
-    ) -> Result<(), Error> {
-        for raw in event.messages() {
-            let partition = TopicPartition::new(&*raw.topic(), raw.partition());
-            let reached = match raw.error() {
-                None => {
-                    round.push(&raw);
-                    raw.offset() + 1
-                }
-                // What is left are markers of transactions.
-                Some(Code::PartitionEOF) => raw.offset(),
-                Some(_) => return Err(self.unread(&raw.fetch_reason())),
-            };
-            if open.get(&partition).is_some_and(|end| reached >= *end) {
-                open.remove(&partition);
-            }
-        }
-        Ok(())
-    }
-
     fn give_up(&self) -> Result<(), Error> {
         self.client.assign(None).map_err(|text| self.unread(&text))
     }
@@ -204,5 +185,27 @@ impl Reader {
             bootstrap: self.bootstrap.clone(),
             text: text.to_owned(),
         }
+    }
+}
+
+/// Takes a fetch in, and notes which partitions are read to their end with it.
+fn take(event: &Event<'_>, round: &mut Round, open: &mut HashMap<&TopicPartition, Offset>) {
+    for raw in event.messages() {
+        round.push(&raw);
+        let partition = TopicPartition::new(&*raw.topic(), raw.partition());
+        reached(open, &partition, raw.offset() + 1);
+    }
+}
+
+/// Notes the end of a partition: what is left before it are markers of transactions.
+fn end_met(event: &Event<'_>, open: &mut HashMap<&TopicPartition, Offset>) {
+    if let Some((topic, number, end)) = event.partition() {
+        reached(open, &TopicPartition::new(topic, number), end);
+    }
+}
+
+fn reached(open: &mut HashMap<&TopicPartition, Offset>, partition: &TopicPartition, at: Offset) {
+    if open.get(partition).is_some_and(|end| at >= *end) {
+        open.remove(partition);
     }
 }

@@ -29,6 +29,17 @@ fn is_refused_in_tls(reason: &str) -> bool {
     reason.contains("SSL") && reason.contains("alert")
 }
 
+/// Whether the credentials don't allow what was asked for.
+pub(crate) fn is_authorization(code: Code) -> bool {
+    matches!(
+        code,
+        Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TransactionalIdAuthorizationFailed
+    )
+}
+
 /// What librdkafka says, without how long it took: that would make another message of it each time.
 pub(crate) fn plain(reason: &str) -> &str {
     reason
@@ -85,10 +96,7 @@ impl Troubles {
             }
             Code::Authentication | Code::SaslAuthenticationFailed => TroubleClass::Authentication,
             Code::SSL => TroubleClass::Tls,
-            Code::TopicAuthorizationFailed
-            | Code::GroupAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::TransactionalIdAuthorizationFailed => TroubleClass::Authorization,
+            code if is_authorization(code) => TroubleClass::Authorization,
             Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition => {
                 TroubleClass::UnknownTopic
             }

@@ -93,9 +93,18 @@ pub struct Message {
 }
 
 impl Message {
+    /// What a message that is held takes besides its bytes: itself, and its places in the tables of its partition, which
+    /// may have room for as many more.
+    pub const OVERHEAD: usize = 512;
+
     /// Bytes of key, value and headers: what the message weighs in a buffer.
     pub fn size(&self) -> usize {
         payload_size(self.key.as_ref(), self.value.as_ref(), &self.headers)
+    }
+
+    /// What it takes while it is held: its bytes, and what there is for each message however small it is.
+    pub fn weight(&self) -> usize {
+        self.size() + Self::OVERHEAD
     }
 
     /// Where this message came from.

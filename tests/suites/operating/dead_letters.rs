@@ -36,7 +36,18 @@ fn dlq(folder: &Path, arguments: &[&str]) -> Result<Value> {
 
 /// A daemon that has rejected these, and does so no more.
 pub(crate) fn repaired(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<TestDaemon> {
-    let mut daemon = stage.daemon("misbehave", REJECTS)?.start()?;
+    repaired_with("", client, stage, drafts)
+}
+
+/// The same, with further lines in the handler's table.
+fn repaired_with(
+    more: &str,
+    client: &Client,
+    stage: &Stage,
+    drafts: &[Draft],
+) -> Result<TestDaemon> {
+    let lines = format!("{REJECTS}\n{more}");
+    let mut daemon = stage.daemon("misbehave", &lines)?.start()?;
     client.produce(&stage.input, drafts)?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
     ensure!(client.read_all(&stage.dead_letter)?.len() == drafts.len());
@@ -229,6 +240,25 @@ fn letters_go_back_to_their_source_where_that_is_asked_for() -> Result<()> {
     assert_eq!(outputs[0].value_text(), format!("{place} {place} 0"));
     assert_eq!(dlq(daemon.folder(), &redrive)?["skipped"]["already"], 1);
     assert_eq!(client.read_all(&stage.input)?.len(), 2);
+    Ok(())
+}
+
+/// Where transactions end, their markers stand behind the last letter.
+#[test]
+fn letters_of_an_exactly_once_handler_are_read_to_their_end() -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "transacted", 1)?);
+    let drafts = [Draft::new("a", "where"), Draft::new("b", "where")];
+    let exactly_once = r#"guarantee = "exactly-once""#;
+    let daemon = repaired_with(exactly_once, &client, &stage, &drafts)?;
+    let all = dlq(daemon.folder(), &["list", &stage.handler])?;
+    assert_eq!(all.as_array().map(Vec::len), Some(2), "{all:#}");
+    let redrive = ["redrive", &stage.handler, "--execute"];
+    let told = dlq(daemon.folder(), &redrive)?;
+    assert_eq!(told["written"][retry(&stage)], 2, "{told:#}");
+    client.read_at_least(&stage.output, 2, LIMIT)?;
+    let again = dlq(daemon.folder(), &redrive)?;
+    assert_eq!(again["skipped"]["already"], 2, "{again:#}");
     Ok(())
 }
 

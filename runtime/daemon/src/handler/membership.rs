@@ -95,7 +95,10 @@ impl<'h> Membership<'h> {
             shared.group
         )));
         handler.status.forget_troubles(&shared.name);
-        let letter_bytes = dead_letter::largest(largest_batch);
+        let properties = connection.with(&config.producer_properties);
+        let largest_message = settings::largest_message(&properties);
+        let largest_message = largest_message.and_then(|bytes| usize::try_from(bytes).ok());
+        let letter_bytes = dead_letter::largest(largest_batch, largest_message);
         let members = Members::new(
             handler,
             consumer.clone(),

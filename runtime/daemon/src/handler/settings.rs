@@ -78,15 +78,19 @@ pub(super) fn producer(
         let bytes = bytes.min(LARGEST_BATCH).to_string();
         properties.entry("batch.size".to_owned()).or_insert(bytes);
     }
-    let largest = properties.get("message.max.bytes");
-    let largest = largest.and_then(|bytes| bytes.parse().ok());
-    let least = largest.unwrap_or(LARGEST_MESSAGE).saturating_mul(2);
+    let largest = largest_message(&properties).unwrap_or(LARGEST_MESSAGE);
+    let least = largest.saturating_mul(2);
     ProducerSettings {
         bootstrap: connection.bootstrap.clone(),
         client_id: client_id(handler),
         queue_bytes: Some(share.producer.max(least)),
         properties,
     }
+}
+
+/// The largest message that a producer with these properties takes, where they say.
+pub(super) fn largest_message(properties: &BTreeMap<String, String>) -> Option<u64> {
+    properties.get("message.max.bytes")?.parse().ok()
 }
 
 fn client_id(handler: &config::Handler) -> String {

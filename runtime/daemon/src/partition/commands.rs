@@ -133,7 +133,7 @@ impl Running {
     fn produce(&mut self, offset: Offset) {
         let (Some(outputs), Some(message)) = (self.returns.take(offset), self.held.message(offset))
         else {
-            return;
+            return self.task.trouble.happened_to(Broken::Task);
         };
         self.made.extend(&outputs);
         let (name, default) = (&self.task.shared.name, self.default_topic.as_ref());
@@ -150,7 +150,7 @@ impl Running {
         let shared = &self.task.shared;
         let (Some(topic), Some(message)) = (&shared.dead_letter_topic, self.held.message(offset))
         else {
-            return;
+            return self.task.trouble.happened_to(Broken::Task);
         };
         let revision = self.tried_by(offset);
         if self.tells(Kind::DeadLettered) {

@@ -23,6 +23,12 @@ struct Item {
     spoke: bool,
 }
 
+/// With the machine's own entry of a message, of 96 bytes, and with tables that are half empty.
+const _: () = assert!(
+    size_of::<Message>() + 2 * size_of::<usize>() + 2 * (size_of::<Item>() + 96)
+        <= Message::OVERHEAD
+);
+
 impl Held {
     /// Takes messages that were fetched now. What lies at or below what is held already was fetched again, and is left out.
     pub(super) fn extend(&mut self, messages: Vec<Message>, now: Duration, retry: Option<&str>) {

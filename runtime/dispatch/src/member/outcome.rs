@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{
     ABORT_DELAY, AssignmentId, Ended, FENCES_WITHIN, FREE_ABORTS, MOST_ABORT_DELAY, MOST_FENCES,
-    Member, MemberCommand, State, Trouble, seat::Seat,
+    Member, MemberCommand, RENEW_DELAY, State, Trouble, seat::Seat,
 };
 use crate::{Checkpoint, Outcome};
 
@@ -111,7 +111,11 @@ impl Member {
             State::Committing { checkpoints, .. } => std::mem::take(checkpoints),
             State::Renewing { attempted, .. } => std::mem::take(attempted),
             State::Aborting { .. } => BTreeMap::new(),
-            State::Open | State::Sealing | State::Resting { .. } | State::Over => return,
+            State::Waiting { .. }
+            | State::Open
+            | State::Sealing
+            | State::Resting { .. }
+            | State::Over => return,
         };
         match ended {
             Ended::Committed => {
@@ -120,7 +124,11 @@ impl Member {
             }
             Ended::Aborted => self.aborted(commands),
             Ended::MustAbort => self.abort(commands),
-            Ended::Unknown | Ended::NotRenewed => self.renew(attempted, false, commands),
+            Ended::Unknown => self.renew(attempted, false, commands),
+            Ended::NotRenewed => {
+                let until = self.now.saturating_add(RENEW_DELAY);
+                self.state = State::Waiting { attempted, until };
+            }
             Ended::Renewed(committed) => self.renewed(&attempted, &committed, commands),
             Ended::Fenced if self.is_fenced_by_a_namesake() => {
                 self.fence(Trouble::Namesake, commands);

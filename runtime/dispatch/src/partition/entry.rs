@@ -47,11 +47,14 @@ pub(super) struct Entry {
     /// Calls in a row that began with this message and never came to it.
     pub passed_over: u32,
     /// Why it has ended for good, where a transaction may undo that: it isn't called again.
-    pub doomed: Option<Failure>,
+    pub doomed: Option<Box<Failure>>,
     /// Whether a transaction told that it is finished.
     pub told: Told,
     pub state: State,
 }
+
+/// There is one for each message that is held: what few of them have is boxed.
+const _: () = assert!(size_of::<Entry>() <= 96);
 
 /// How far it is known that a message is finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +90,7 @@ pub(super) enum State {
 /// Why a message is dead-lettered, and how often writing it was refused.
 #[derive(Debug)]
 pub(super) struct Letter {
-    pub failure: Failure,
+    pub failure: Box<Failure>,
     pub refusals: u32,
 }
 

@@ -143,7 +143,8 @@ impl Partition {
             self.holds();
             return;
         }
-        let (attempts, bytes, failure) = (entry.attempts, entry.bytes, letter.failure.clone());
+        let (attempts, bytes, failure) =
+            (entry.attempts, entry.bytes, Failure::clone(&letter.failure));
         entry.state = State::DeadLettering(letter);
         self.in_delivery += 1;
         self.takes_part(bytes);
@@ -234,12 +235,12 @@ impl Partition {
         let (attempts, bytes) = (entry.attempts, entry.bytes);
         if self.part.is_some() && self.policy.on_exhausted != OnExhausted::Stop {
             // An aborted transaction is redone without another call of it.
-            entry.doomed = Some(failure.clone());
+            entry.doomed = Some(Box::new(failure.clone()));
         }
         match self.policy.on_exhausted {
             OnExhausted::DeadLetter => {
                 let letter = Letter {
-                    failure,
+                    failure: Box::new(failure),
                     refusals: 0,
                 };
                 self.write_letter(offset, letter, commands);
@@ -351,7 +352,7 @@ impl Partition {
     fn doom(&mut self, offset: Offset, failure: Failure) {
         if let Some(entry) = self.backlog.get_mut(offset) {
             entry.state = State::Doomed;
-            entry.doomed = Some(failure);
+            entry.doomed = Some(Box::new(failure));
             self.holds();
         }
     }

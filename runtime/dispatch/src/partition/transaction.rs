@@ -234,7 +234,7 @@ impl Partition {
                 State::LetterHeld(letter) => self.write_letter(offset, letter, commands),
                 State::Doomed => {
                     if let Some(failure) = entry.doomed.clone() {
-                        self.give_up(offset, failure, commands);
+                        self.give_up(offset, *failure, commands);
                     }
                 }
                 other => entry.state = other,

@@ -3,7 +3,9 @@
 //! A message that is held pins what it was cut from. librdkafka's own memory is a whole fetch response, so
 //! everything is copied, into chunks: one allocation for many small messages.
 //!
-//! Invariant: a message pins at most one chunk, and one larger than a quarter of a chunk only itself.
+//! Invariant: a chunk holds messages of one partition and one round, and is about as large as what came of the partition
+//! in that round already: where messages trickle in, each pins little more than itself. One larger than a quarter of the
+//! largest chunk is alone in its own.
 
 use std::{collections::HashSet, sync::Arc};
 
@@ -12,14 +14,14 @@ use pelton_types::{HeaderRef, Headers, Message, TopicPartition};
 
 use crate::native::RawMessage;
 
-/// How many bytes are cut from one allocation.
+/// How many bytes are cut from one allocation: of the first, and of the largest. Each is twice as large as the one before.
+const FIRST_CHUNK: usize = 2 * 1024;
 const CHUNK: usize = 64 * 1024;
 
 /// What one round of polling fetched.
 #[derive(Default)]
 pub(crate) struct Round {
     groups: Vec<Group>,
-    chunk: BytesMut,
     names: HashSet<Arc<str>>,
     messages: usize,
     bytes: usize,
@@ -33,6 +35,9 @@ struct Group {
     /// takes one for each message, and those that drop them.
     topic: Arc<str>,
     messages: Vec<Message>,
+    chunk: BytesMut,
+    /// The size of the next chunk.
+    next_chunk: usize,
 }
 
 impl Round {
@@ -44,20 +49,12 @@ impl Round {
             None => {
                 let topic = self.name(&raw.topic());
                 let partition = TopicPartition::new(topic, raw.partition());
-                self.groups.push(Group {
-                    token,
-                    topic: Arc::from(&*partition.topic),
-                    partition,
-                    messages: Vec::new(),
-                });
+                self.groups.push(Group::new(token, partition));
                 self.groups.len() - 1
             }
         };
-        let topic = self.groups[index].topic.clone();
-        let message = self.convert(raw, topic);
-        self.bytes += message.size();
+        self.bytes += self.groups[index].push(raw);
         self.messages += 1;
-        self.groups[index].messages.push(message);
     }
 
     /// How many messages it holds.
@@ -87,8 +84,22 @@ impl Round {
         self.names.insert(name.clone());
         name
     }
+}
 
-    fn convert(&mut self, raw: &RawMessage<'_>, topic: Arc<str>) -> Message {
+impl Group {
+    fn new(token: (usize, i32), partition: TopicPartition) -> Self {
+        Self {
+            token,
+            topic: Arc::from(&*partition.topic),
+            partition,
+            messages: Vec::new(),
+            chunk: BytesMut::new(),
+            next_chunk: FIRST_CHUNK,
+        }
+    }
+
+    /// Copies a message in. Returns its size.
+    fn push(&mut self, raw: &RawMessage<'_>) -> usize {
         let headers = raw.header_count();
         let length = |bytes: Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
         let mut size = length(raw.key()) + length(raw.value());
@@ -98,15 +109,13 @@ impl Round {
                 .map(|(name, value)| name.len() + length(value));
             size += Headers::room(headers, bytes.sum());
         }
+        let topic = self.topic.clone();
         let mut own = BytesMut::new();
         let chunk = if size > CHUNK / 4 {
             own.reserve(size);
             &mut own
         } else {
-            if self.chunk.capacity() < size {
-                self.chunk = BytesMut::with_capacity(CHUNK);
-            }
-            &mut self.chunk
+            self.chunk_of(size)
         };
         let headers = match headers {
             0 => Headers::default(),
@@ -115,7 +124,7 @@ impl Round {
                 raw.headers().map(|(name, value)| HeaderRef { name, value }),
             ),
         };
-        Message {
+        let message = Message {
             topic,
             partition: raw.partition(),
             offset: raw.offset(),
@@ -123,7 +132,19 @@ impl Round {
             key: raw.key().map(|key| cut(chunk, key)),
             value: raw.value().map(|value| cut(chunk, value)),
             headers,
+        };
+        let size = message.size();
+        self.messages.push(message);
+        size
+    }
+
+    /// A chunk with room for so much.
+    fn chunk_of(&mut self, size: usize) -> &mut BytesMut {
+        if self.chunk.capacity() < size {
+            self.chunk = BytesMut::with_capacity(self.next_chunk.max(size));
+            self.next_chunk = (2 * self.next_chunk).min(CHUNK);
         }
+        &mut self.chunk
     }
 }
 
@@ -134,4 +155,26 @@ fn cut(chunk: &mut BytesMut, bytes: &[u8]) -> Bytes {
     }
     chunk.extend_from_slice(bytes);
     chunk.split().freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chunk_is_about_as_large_as_what_came_before_it() {
+        let mut group = Group::new((0, 0), TopicPartition::new("orders", 0));
+        let mut capacities = Vec::new();
+        for _ in 0..300 {
+            let chunk = group.chunk_of(1024);
+            if capacities
+                .last()
+                .is_none_or(|last| *last < chunk.capacity())
+            {
+                capacities.push(chunk.capacity());
+            }
+            drop(cut(chunk, &[0; 1024]));
+        }
+        assert_eq!(capacities, [2, 4, 8, 16, 32, 64].map(|kib| kib * 1024));
+    }
 }

@@ -237,7 +237,8 @@ impl Poll {
                 Ok(answer) => return Ok(answer),
                 Err(text) => text,
             };
-            if self.shared.is_stopping() || self.client.assignment_lost() {
+            let ends = self.over.is_some() || self.shared.is_stopping();
+            if ends || self.client.assignment_lost() {
                 return Err(Halt::Interrupted);
             }
             let text = format!("the brokers don't answer for {what} ({text}); still trying");

@@ -256,7 +256,7 @@ impl Poll {
         for (partition, messages) in self.round.take() {
             if let Some(owned) = self.owned.get(&partition) {
                 let epoch = owned.epoch;
-                let bytes = messages.iter().map(|message| message.size() as u64).sum();
+                let bytes = messages.iter().map(|message| message.weight() as u64).sum();
                 let transit = self.way.enter(&partition, bytes);
                 self.emit(ConsumerEvent::Messages {
                     partition,
@@ -439,13 +439,18 @@ impl Poll {
 
     /// Whether the topics that were not there are there now.
     fn look_for_topics(&mut self) {
-        let Topics::List(wanted) = &self.settings.topics else {
-            return;
-        };
         let Ok(found) = self.client.topics(PROBE) else {
             return;
         };
-        if wanted.iter().all(|topic| found.contains_key(topic)) {
+        let all_there = match &self.settings.topics {
+            Topics::List(wanted) => wanted.iter().all(|topic| found.contains_key(topic)),
+            // One that went is given up with the next rebalance.
+            Topics::Pattern(_) => {
+                let mut owned = self.owned.keys();
+                owned.all(|partition| found.contains_key(&*partition.topic))
+            }
+        };
+        if all_there {
             let recovered = self.troubles.close(&[TroubleClass::UnknownTopic]);
             self.recovered(recovered);
         }

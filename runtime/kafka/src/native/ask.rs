@@ -10,7 +10,8 @@ use rdkafka_sys as sys;
 use super::{
     Client, ListRef,
     client::{check, millis},
-    event::{code, text},
+    codes,
+    event::text,
 };
 
 impl Client {
@@ -25,8 +26,8 @@ impl Client {
         };
         let (mut low, mut high) = (-1, -1);
         // SAFETY: the client is alive, the name is copied.
-        check(unsafe {
-            sys::rd_kafka_query_watermark_offsets(
+        codes::check(unsafe {
+            codes::rd_kafka_query_watermark_offsets(
                 self.ptr(),
                 topic.as_ptr(),
                 partition.partition,
@@ -42,7 +43,7 @@ impl Client {
     /// are not older; -1 where all are.
     pub(crate) fn offsets_at(&self, times: &ListRef<'_>, timeout: Duration) -> Result<(), Code> {
         // SAFETY: client and list are alive.
-        check(unsafe { sys::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
+        codes::check(unsafe { codes::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
     }
 
     /// The offset after the newest message, as last heard of; `None` before the first fetch.
@@ -69,7 +70,7 @@ impl Client {
         // SAFETY: the client is alive. What it fills in is ours to destroy, which happens after everything
         // in it was copied; its arrays are as long as it says.
         unsafe {
-            check(sys::rd_kafka_metadata(
+            codes::check(codes::rd_kafka_metadata(
                 self.ptr(),
                 1,
                 ptr::null_mut(),
@@ -84,7 +85,7 @@ impl Client {
             };
             let found = topics
                 .iter()
-                .filter(|topic| code(topic.err).is_none())
+                .filter(|topic| codes::of_field(&raw const topic.err).is_none())
                 .map(|topic| (text(topic.topic).into_owned(), topic.partition_cnt))
                 .collect();
             sys::rd_kafka_metadata_destroy(metadata);
@@ -97,7 +98,7 @@ impl Client {
         let mut metadata: *const sys::rd_kafka_metadata_t = ptr::null();
         // SAFETY: the client is alive; what it fills in is ours to destroy.
         unsafe {
-            let asked = sys::rd_kafka_metadata(
+            let asked = codes::rd_kafka_metadata(
                 self.ptr(),
                 0,
                 ptr::null_mut(),
@@ -107,7 +108,7 @@ impl Client {
             if !metadata.is_null() {
                 sys::rd_kafka_metadata_destroy(metadata);
             }
-            code(asked).is_none()
+            codes::named(asked).is_none()
         }
     }
 }

@@ -13,7 +13,8 @@ use rdkafka_sys::{self as sys, rd_kafka_type_t as Kind};
 
 use super::{
     Failures, Queue, Unanswered,
-    event::{code, text},
+    codes::{self, code},
+    event::text,
     login,
 };
 use crate::{Error, token};
@@ -166,7 +167,7 @@ impl Client {
         let mut said: [c_char; 512] = [0; 512];
         // SAFETY: the client is alive, the buffer as long as is said, and ended with a NUL where there is an error.
         unsafe {
-            let err = code(sys::rd_kafka_fatal_error(
+            let err = codes::named(codes::rd_kafka_fatal_error(
                 self.ptr(),
                 said.as_mut_ptr(),
                 said.len(),
@@ -188,6 +189,7 @@ impl Client {
     }
 }
 
+/// Of a call that asks no broker.
 pub(super) fn check(err: sys::rd_kafka_resp_err_t) -> Result<(), Code> {
     code(err).map_or(Ok(()), Err)
 }

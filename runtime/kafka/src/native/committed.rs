@@ -30,7 +30,7 @@ impl Client {
     ) -> Result<Vec<Option<Committed>>, Code> {
         let list = List::of_partitions(partitions);
         // SAFETY: client and list are alive; what is found is filled into the list.
-        check(unsafe { sys::rd_kafka_committed(self.ptr(), list.ptr(), millis(timeout)) })?;
+        codes::check(unsafe { codes::rd_kafka_committed(self.ptr(), list.ptr(), millis(timeout)) })?;
         list.iter()
             .map(|entry| match entry.error {
                 Some(code) => Err(code),

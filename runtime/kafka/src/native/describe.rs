@@ -16,7 +16,8 @@ use rdkafka_sys::{self as sys, rd_kafka_AclOperation_t as Operation, rd_kafka_ad
 use super::{
     Client,
     client::millis,
-    event::{Event, code, text},
+    codes,
+    event::{Event, text},
 };
 
 /// Those of these topics that the client may not write to. Empty where the brokers don't tell.
@@ -82,8 +83,7 @@ unsafe fn is_denied(topic: *const sys::rd_kafka_TopicDescription_t) -> bool {
     unsafe {
         let error = sys::rd_kafka_TopicDescription_error(topic);
         let refused = !error.is_null()
-            && code(sys::rd_kafka_error_code(error))
-                == Some(rdkafka::types::RDKafkaErrorCode::TopicAuthorizationFailed);
+            && codes::of_error(error) == rdkafka::types::RDKafkaErrorCode::TopicAuthorizationFailed;
         let mut count = 0;
         let operations =
             sys::rd_kafka_TopicDescription_authorized_operations(topic, &raw mut count);

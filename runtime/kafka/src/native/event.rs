@@ -14,21 +14,15 @@ use rdkafka_sys::{
     self as sys, rd_kafka_resp_err_t as RespErr, rd_kafka_timestamp_type_t as TimestampType,
 };
 
-use super::ListRef;
+use super::{ListRef, codes};
 
-/// An error code, unless it says that there is none.
-pub(super) fn code(err: RespErr) -> Option<Code> {
-    (err != RespErr::RD_KAFKA_RESP_ERR_NO_ERROR).then(|| Code::from(err))
-}
-
-/// What is wrong with a message. A broker's number is passed on as it came, and there are some that have no name.
+/// What is wrong with a message.
 ///
 /// # Safety
 /// The message must be alive.
 pub(super) unsafe fn error_of(message: *const sys::rd_kafka_message_t) -> Option<Code> {
-    // SAFETY: as the caller vouches; read as a number, because not each is a value of the enum.
-    let number = unsafe { ptr::addr_of!((*message).err).cast::<i32>().read() };
-    RespErr::try_from(number).map_or(Some(Code::Unknown), code)
+    // SAFETY: as the caller vouches.
+    unsafe { codes::of_field(&raw const (*message).err) }
 }
 
 /// A C string that may be null.
@@ -102,7 +96,7 @@ impl Event<'_> {
     /// The event's error, if it has one.
     pub(crate) fn error(&self) -> Option<Code> {
         // SAFETY: the event is alive.
-        code(unsafe { sys::rd_kafka_event_error(self.ptr) })
+        codes::named(unsafe { codes::rd_kafka_event_error(self.ptr) })
     }
 
     /// What librdkafka says of the error.

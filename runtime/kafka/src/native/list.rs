@@ -13,6 +13,8 @@ use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
+use super::codes;
+
 /// The offset that says there is none.
 pub(crate) const NO_OFFSET: Offset = sys::RD_KAFKA_OFFSET_INVALID as Offset;
 
@@ -156,9 +158,10 @@ impl ListRef<'_> {
     pub(crate) fn iter(&self) -> impl Iterator<Item = Element<'_>> {
         (0..self.len()).map(|index| {
             // SAFETY: the list is alive and has that many entries, each with a name.
-            let (entry, topic) = unsafe {
-                let entry = &*(*self.ptr).elems.add(index);
-                (entry, CStr::from_ptr(entry.topic))
+            let (entry, topic, error) = unsafe {
+                let entry = (*self.ptr).elems.add(index);
+                let error = codes::of_field(&raw const (*entry).err);
+                (&*entry, CStr::from_ptr((*entry).topic), error)
             };
             let metadata: &[u8] = if entry.metadata.is_null() {
                 &[]
@@ -171,7 +174,7 @@ impl ListRef<'_> {
                 partition: entry.partition,
                 offset: entry.offset,
                 metadata,
-                error: super::event::code(entry.err),
+                error,
             }
         })
     }

@@ -6,7 +6,7 @@ use std::{ptr::NonNull, sync::Arc, time::Duration};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use rdkafka_sys as sys;
 
-use super::{Client, ListRef, client::millis, event::text};
+use super::{Client, ListRef, client::millis, codes, event::text};
 
 /// Why a call failed.
 #[derive(Clone, Debug)]
@@ -126,7 +126,7 @@ unsafe fn taken(error: *mut sys::rd_kafka_error_t) -> Result<(), Failure> {
     // SAFETY: not null, and ours; destroyed after its text was copied.
     unsafe {
         let failure = Failure {
-            code: Code::from(sys::rd_kafka_error_code(error)),
+            code: codes::of_error(error),
             text: text(sys::rd_kafka_error_string(error)).into_owned(),
             fatal: sys::rd_kafka_error_is_fatal(error) != 0,
             retriable: sys::rd_kafka_error_is_retriable(error) != 0,

@@ -21,7 +21,7 @@ use rdkafka_sys::{
 };
 
 use super::{Mailbox, Outgoing};
-use crate::native::{Client, RawMessage, text};
+use crate::native::{Client, RawMessage, of_error, text};
 
 /// The partition that leaves the choice to the partitioner.
 const UNASSIGNED: i32 = -1;
@@ -132,7 +132,7 @@ pub(super) fn produce(
             return Ok(());
         }
         let unsent = Unsent {
-            code: Code::from(sys::rd_kafka_error_code(error)),
+            code: of_error(error),
             text: text(sys::rd_kafka_error_string(error)).into_owned(),
         };
         sys::rd_kafka_error_destroy(error);

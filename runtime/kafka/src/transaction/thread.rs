@@ -130,15 +130,19 @@ impl Calls {
             self.producer = Some(self.make()?);
         }
         let producer = self.producer.as_mut().ok_or_else(no_producer)?;
-        repeated(deadline, |left| producer.client.init_transactions(left)).map_err(|failure| {
+        let asked = repeated(deadline, |left| producer.client.init_transactions(left));
+        if let Err(failure) = asked {
             let kind = match classify(&failure, TransactionFailure::Unknown).failure {
-                // Whoever was faster has been fenced by the next one that is made.
+                // Whoever was faster is fenced by the next one that is made.
                 TransactionFailure::Fenced => TransactionFailure::Unknown,
                 _ if failure.fatal => TransactionFailure::Refused,
                 kind => kind,
             };
-            error(kind, &failure.text)
-        })?;
+            if failure.fatal {
+                self.give_up();
+            }
+            return Err(error(kind, &failure.text));
+        }
         producer.initialised = true;
         let committed = match partitions.is_empty() {
             true => BTreeMap::new(),

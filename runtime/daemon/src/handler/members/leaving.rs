@@ -120,11 +120,7 @@ impl Members {
                 if member.inbox.send(tell()).await.is_ok() {
                     leaving.insert(member.task, (partition, member));
                 } else {
-                    if let Some(transactions) = &self.template.transactions {
-                        let assignment = AssignmentId(epoch.0);
-                        transactions.lost(assignment);
-                    }
-                    self.forget(&partition);
+                    self.gone(&partition, epoch);
                 }
             }
         }
@@ -139,12 +135,22 @@ impl Members {
                     }
                 }
                 Some(Err(error)) => {
-                    leaving.remove(&error.id());
+                    if let Some((partition, member)) = leaving.remove(&error.id()) {
+                        self.gone(&partition, member.epoch);
+                    }
                     self.died(&error);
                 }
             }
         }
         ended
+    }
+
+    /// The task of a partition that is given up has died: nobody else says that its part of the transaction is lost.
+    fn gone(&mut self, partition: &TopicPartition, epoch: Epoch) {
+        if let Some(transactions) = &self.template.transactions {
+            transactions.lost(AssignmentId(epoch.0));
+        }
+        self.forget(partition);
     }
 
     fn take(&mut self, partition: &TopicPartition, epoch: Epoch) -> Option<Member> {

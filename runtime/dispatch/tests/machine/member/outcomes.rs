@@ -83,8 +83,14 @@ fn what_a_renewal_found_is_what_the_next_one_compares_with() {
 fn a_producer_is_asked_for_until_there_is_one_and_what_was_attempted_is_kept() {
     let mut bench = Bench::committing(&[P]);
     bench.ended(Ended::Unknown);
-    for _ in 0..3 {
-        assert_eq!(bench.ended(Ended::NotRenewed), [renew([P])]);
+    for second in 1..4 {
+        assert_eq!(
+            bench.ended(Ended::NotRenewed),
+            [],
+            "what refuses may do so at once"
+        );
+        assert_eq!(bench.at(second * 1_000 - 1), []);
+        assert_eq!(bench.at(second * 1_000), [renew([P])]);
     }
     assert_eq!(bench.renewed([(P, 1)]), [tell(P, true)]);
 }
@@ -159,7 +165,8 @@ fn a_producer_that_is_long_in_the_making_is_waited_for() {
     let mut bench = Bench::starting();
     assert_eq!(bench.at(25_000), []);
     assert_eq!(bench.at(1_000_000), []);
-    assert_eq!(bench.ended(Ended::NotRenewed), [renew([])]);
+    assert_eq!(bench.ended(Ended::NotRenewed), []);
+    assert_eq!(bench.at(1_001_000), [renew([])]);
 }
 
 #[test]
