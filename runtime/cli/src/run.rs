@@ -144,6 +144,12 @@ pub(crate) enum HangUp {
     /// The terminal is gone, and the process with it.
     Ends,
 }
+    if stopped.uncommitted > 0 {
+        error!(
+            commits = stopped.uncommitted,
+            "stopped with last commits that failed or are not certain: what was finished since the ones before is repeated after the next start"
+        );
+    }
 
 /// SIGTERM and SIGINT, and SIGHUP until somebody takes it.
 struct Signals {

@@ -38,7 +38,7 @@ use crate::{
     control::Control,
     files::Files,
     folders,
-    handler::{Handler, Left, Shared},
+    handler::{Handler, Left, Shared, Undone},
     liveness::Liveness,
     metrics::Metrics,
     onlooker::Onlooker,
@@ -81,6 +81,8 @@ pub struct Stopped {
     /// Handlers that stopped by themselves, and why.
     pub failed: Vec<(String, String)>,
     /// Handlers that had not ended when the time for stopping was over.
+    /// Last commits, and last transactions, that failed or whose end is not known: what they were about may be repeated.
+    pub uncommitted: u32,
     pub cut_short: bool,
 }
 
@@ -356,7 +358,12 @@ impl Daemon {
 
 impl Stopped {
     fn add(&mut self, (name, left): (String, Left)) {
-        self.unfinished = self.unfinished.saturating_add(left.unfinished);
+        let Undone {
+            unfinished,
+            uncommitted,
+        } = left.undone;
+        self.unfinished = self.unfinished.saturating_add(unfinished);
+        self.uncommitted = self.uncommitted.saturating_add(uncommitted);
         self.failed.extend(left.failed.map(|why| (name, why)));
     }
 }

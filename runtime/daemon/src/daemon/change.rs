@@ -30,6 +30,8 @@ use crate::{
 struct Ended {
     /// Messages that were begun and not finished.
     unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known.
+    uncommitted: u32,
     /// Who had not ended in time.
     cut_short: Vec<String>,
 }
@@ -149,6 +151,7 @@ impl Daemon {
             changed,
             unchanged = plan.unchanged.len(),
             unfinished = (ended.unfinished > 0).then_some(ended.unfinished),
+            uncommitted = (ended.uncommitted > 0).then_some(ended.uncommitted),
             reconfigured = (!plan.reconfigured.is_empty()).then_some(plan.reconfigured.len()),
             cut_short = (!ended.cut_short.is_empty()).then_some(ended.cut_short.len()),
             "configuration reloaded"
@@ -164,6 +167,7 @@ impl Daemon {
                 .collect(),
             refused,
             unfinished: ended.unfinished,
+            uncommitted: ended.uncommitted,
             cut_short: ended.cut_short,
         };
         Ok(Reload {
@@ -240,7 +244,9 @@ impl Daemon {
             let Some(ended) = ended else { break };
             let (name, left) = self.left(ended);
             if running.remove(&name) {
-                all.unfinished = all.unfinished.saturating_add(left.unfinished);
+                let undone = left.undone;
+                all.unfinished = all.unfinished.saturating_add(undone.unfinished);
+                all.uncommitted = all.uncommitted.saturating_add(undone.uncommitted);
             } else {
                 self.stopped.add((name, left));
             }

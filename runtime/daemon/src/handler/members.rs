@@ -13,8 +13,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Broken, Handler, Shared, Transactions, Trouble, holdings::Holdings, membership::Writer,
-    watchdog::Watchdog,
+    Broken, Handler, Shared, Transactions, Trouble, Undone, holdings::Holdings, membership::Writer,
+    overtaken::Overtaken, watchdog::Watchdog,
 };
 use crate::{
     budget::Claim,
@@ -57,7 +57,10 @@ pub(super) struct Members {
     holdings: Holdings,
     tasks: JoinSet<Ended>,
     watchdog: Watchdog,
+    overtaken: Overtaken,
     unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known.
+    uncommitted: u32,
     /// Reports before the group has assigned anything, be it nothing.
     untold: Option<u32>,
 }
@@ -100,7 +103,9 @@ impl Members {
             holdings: Holdings::default(),
             tasks: JoinSet::new(),
             watchdog: Watchdog::default(),
+            overtaken: Overtaken::new(&handler.shared.name, &handler.status),
             unfinished: 0,
+            uncommitted: 0,
             untold: Some(0),
         }
     }
@@ -134,6 +139,7 @@ impl Members {
             metadata: String::from_utf8(metadata).unwrap_or_default(),
         };
         self.shared.shown.assigned(&partition, start.next);
+        self.overtaken.remove(&partition);
         let report = Arc::default();
         let claim = self.shared.budget.claim();
         let (inbox, receiver) = mpsc::channel(INBOX);
@@ -241,8 +247,12 @@ impl Members {
         let left = transactions.left(assignments.clone());
         let name = self.shared.name.clone();
         match tokio::time::timeout_at(deadline.into(), left).await {
-            Ok(outcomes) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
-            Ok(_) => {
+            Ok(Some(outcomes)) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
+            Ok(None) => {
+                self.left_uncommitted();
+                warn!(handler = %name, "the last transaction of revoked partitions was given up: their next owner handles again what was in it, unless it is committed");
+            }
+            Ok(Some(_)) => {
                 self.left_uncommitted();
                 warn!(handler = %name, "the last transaction of revoked partitions was aborted: their next owner handles again what was in it");
             }
@@ -307,7 +317,9 @@ impl Members {
                     }
                 }
                 Some(Err(error)) => {
-                    leaving.remove(&error.id());
+                    if let Some((partition, _)) = leaving.remove(&error.id()) {
+                        self.forget(&partition);
+                    }
                     self.died(&error);
                 }
             }
@@ -330,6 +342,7 @@ impl Members {
         } = partition;
         self.shared.metrics.forget(topic, *number);
         self.watchdog.forget(partition);
+        self.overtaken.remove(partition);
         self.shared.shown.gone(partition);
     }
 
@@ -348,12 +361,26 @@ impl Members {
 
     /// From here on only what the stop leaves unfinished counts.
     pub(super) fn begin_stop(&mut self) {
-        self.unfinished = 0;
+        (self.unfinished, self.uncommitted) = (0, 0);
     }
 
     /// Something that should have been committed at the end was not.
     pub(super) fn left_uncommitted(&mut self) {
-        self.unfinished = self.unfinished.saturating_add(1);
+        self.uncommitted = self.uncommitted.saturating_add(1);
+    }
+
+    /// What this partition was to read next is not there any more: it stands still.
+    pub(super) fn overtaken(&mut self, partition: &TopicPartition, epoch: Epoch, text: String) {
+        if self.owns(partition, epoch) {
+            error!(handler = %self.shared.name, "{text}");
+            self.overtaken.add(partition, text);
+        }
+    }
+
+    /// Hands over what was read of this partition.
+    pub(super) async fn read(&mut self, partition: &TopicPartition, epoch: Epoch, what: Inbox) {
+        self.overtaken.remove(partition);
+        self.tell(partition, epoch, what).await;
     }
 
     /// Whether the partition is ours, under this epoch.
@@ -441,8 +468,8 @@ impl Members {
         }
     }
 
-    /// Ends every task that is left, without committing; the number of unfinished messages in all.
-    pub(super) async fn finish(mut self) -> u32 {
+    /// Ends every task that is left, without committing; what all of them leave undone.
+    pub(super) async fn finish(mut self) -> Undone {
         let left: Vec<_> = self
             .members
             .iter()
@@ -451,7 +478,10 @@ impl Members {
         let ended = self.give_up(left, || Inbox::Lost).await;
         self.watchdog.end(&self.shared);
         self.shared.shown.all_gone();
-        self.unfinished.saturating_add(unfinished(&ended))
+        Undone {
+            unfinished: self.unfinished.saturating_add(unfinished(&ended)),
+            uncommitted: self.uncommitted,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ mod driver;
 
 use pelton_config as config;
 use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome, TransactionPolicy};
-use pelton_kafka::TransactionSettings;
+use pelton_kafka::{Error, TransactionSettings};
 use pelton_types::TopicPartition;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -66,7 +66,7 @@ impl Transactions {
         consumer: pelton_kafka::Consumer,
         trouble: super::Trouble,
         tasks: &mut JoinSet<()>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Error> {
         #[expect(
             clippy::disallowed_methods,
             reason = "a partition's task waits for nothing; it has a few words to say for each thing that it is told"
@@ -116,17 +116,18 @@ impl Transactions {
         let _ = answered.await;
     }
 
-    /// Waits until the transactions of partitions that have ended are over; says how those did.
+    /// Waits until the transactions of partitions that have ended are over; says how those did. `None` where the driver
+    /// has ended before.
     pub(super) async fn left(
         &self,
         assignments: Vec<AssignmentId>,
-    ) -> Vec<(AssignmentId, Outcome)> {
+    ) -> Option<Vec<(AssignmentId, Outcome)>> {
         let (answer, answered) = oneshot::channel();
         self.leave(Word::Left {
             assignments,
             answer,
         });
-        answered.await.unwrap_or_default()
+        answered.await.ok()
     }
 
     fn leave(&self, word: Word) {
@@ -136,8 +137,8 @@ impl Transactions {
 }
 
 /// The thread that makes the calls.
-fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, String> {
-    pelton_kafka::Transactions::start(settings.clone()).map_err(|error| error.to_string())
+fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, Error> {
+    pelton_kafka::Transactions::start(settings.clone())
 }
 
 /// The place of one assignment in the transactions.
