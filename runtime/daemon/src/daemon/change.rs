@@ -11,7 +11,7 @@ use std::{
 };
 
 use pelton_config::{Config, Error as Wrong, Problem, Report as Findings};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
 use super::{
@@ -279,10 +279,10 @@ impl Daemon {
             .of(leaving)
             .map(|(_, begun)| begun.keeper.clone())
             .collect();
-        let all = ended(&mut self.components, &keepers);
+        let all = self.keepers_ended(&keepers);
         if tokio::time::timeout_at(deadline.into(), all).await.is_err() {
             keepers.iter().for_each(AbortHandle::abort);
-            ended(&mut self.components, &keepers).await;
+            self.keepers_ended(&keepers).await;
         }
     }
 
@@ -299,15 +299,6 @@ impl Daemon {
             .as_ref()
             .map(|in_use| in_use.revision.id());
         self.metrics.forget_life(name, &begun.group, revision);
-    }
-}
-
-/// Waits until these have ended, or all have.
-async fn ended(tasks: &mut JoinSet<()>, these: &[AbortHandle]) {
-    while !these.iter().all(AbortHandle::is_finished) {
-        if tasks.join_next().await.is_none() {
-            break;
-        }
     }
 }
 
