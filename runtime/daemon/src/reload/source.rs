@@ -83,9 +83,12 @@ impl Source {
     pub(crate) async fn read(&mut self) -> Result<Config, Error> {
         for _ in 0..PATIENCE {
             let before = self.stamp().await;
-            if let Some(age) = age(before).filter(|age| *age < SETTLED) {
-                sleep(SETTLED - age).await;
-                continue;
+            let unsettled = unsettled(before, SystemTime::now());
+            if !unsettled.is_zero() {
+                sleep(unsettled).await;
+                if self.stamp().await != before {
+                    continue;
+                }
             }
             // What is written from now on is a change.
             self.read = Some(before);
@@ -160,17 +163,18 @@ fn load(path: &Path) -> Result<Config, Error> {
     pelton_config::load(path)
 }
 
-/// How long ago the file was changed; `None` where it is none, and where its time is not to be believed.
-fn age(stamp: Stamp) -> Option<Duration> {
+/// For how long it is still to be seen that nobody writes to the file. Where its time has not come yet, by the clock of
+/// another machine or because this one's was set back, that tells nothing, and it is looked at for the whole time.
+fn unsettled(stamp: Stamp, now: SystemTime) -> Duration {
     let Stamp::File { changed, .. } = stamp else {
-        return None;
+        return Duration::ZERO;
     };
-    let (seconds, nanos) = (
-        u64::try_from(changed.0).ok()?,
-        u32::try_from(changed.1).ok()?,
-    );
-    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanos))?;
-    SystemTime::now().duration_since(at).ok()
+    let seconds = u64::try_from(changed.0).unwrap_or(0);
+    let nanos = u32::try_from(changed.1).unwrap_or(0);
+    let changed = Duration::new(seconds, nanos);
+    let now = now.duration_since(SystemTime::UNIX_EPOCH);
+    let quiet = now.unwrap_or_default().checked_sub(changed);
+    SETTLED.saturating_sub(quiet.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -212,6 +216,25 @@ mod tests {
         assert!(is_there, "a file that is gone is told as a change");
         let told = source.read().await.unwrap_err().to_string();
         assert!(told.contains("nothing = 3"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_settled_once_it_was_quiet_whatever_clock_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pelton.toml");
+        fs::write(&file, "nothing = 1").unwrap();
+        let stamp = source(&file).stamp().await;
+        let Stamp::File { changed, .. } = stamp else {
+            unreachable!("it is there");
+        };
+        let (seconds, nanos) = (changed.0 as u64, changed.1 as u32);
+        let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
+        assert_eq!(unsettled(stamp, at), SETTLED);
+        assert_eq!(unsettled(stamp, at + SETTLED / 2), SETTLED / 2);
+        assert_eq!(unsettled(stamp, at + SETTLED), Duration::ZERO);
+        let ahead = at - Duration::from_secs(1);
+        assert_eq!(unsettled(stamp, ahead), SETTLED, "its clock is ahead");
+        assert_eq!(unsettled(Stamp::Missing, at), Duration::ZERO);
     }
 
     #[tokio::test]
