@@ -122,6 +122,8 @@ struct Keeping {
     unwritten: Option<Memory>,
     /// Reloads to be answered.
     waiting: Vec<Waiting>,
+    /// Content may be kept that nobody needs any more.
+    litter: bool,
 }
 
 /// What a piece of work in the background is about.
@@ -169,6 +171,7 @@ impl Component {
             waiting: Vec::new(),
         };
         keeping.recall().await;
+            litter: false,
         keeping.look().await;
         loop {
             keeping.write_down().await;
