@@ -93,6 +93,7 @@ impl Watchdog {
     fn say_whether_behind(&mut self, shared: &Shared) {
         // What an operator has stopped is behind because of that.
         if *shared.paused.borrow() {
+            shared.shown.behind(None);
             return;
         }
         let Round {
