@@ -206,3 +206,17 @@ fn broken(trouble: &pelton_dispatch::Trouble) -> Broken {
         Trouble::Foreign => Broken::Producer(trouble.to_string()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn how_transactions_ended_is_not_known_where_their_driver_has_ended() {
+        #[expect(clippy::disallowed_methods, reason = "as in `Transactions::start`")]
+        let (words, left) = mpsc::unbounded_channel();
+        drop(left);
+        let outcomes = Transactions { words }.left(vec![AssignmentId(1)]).await;
+        assert_eq!(outcomes, None);
+    }
+}

@@ -126,7 +126,7 @@ impl Shown {
         *self.behind.lock() = behind;
     }
 
-    pub(super) fn is_behind(&self) -> Option<String> {
+    pub(crate) fn is_behind(&self) -> Option<String> {
         self.behind.lock().clone()
     }
 
