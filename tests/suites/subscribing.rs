@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Client, Copies, Draft, Stage, TestCluster, Version, orders};
+use pelton_harness::{
+    Client, Copies, Draft, Stage, TestCluster, TestDaemon, Version, orders, wait,
+};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -71,6 +73,42 @@ fn a_pattern_and_a_hand_over_by_the_eager_protocol() -> Result<()> {
 #[test]
 fn a_pattern_and_a_hand_over_by_the_brokers_own_protocol() -> Result<()> {
     hands_over_by("consumer")
+}
+
+/// Partitions whose offset is not there any more are told, each of them, and go on being told when the group shares out
+/// anew: what a member keeps of them is not assigned to it again, and librdkafka says it once.
+fn overtaken_partitions_are_told_by(protocol: &str) -> Result<()> {
+    let cluster = TestCluster::shared();
+    let (client, stage) = (cluster.client()?, Stage::new(cluster, "overtaken", 3)?);
+    client.commit(&stage.group, &stage.input, &[5_000, 6_000, 0])?;
+    let line = format!("group-protocol = \"{protocol}\"");
+    let mut first = stage.daemon("passthrough", &line)?.start()?;
+    let both_are_told = |daemon: &TestDaemon| {
+        wait::until_true("/readyz to tell of both partitions", LIMIT, || {
+            let told = daemon.get("/readyz");
+            let tells = |n| format!("{}/{n} stands still: offset", stage.input);
+            Ok(told.is_ok_and(|told| (0..2).all(|n| told.body.contains(&tells(n)))))
+        })
+    };
+    both_are_told(&first)?;
+    let mut second = stage.daemon("passthrough", &line)?.start()?;
+    second.wait_for_log("partitions assigned", LIMIT)?;
+    ensure!(
+        second.stop(LIMIT)? == 0,
+        "the second member's drain completes"
+    );
+    first.wait_for_log_times("partitions assigned", 2, LIMIT)?;
+    both_are_told(&first)
+}
+
+#[test]
+fn overtaken_partitions_are_told_through_rebalances_by_the_cooperative_protocol() -> Result<()> {
+    overtaken_partitions_are_told_by("cooperative")
+}
+
+#[test]
+fn overtaken_partitions_are_told_through_rebalances_by_the_brokers_own_protocol() -> Result<()> {
+    overtaken_partitions_are_told_by("consumer")
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl LastLines {
         cut(&mut line.text);
         let mut all = self.0.lock();
         if !all.contains_key(handler) && all.len() >= HANDLERS {
-            return;
+            forget_the_quietest(&mut all);
         }
         let lines = all.entry(handler.to_owned()).or_default();
         if lines.len() == LINES {
@@ -73,6 +73,15 @@ impl LastLines {
         let all = self.0.lock();
         let lines = all.get(handler).into_iter().flatten();
         lines.cloned().collect()
+    }
+}
+
+/// Makes room: the handler that was last heard of the longest ago is gone, or has the least to say.
+fn forget_the_quietest(all: &mut BTreeMap<String, VecDeque<Line>>) {
+    let last = |lines: &VecDeque<Line>| lines.back().map(|line| line.at);
+    let quietest = all.iter().min_by_key(|(_, lines)| last(lines));
+    if let Some(name) = quietest.map(|(name, _)| name.clone()) {
+        all.remove(&name);
     }
 }
 
@@ -126,5 +135,17 @@ mod tests {
             lines.keep(&n.to_string(), line("x"));
         }
         assert_eq!(lines.0.lock().len(), HANDLERS);
+    }
+
+    #[test]
+    fn a_new_handler_s_lines_take_the_place_of_one_that_is_long_gone() {
+        let lines = LastLines::default();
+        let at = |at| Line { at, ..line("x") };
+        for n in 0..HANDLERS {
+            lines.keep(&n.to_string(), at(if n == 7 { 1 } else { 2 }));
+        }
+        lines.keep("new", at(3));
+        assert_eq!(lines.of("new").len(), 1);
+        assert_eq!((lines.of("7").len(), lines.of("8").len()), (0, 1));
     }
 }

@@ -79,22 +79,26 @@ fn handlers(change: &Value) -> Vec<String> {
 
 /// What those who ended could not finish.
 fn left_over(change: &Value) -> Vec<String> {
-    let messages = change["unfinished"]
-        .as_u64()
-        .filter(|messages| *messages > 0);
-    let messages = messages.map(|messages| {
-        format!("messages begun and not finished, which may be repeated: {messages}")
+    let undone = [
+        (
+            "unfinished",
+            "messages begun and not finished, which may be repeated",
+        ),
+        (
+            "uncommitted",
+            "last commits that failed or are not certain, whose messages may be repeated",
+        ),
+    ];
+    let undone = undone.into_iter().filter_map(|(key, what)| {
+        let count = change[key].as_u64().filter(|count| *count > 0)?;
+        Some(format!("{what}: {count}"))
     });
     let cut_short = names(change, "cut-short").into_iter().map(|name| {
         format!("not ended within the shutdown-timeout, what was in flight is repeated: {name}")
     });
     let refused = names(change, "refused").into_iter();
     let refused = refused.map(|why| format!("goes on as it was configured before: {why}"));
-    messages
-        .into_iter()
-        .chain(cut_short)
-        .chain(refused)
-        .collect()
+    undone.chain(cut_short).chain(refused).collect()
 }
 
 fn names<'r>(report: &'r Value, kind: &str) -> Vec<&'r str> {
@@ -113,6 +117,11 @@ mod tests {
         let change = json!({ "removed": ["slow"], "unfinished": 1, "cut-short": ["slow"] });
         let told = left_over(&change);
         assert!(told.len() == 2 && told[1].ends_with(": slow"), "{told:?}");
+        let uncommitted = left_over(&json!({ "unfinished": 0, "uncommitted": 2 }));
+        assert!(
+            uncommitted.len() == 1 && uncommitted[0].starts_with("last commits"),
+            "{uncommitted:?}"
+        );
         let mut report = json!({ "unchanged": ["other"], "last": change });
         report["last"]["seconds-ago"] = 3.into();
         let kept = json!({ "refused": ["orders: no memory"] });

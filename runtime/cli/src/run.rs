@@ -84,9 +84,22 @@ pub(crate) async fn serve(
         tasks.spawn(admin.serve(admin_stop.clone()));
     }
     notify(vec![NotifyState::Ready]).await;
-    tokio::select! {
-        () = daemon.run() => error!("every handler has failed: nothing is left to run"),
-        name = signals.next() => info!(signal = name, "told to stop; a second signal ends at once"),
+    let broken = tokio::select! {
+        ran = daemon.run() => match ran {
+            Ok(()) => {
+                error!("every handler has failed: nothing is left to run");
+                None
+            }
+            Err(error) => Some(error.into()),
+        },
+        error = failure_of(&mut tasks) => Some(error),
+        name = signals.next() => {
+            info!(signal = name, "told to stop; a second signal ends at once");
+            None
+        }
+    };
+    if let Some(error) = &broken {
+        error!("the daemon can't go on, and stops: {error:#}");
     }
     stopping.cancel();
     notify(vec![NotifyState::Stopping]).await;
@@ -98,7 +111,25 @@ pub(crate) async fn serve(
         }
     };
     admin_stop.cancel();
-    Ok(verdict(&stopped))
+    let verdict = verdict(&stopped);
+    broken.map_or(Ok(verdict), Err)
+}
+
+/// Waits until one of these tasks fails, or dies: those that have nothing to do end well.
+async fn failure_of<E>(tasks: &mut JoinSet<Result<(), E>>) -> anyhow::Error
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    loop {
+        match tasks.join_next().await {
+            Some(Ok(Ok(()))) => {}
+            Some(Ok(Err(error))) => return error.into(),
+            Some(Err(died)) => {
+                return anyhow::Error::new(died).context("a task of the daemon's died");
+            }
+            None => return std::future::pending().await,
+        }
+    }
 }
 
 fn verdict(stopped: &Stopped) -> ExitCode {
@@ -111,6 +142,12 @@ fn verdict(stopped: &Stopped) -> ExitCode {
         error!(
             messages = stopped.unfinished,
             "stopped with messages begun but not finished: they are repeated after the next start"
+        );
+    }
+    if stopped.uncommitted > 0 {
+        error!(
+            commits = stopped.uncommitted,
+            "stopped with last commits that failed or are not certain: what was finished since the ones before is repeated after the next start"
         );
     }
     if *stopped == Stopped::default() {
@@ -170,5 +207,24 @@ impl Signals {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_fails_or_dies_is_told_and_one_that_ends_well_is_not() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async { Ok(()) });
+        tasks.spawn(async { Err(io::Error::other("the listener is gone")) });
+        let told = failure_of(&mut tasks).await;
+        assert_eq!(told.to_string(), "the listener is gone");
+        tasks.spawn(std::future::pending()).abort();
+        let told = failure_of(&mut tasks).await;
+        assert_eq!(told.to_string(), "a task of the daemon's died");
     }
 }

@@ -137,6 +137,27 @@ fn a_hundred_thousand_nested_blocks_are_refused_when_the_time_is_over() {
 }
 
 #[test]
+fn a_compilation_that_nobody_waits_for_any_more_is_ended() {
+    let folder = TempDir::new().unwrap();
+    let begun = folder.path().join("begun");
+    let text = format!("echo > {}\nexec sleep 1000", begun.display());
+    let (engine, waits) = engine(&script(&folder, &text), LONG, 1 << 30).while_waited_for();
+    let abandoned = || {
+        let refused = refusal(&engine, &padded(10)).to_string();
+        refused.contains("nobody waits for it any more")
+    };
+    thread::scope(|scope| {
+        let loading = scope.spawn(abandoned);
+        until("the compiler to begin", || begun.exists());
+        drop(waits);
+        assert!(loading.join().unwrap());
+    });
+    fs::remove_file(&begun).unwrap();
+    assert!(abandoned());
+    assert!(!begun.exists(), "it was begun, though nobody waits");
+}
+
+#[test]
 fn what_needs_more_memory_than_there_may_be_is_refused() {
     let memory = 64 << 20;
     let engine = engine(Path::new(PELTON), LONG, memory);

@@ -23,7 +23,7 @@ use std::{
 
 use bytes::Bytes;
 use pelton_config::Handler;
-use pelton_engine::{Engine, HandlerEnv, Revision};
+use pelton_engine::{Engine, HandlerEnv, Revision, Waits};
 use pelton_revisions::{Digest, Event, Memory, Probation, Revisions};
 use pelton_types::RevisionId;
 use tokio::{
@@ -105,6 +105,8 @@ struct Keeping {
     jobs: JoinSet<Job>,
     /// What the job under way is about: there is one at a time.
     at: Option<At>,
+    /// The load under way is waited for.
+    waits: Option<Waits>,
     /// What the next trial gives the fixtures to.
     proof: Option<Proof>,
     seen: Option<(Digest, Bytes)>,
@@ -120,6 +122,8 @@ struct Keeping {
     store: Option<Arc<Store>>,
     /// What is to be written down there.
     unwritten: Option<Memory>,
+    /// Content may be kept that nobody needs any more.
+    litter: bool,
     /// Reloads to be answered.
     waiting: Vec<Waiting>,
 }
@@ -157,6 +161,7 @@ impl Component {
             file,
             jobs: JoinSet::new(),
             at: None,
+            waits: None,
             proof: None,
             seen: None,
             loaded: HashMap::new(),
@@ -166,6 +171,7 @@ impl Component {
             good_env: None,
             store: None,
             unwritten: None,
+            litter: false,
             waiting: Vec::new(),
         };
         keeping.recall().await;
@@ -339,6 +345,14 @@ impl Keeping {
             self.component.path.clone(),
         );
         self.at = Some(At::Load(digest));
+        let conditions = conditions.map(|conditions| {
+            let (engine, waits) = conditions.engine.while_waited_for();
+            self.waits = Some(waits);
+            Conditions {
+                engine,
+                ..conditions
+            }
+        });
         self.jobs.spawn_blocking(move || {
             let result = source.bytes().and_then(|bytes| {
                 let candidate = Candidate::load(&conditions?, &file, &bytes)?;

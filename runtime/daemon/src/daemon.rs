@@ -24,7 +24,7 @@ use pelton_config::{Bootstrap, Config};
 use tokio::{
     runtime,
     sync::{mpsc, watch},
-    task::JoinSet,
+    task::{self, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -39,7 +39,7 @@ use crate::{
     control::Control,
     files::Files,
     folders,
-    handler::{Handler, Left, Shared},
+    handler::{Handler, Left, Shared, Undone},
     liveness::Liveness,
     metrics::Metrics,
     onlooker::Onlooker,
@@ -61,6 +61,9 @@ pub enum Error {
     /// The operating system gave no threads.
     #[error("the threads for guests can't be started")]
     Threads(#[source] std::io::Error),
+    /// A task of the daemon's own, which never ends, has died.
+    #[error("what looks after the daemon has died")]
+    Upkeep(#[source] task::JoinError),
 }
 
 /// How a daemon is run, beyond its configuration.
@@ -79,6 +82,8 @@ pub struct Options {
 pub struct Stopped {
     /// Messages that were begun but not finished: they may be repeated.
     pub unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known: what they were about may be repeated.
+    pub uncommitted: u32,
     /// Handlers that stopped by themselves, and why.
     pub failed: Vec<(String, String)>,
     /// Handlers that had not ended when the time for stopping was over.
@@ -96,7 +101,7 @@ pub struct Daemon {
     handlers: JoinSet<Left>,
     components: JoinSet<()>,
     /// Looks after what is no handler's. Ends with the daemon.
-    _upkeep: JoinSet<()>,
+    upkeep: JoinSet<()>,
     /// By the handlers' names.
     begun: BTreeMap<String, Begun>,
     guests: Option<runtime::Runtime>,
@@ -151,7 +156,7 @@ impl Daemon {
             stopped: Stopped::default(),
             handlers: JoinSet::new(),
             components: JoinSet::new(),
-            _upkeep: looking_after,
+            upkeep: looking_after,
             begun: BTreeMap::new(),
             guests: Some(guests),
             engines,
@@ -270,6 +275,7 @@ impl Daemon {
             group: handler.group.clone(),
             revision,
             failed: false,
+            keeper_died: None,
             place: self.engines.place(handler),
             claim,
         };
@@ -309,16 +315,24 @@ impl Daemon {
     /// Takes in what changes in the configuration's file, and what is asked for, until every handler has ended by
     /// itself, which happens only when all of them fail. To be dropped only to
     /// [`stop`](Self::stop).
-    pub async fn run(&mut self) {
+    ///
+    /// # Errors
+    /// The daemon itself can't go on.
+    pub async fn run(&mut self) -> Result<(), Error> {
         loop {
             let replies = tokio::select! {
                 ended = self.handlers.join_next_with_id() => match ended {
-                    None => return,
+                    None => return Ok(()),
                     Some(ended) => {
                         self.has_ended(ended);
                         continue;
                     }
                 },
+                Some(ended) = self.components.join_next_with_id() => {
+                    self.keeper_has_ended(ended);
+                    continue;
+                }
+                Some(Err(died)) = self.upkeep.join_next() => return Err(Error::Upkeep(died)),
                 replies = self.reloads.next() => replies,
             };
             self.reload(replies).await;
@@ -345,7 +359,8 @@ impl Daemon {
         }
         self.handlers.abort_all();
         // Those that write down what the next start is to know end with it written.
-        let all_ended = async { while self.components.join_next().await.is_some() {} };
+        let keepers: Vec<_> = self.begun.values().map(|it| it.keeper.clone()).collect();
+        let all_ended = self.keepers_ended(&keepers);
         let _ = tokio::time::timeout_at(deadline.into(), all_ended).await;
         self.components.shutdown().await;
         if let Some(guests) = self.guests.take() {
@@ -357,7 +372,12 @@ impl Daemon {
 
 impl Stopped {
     fn add(&mut self, (name, left): (String, Left)) {
-        self.unfinished = self.unfinished.saturating_add(left.unfinished);
+        let Undone {
+            unfinished,
+            uncommitted,
+        } = left.undone;
+        self.unfinished = self.unfinished.saturating_add(unfinished);
+        self.uncommitted = self.uncommitted.saturating_add(uncommitted);
         self.failed.extend(left.failed.map(|why| (name, why)));
     }
 }
@@ -370,3 +390,6 @@ impl Drop for Daemon {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,13 +7,13 @@
 mod stamp;
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
 
-use notify::{RecommendedWatcher, RecursiveMode};
+use notify::{Event, RecommendedWatcher, RecursiveMode};
 use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, new_debouncer};
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -31,39 +31,30 @@ const LOOK_ANYWAY: Duration = Duration::from_secs(2);
 pub(crate) struct Files(Arc<Inner>);
 
 struct Inner {
-    watched: Mutex<Watched>,
-    changed: watch::Receiver<u64>,
+    debouncer: Mutex<Option<Debouncer<RecommendedWatcher, RecommendedCache>>>,
+    folders: Folders,
 }
 
-struct Watched {
-    debouncer: Option<Debouncer<RecommendedWatcher, RecommendedCache>>,
-    folders: HashSet<PathBuf>,
+/// Who is told of what happens in which folder.
+#[derive(Clone, Default)]
+struct Folders(Arc<Mutex<HashMap<PathBuf, Folder>>>);
+
+struct Folder {
+    tell: watch::Sender<u64>,
+    /// It is watched: it was there.
+    watched: bool,
 }
 
 impl Files {
     pub(crate) fn new() -> Self {
-        let (tell, changed) = watch::channel(0);
-        let told = move |events: DebounceEventResult| match events {
-            Ok(events) if events.iter().all(|event| event.kind.is_access()) => {}
-            Ok(_) => tell.send_modify(|count| *count += 1),
-            Err(errors) => {
-                warn!(
-                    ?errors,
-                    "watching component files is unreliable: they are looked at every {LOOK_ANYWAY:?}"
-                );
-                tell.send_modify(|count| *count += 1);
-            }
-        };
-        let debouncer = new_debouncer(QUIET, None, told)
+        let folders = Folders::default();
+        let told = folders.clone();
+        let debouncer = new_debouncer(QUIET, None, move |events| told.heard(events))
             .inspect_err(|error| warn!(%error, "component files can't be watched: they are looked at every {LOOK_ANYWAY:?}"))
             .ok();
-        let watched = Watched {
-            debouncer,
-            folders: HashSet::new(),
-        };
         Self(Arc::new(Inner {
-            watched: Mutex::new(watched),
-            changed,
+            debouncer: Mutex::new(debouncer),
+            folders,
         }))
     }
 
@@ -73,17 +64,91 @@ impl Files {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let mut watched = self.0.watched.lock();
-        if watched.folders.insert(folder.to_owned())
-            && let Some(debouncer) = &mut watched.debouncer
-            && let Err(error) = debouncer.watch(folder, RecursiveMode::NonRecursive)
-        {
+        let told = self.0.folders.subscribe(folder);
+        if let Err(error) = self.begin(folder) {
             warn!(folder = %folder.display(), %error,
                 "folder can't be watched: its components are looked at every {LOOK_ANYWAY:?}");
         }
         Changes {
-            told: self.0.changed.clone(),
-            _watcher: self.clone(),
+            told,
+            folder: folder.to_owned(),
+            files: self.clone(),
+        }
+    }
+
+    /// Watches a folder, unless it is watched.
+    fn begin(&self, folder: &Path) -> Result<(), notify::Error> {
+        let mut debouncer = self.0.debouncer.lock();
+        if let Some(debouncer) = &mut *debouncer
+            && !self.0.folders.is_watched(folder)
+        {
+            debouncer.watch(folder, RecursiveMode::NonRecursive)?;
+            self.0.folders.set_watched(folder, true);
+        }
+        Ok(())
+    }
+}
+
+impl Folders {
+    fn subscribe(&self, folder: &Path) -> watch::Receiver<u64> {
+        let mut all = self.0.lock();
+        let folder = all.entry(folder.to_owned()).or_insert_with(|| Folder {
+            tell: watch::Sender::new(0),
+            watched: false,
+        });
+        folder.tell.subscribe()
+    }
+
+    fn is_watched(&self, folder: &Path) -> bool {
+        self.0.lock().get(folder).is_some_and(|it| it.watched)
+    }
+
+    fn set_watched(&self, folder: &Path, watched: bool) {
+        if let Some(folder) = self.0.lock().get_mut(folder) {
+            folder.watched = watched;
+        }
+    }
+
+    fn heard(&self, events: DebounceEventResult) {
+        match events {
+            Ok(events) => {
+                let changes = events.iter().filter(|event| !event.kind.is_access());
+                changes.for_each(|event| self.happened(event));
+            }
+            Err(errors) => {
+                warn!(
+                    ?errors,
+                    "watching component files is unreliable: they are looked at every {LOOK_ANYWAY:?}"
+                );
+                self.tell_all();
+            }
+        }
+    }
+
+    fn happened(&self, event: &Event) {
+        // Something was missed.
+        if event.need_rescan() || event.paths.is_empty() {
+            return self.tell_all();
+        }
+        for path in &event.paths {
+            // A folder that is gone takes its watch along.
+            if event.kind.is_remove() {
+                self.set_watched(path, false);
+            }
+            self.tell(path);
+            path.parent().into_iter().for_each(|it| self.tell(it));
+        }
+    }
+
+    fn tell(&self, folder: &Path) {
+        if let Some(folder) = self.0.lock().get(folder) {
+            folder.tell.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn tell_all(&self) {
+        for folder in self.0.lock().values() {
+            folder.tell.send_modify(|count| *count += 1);
         }
     }
 }
@@ -91,19 +156,23 @@ impl Files {
 /// Where changes are told. Keeps the watcher alive.
 pub(crate) struct Changes {
     told: watch::Receiver<u64>,
-    _watcher: Files,
+    folder: PathBuf,
+    files: Files,
 }
 
 impl Changes {
     /// Waits until the file may have changed. Cancel-safe.
     pub(crate) async fn next(&mut self) {
-        // Without a watcher there is no sender, and only the regular look.
+        // Where nothing tells, there is only the regular look.
         let told = async {
             if self.told.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        let _ = tokio::time::timeout(LOOK_ANYWAY, told).await;
+        if tokio::time::timeout(LOOK_ANYWAY, told).await.is_err() {
+            // It may be there by now; why it couldn't be watched was said.
+            let _ = self.files.begin(&self.folder);
+        }
     }
 }
 
@@ -132,5 +201,36 @@ mod tests {
         std::os::unix::fs::symlink("..2026", folder.path().join("link")).unwrap();
         fs::rename(folder.path().join("link"), &file).unwrap();
         told(&mut changes).await;
+    }
+
+    #[tokio::test]
+    async fn what_happens_in_one_folder_wakes_nobody_of_another() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let files = Files::new();
+        let mut of_one = files.watch(&one.path().join("a.wasm"));
+        let of_other = files.watch(&other.path().join("b.wasm"));
+        fs::write(one.path().join("a.wasm"), "1").unwrap();
+        told(&mut of_one).await;
+        assert!(!of_other.told.has_changed().unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_comes_later_or_anew_is_watched() {
+        let above = tempfile::tempdir().unwrap();
+        let folder = above.path().join("components");
+        let mut changes = Files::new().watch(&folder.join("a.wasm"));
+        for content in ["1", "2"] {
+            fs::create_dir(&folder).unwrap();
+            // The regular look tries again.
+            while !changes.files.0.folders.is_watched(&folder) {
+                changes.next().await;
+            }
+            fs::write(folder.join("a.wasm"), content).unwrap();
+            told(&mut changes).await;
+            fs::remove_dir_all(&folder).unwrap();
+            while changes.files.0.folders.is_watched(&folder) {
+                told(&mut changes).await;
+            }
+        }
     }
 }

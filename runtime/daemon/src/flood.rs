@@ -19,15 +19,17 @@ pub(crate) enum Kind {
     FellBack,
     Refused,
     DeadLettered,
+    Skipped,
     Uncommitted,
 }
 
 impl Kind {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Failed,
         Self::FellBack,
         Self::Refused,
         Self::DeadLettered,
+        Self::Skipped,
         Self::Uncommitted,
     ];
 
@@ -38,6 +40,7 @@ impl Kind {
             Self::FellBack => "messages given to the revision before",
             Self::Refused => "outputs refused for good",
             Self::DeadLettered => "dead letters",
+            Self::Skipped => "skipped messages",
             Self::Uncommitted => "failed commits",
         }
     }

@@ -9,6 +9,7 @@ mod check;
 mod holdings;
 mod members;
 mod membership;
+mod overtaken;
 mod policy;
 mod retry;
 mod settings;
@@ -71,11 +72,19 @@ pub(crate) struct Connection {
     pub properties: Properties,
 }
 
+/// What a life as a member leaves undone: it may be repeated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Undone {
+    /// Messages begun but not finished when their partitions were given up.
+    pub unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known.
+    pub uncommitted: u32,
+}
+
 /// How a handler ended.
 #[derive(Debug, Default)]
 pub(crate) struct Left {
-    /// Messages begun but not finished when the last partitions were given up.
-    pub unfinished: u32,
+    pub undone: Undone,
     /// Why it ended by itself, if it did.
     pub failed: Option<String>,
 }
@@ -92,12 +101,12 @@ impl Handler {
     /// Runs until stopped, or until something that can't mend itself.
     pub(crate) async fn run(mut self) -> Left {
         let mut wait = BEGIN_AGAIN;
-        // What the life before left unfinished, until another has taken it up.
-        let mut left_over = 0;
+        // What the life before left undone, until another has taken it up.
+        let mut left_over = Undone::default();
         loop {
             let mut began = Instant::now();
             let stop = self.stop.clone();
-            let (ending, unfinished) = match stop.run_until_cancelled(self.get_ready()).await {
+            let (ending, undone) = match stop.run_until_cancelled(self.get_ready()).await {
                 None => (Ending::Stopped, left_over),
                 Some(largest_batch) => {
                     began = Instant::now();
@@ -107,18 +116,18 @@ impl Handler {
             match ending {
                 Ending::Stopped => {
                     return Left {
-                        unfinished,
+                        undone,
                         failed: None,
                     };
                 }
                 Ending::Failed(why) => {
                     return Left {
-                        unfinished: 0,
+                        undone: Undone::default(),
                         failed: Some(why),
                     };
                 }
                 Ending::Again(why) => {
-                    left_over = unfinished;
+                    left_over = undone;
                     // What has worked for a while is not what failed before.
                     if began.elapsed() >= BEGIN_AGAIN_AT_MOST {
                         wait = BEGIN_AGAIN;

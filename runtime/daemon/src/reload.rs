@@ -51,6 +51,8 @@ pub struct Change {
     pub refused: Vec<String>,
     /// Messages that handlers which ended had begun and not finished: they may be repeated.
     pub unfinished: u32,
+    /// Last commits and transactions of theirs that failed, or whose end is not known: what they were about may be repeated.
+    pub uncommitted: u32,
     /// Handlers that had not ended when the shutdown-timeout was over: what they had in flight is repeated.
     pub cut_short: Vec<String>,
 }

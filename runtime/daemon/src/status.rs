@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 use pelton_kafka::TroubleClass;
 use serde::Serialize;
+use tracing::warn;
 
 /// Where a handler stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -30,13 +31,15 @@ pub(crate) enum Aspect {
     Life,
     Input(TroubleClass),
     Output,
+    /// Whether transactions are committed, which a producer that is well doesn't tell.
+    Transactions,
     Stuck,
     Overtaken,
 }
 
 impl Aspect {
     /// All of them.
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Life,
         Self::Input(TroubleClass::Unreachable),
         Self::Input(TroubleClass::Authentication),
@@ -47,6 +50,7 @@ impl Aspect {
         Self::Input(TroubleClass::OutOfRange),
         Self::Input(TroubleClass::Corrupt),
         Self::Output,
+        Self::Transactions,
         Self::Stuck,
         Self::Overtaken,
     ];
@@ -57,6 +61,7 @@ impl Aspect {
             Self::Life => "life",
             Self::Input(class) => class.as_str(),
             Self::Output => "output",
+            Self::Transactions => "transactions",
             Self::Stuck => "stuck",
             Self::Overtaken => "overtaken",
         }
@@ -95,9 +100,25 @@ impl Status {
         standings.flat_map(BTreeMap::values).cloned().collect()
     }
 
+    /// A client of a handler has trouble that keeps messages from moving, which is said once.
+    pub(crate) fn troubled(&self, handler: &str, aspect: Aspect, told: (TroubleClass, String)) {
+        let text = told.1.clone();
+        if self.trouble(handler, aspect, told) {
+            warn!(handler, "{text}");
+        }
+    }
+
+    /// A handler's producer has this trouble now, or none.
+    pub(crate) fn producer(&self, handler: &str, trouble: Option<(TroubleClass, String)>) {
+        match trouble {
+            Some(told) => self.troubled(handler, Aspect::Output, told),
+            None => self.clear(handler, Aspect::Output),
+        }
+    }
+
     /// A client of a handler has trouble; whether the log has to say so. Consumer and producer meet the same outage, and each
     /// has its own words, in brackets, for why.
-    pub(crate) fn trouble(
+    fn trouble(
         &self,
         handler: &str,
         aspect: Aspect,
@@ -144,6 +165,18 @@ impl Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_producer_that_is_well_again_says_nothing_of_its_transactions() {
+        let status = Status::default();
+        let aborted = Standing::Troubled("4 transactions in a row were aborted".to_owned());
+        status.set("h", Aspect::Transactions, aborted);
+        let trouble = (TroubleClass::Unreachable, "no broker".to_owned());
+        status.producer("h", Some(trouble));
+        assert_eq!(status.troubles("h"), [Aspect::Output, Aspect::Transactions]);
+        status.producer("h", None);
+        assert_eq!(status.troubles("h"), [Aspect::Transactions]);
+    }
 
     #[test]
     fn an_outage_that_consumer_and_producer_meet_is_said_once_and_each_denial_for_itself() {

@@ -12,9 +12,11 @@ mod descriptors;
 mod gate;
 pub(crate) mod sections;
 mod serve;
+mod waiter;
 
 use std::{path::PathBuf, time::Duration};
 
+pub(crate) use self::waiter::Waiter;
 use self::{
     component::compile,
     counts::{Count, Counts},
@@ -23,6 +25,7 @@ use self::{
 pub use self::{
     counts::Compilations,
     serve::{Bounds, serve},
+    waiter::Waits,
 };
 use crate::{
     cache::{Cache, CacheSettings, Found, Name},
@@ -96,11 +99,12 @@ impl Workshop {
         &self,
         wasm: &wasmtime::Engine,
         file: &ComponentFile<'_>,
+        waiter: &Waiter,
     ) -> Result<Vec<u8>, LoadError> {
         let digest = file.digest();
         let Some(cache) = &self.cache else {
             let _pass = self.gate.pass(digest);
-            return self.make(wasm, file);
+            return self.make(wasm, file, waiter);
         };
         let name = Name::new(wasm, digest);
         let missed = match self.kept(cache, &name) {
@@ -113,7 +117,7 @@ impl Workshop {
             return Ok(code);
         }
         missed.one_more();
-        let code = self.make(wasm, file)?;
+        let code = self.make(wasm, file, waiter)?;
         cache.write(&name, &code);
         Ok(code)
     }
@@ -134,10 +138,11 @@ impl Workshop {
         &self,
         wasm: &wasmtime::Engine,
         file: &ComponentFile<'_>,
+        waiter: &Waiter,
     ) -> Result<Vec<u8>, LoadError> {
         let code = match &self.compiler {
             Compiler::InProcess => compile(wasm, file),
-            Compiler::Child(compiler) => child::compile(compiler, file),
+            Compiler::Child(compiler) => child::compile(compiler, file, waiter),
         }?;
         self.counts.compiled.one_more();
         Ok(code)

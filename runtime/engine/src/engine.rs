@@ -9,7 +9,7 @@ use wasmtime::{
 
 use crate::{
     code::CodeMemory,
-    compile::{Compilations, Compiler, Workshop},
+    compile::{Compilations, Compiler, Waiter, Waits, Workshop},
     env::HandlerEnv,
     error::{Error, LoadError},
     host,
@@ -62,6 +62,8 @@ pub struct EngineSettings {
 #[derive(Clone)]
 pub struct Engine {
     pub(crate) inner: Arc<Inner>,
+    /// For whom it compiles.
+    pub(crate) waiter: Waiter,
 }
 
 /// Counts what the engines of a daemon compile, and keeps none of them.
@@ -104,7 +106,8 @@ impl Engine {
             workshop,
             ..
         } = &*self.inner;
-        Self::start(settings, *frozen, network.clone(), workshop.clone())
+        let beside = Self::start(settings, *frozen, network.clone(), workshop.clone())?;
+        Ok(beside.waited_for_by(&self.waiter))
     }
 
     /// An engine whose handlers' HTTP requests go over this network: what tests resolve names and trust certificates
@@ -136,7 +139,20 @@ impl Engine {
             ..self.inner.settings.clone()
         };
         let (network, workshop) = (self.inner.network.clone(), self.inner.workshop.clone());
-        Self::start(&settings, true, network, workshop)
+        let beside = Self::start(&settings, true, network, workshop)?;
+        Ok(beside.waited_for_by(&self.waiter))
+    }
+
+    /// The same engine, for one who waits for what it loads, and for what engines made beside it load. When that ends the
+    /// load does: a process that compiles for it is killed.
+    pub fn while_waited_for(&self) -> (Self, Waits) {
+        let (waiter, waits) = Waiter::new();
+        (self.clone().waited_for_by(&waiter), waits)
+    }
+
+    fn waited_for_by(mut self, waiter: &Waiter) -> Self {
+        self.waiter = waiter.clone();
+        self
     }
 
     fn start(
@@ -168,6 +184,7 @@ impl Engine {
                 settings: settings.clone(),
                 frozen,
             }),
+            waiter: Waiter::default(),
         })
     }
 

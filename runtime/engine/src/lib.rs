@@ -46,7 +46,7 @@ mod ticker;
 
 pub use cache::CacheSettings;
 pub use call::{Answer, Call, Curtail, Outcome};
-pub use compile::{Bounds, ChildCompiler, Compilations, Compiler, FRUGAL, serve};
+pub use compile::{Bounds, ChildCompiler, Compilations, Compiler, FRUGAL, Waits, serve};
 pub use engine::{CompilationCounts, Engine, EngineSettings};
 pub use env::{Grants, HandlerEnv, Isolation, Limits};
 pub use error::{Error, LoadError, TrialError};

@@ -126,7 +126,7 @@ fn compile(engine: &Engine, bytes: &[u8], debug: Option<&[u8]>) -> Result<Compil
     let file = ComponentFile::new(bytes, limit)?;
     let same = debug.filter(|debug| debug::describes(debug, bytes));
     let described = same.and_then(|debug| ComponentFile::new(debug, limit).ok());
-    let code = |file: &ComponentFile<'_>| inner.workshop.code(&inner.wasm, file);
+    let code = |file: &ComponentFile<'_>| inner.workshop.code(&inner.wasm, file, &engine.waiter);
     // With debug information it takes more time and memory, which is no reason to refuse the component.
     let described = described.and_then(|described| {
         let tried = code(&described);

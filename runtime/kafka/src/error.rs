@@ -27,6 +27,14 @@ pub enum Error {
         /// What librdkafka says.
         text: String,
     },
+    /// The client could not be created because the system is short of something: threads, memory.
+    #[error(
+        "can't create a Kafka client for now: {text}; see how many processes and threads the user may have"
+    )]
+    Resources {
+        /// What librdkafka says.
+        text: String,
+    },
     /// A thread could not be started.
     #[error("can't start a thread for a Kafka client")]
     Thread(#[source] std::io::Error),
@@ -160,7 +168,13 @@ pub enum Error {
 impl Error {
     /// Whether it is over by itself after a while, so that beginning anew is worth while.
     pub fn passes(&self) -> bool {
-        matches!(self, Self::InstanceHeld { .. } | Self::GroupRefused { .. })
+        matches!(
+            self,
+            Self::InstanceHeld { .. }
+                | Self::GroupRefused { .. }
+                | Self::Resources { .. }
+                | Self::Thread(_)
+        )
     }
 
     /// What keeps the client from the brokers, where it is that.

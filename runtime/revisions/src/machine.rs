@@ -152,11 +152,16 @@ impl Revisions {
         self.refused.as_ref()
     }
 
-    /// The content of what runs, of what ran before, and of what is on its way.
+    /// The content of what runs, of what ran before, of what is on its way, and of what the next life is to know: all
+    /// others need not be kept.
     pub fn needed(&self) -> impl Iterator<Item = Digest> {
         let loaded = [self.running, self.previous].into_iter().flatten();
         let candidate = self.candidate.map(Candidate::digest);
-        loaded.map(|loaded| loaded.digest).chain(candidate)
+        let good = self.memory.good;
+        loaded
+            .map(|loaded| loaded.digest)
+            .chain(candidate)
+            .chain(good)
     }
 
     /// Whether content is on its way to run.

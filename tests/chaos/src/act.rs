@@ -218,9 +218,16 @@ impl Run<'_> {
     }
 }
 
-/// SIGTERM. A stop that left something unfinished, and says so, is an unclean one; any other ending is a fault.
+/// SIGTERM. A stop that left something unfinished or uncommitted, and says so, is an unclean one; any other ending is a
+/// fault.
 fn stop(daemon: &mut TestDaemon, incident: &mut Incident) -> Result<Option<String>> {
-    let said = |daemon: &TestDaemon| daemon.log_count("begun but not finished");
+    let said = |daemon: &TestDaemon| {
+        let words = ["begun but not finished", "last commits that failed"];
+        words
+            .map(|words| daemon.log_count(words))
+            .iter()
+            .sum::<usize>()
+    };
     let before = said(daemon);
     match daemon.stop(LIMIT) {
         Ok(0) => Ok(None),

@@ -88,6 +88,13 @@ fn a_reload_says_why_a_component_is_refused_and_an_unknown_handler_is_named() ->
         code == 1 && words.contains("does not exist"),
         "{code}: {words}"
     );
+    fs::create_dir(&file)?;
+    let (code, _, words) = pelton(&folder, &["reload", &name, "--json"])?;
+    ensure!(
+        code == 1 && words.contains("can't be read"),
+        "{code}: {words}"
+    );
+    daemon.wait_for_log("component can't be read", LIMIT)?;
     let (code, _, words) = pelton(&folder, &["revisions", "nobody", "--json"])?;
     ensure!(code == 2 && words.contains(&name), "{code}: {words}");
     daemon.kill();

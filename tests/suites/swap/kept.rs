@@ -1,10 +1,11 @@
 //! What a daemon that starts again knows: the last good component, and what was rolled back.
 
-use std::fs;
+use std::{ffi::OsString, fs};
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    DaemonOptions, Draft, Stage, TestCluster, command::pelton, component, paths, stage::MISSED_SOON,
+    DaemonOptions, Draft, Stage, TestCluster, command::pelton, component, paths,
+    stage::MISSED_SOON, wait,
 };
 
 use crate::{LIMIT, probation::TWO_ATTEMPTS};
@@ -45,6 +46,27 @@ fn the_last_good_component_runs_where_the_file_is_bad_or_missing_at_start() -> R
         );
     }
     Ok(())
+}
+
+#[test]
+fn what_fails_its_trial_is_not_kept() -> Result<()> {
+    let stage = Stage::new(TestCluster::shared(), "not-kept", 1)?;
+    let options = keeping(stage.daemon("passthrough", "")?)?;
+    let file = options.folder().join("passthrough.wasm");
+    let state = options.folder().join("state").join(&stage.handler);
+    let mut daemon = options.start()?;
+    daemon.wait_for_log("revision runs", LIMIT)?;
+    let kept = || -> Result<usize> {
+        let names = fs::read_dir(&state)?.map(|entry| Ok(entry?.file_name()));
+        let names = names.collect::<Result<Vec<_>>>()?;
+        let is_component = |name: &&OsString| name.to_string_lossy().ends_with(".wasm");
+        Ok(names.iter().filter(is_component).count())
+    };
+    component::replace(&file, &fs::read(paths::guest("setup_fails")?)?)?;
+    // It loads, and so it is kept until it has failed.
+    daemon.wait_for_log_times("component loaded", 2, LIMIT)?;
+    daemon.wait_for_log("component refused", LIMIT)?;
+    wait::until_true("one component to be kept", LIMIT, || Ok(kept()? == 1))
 }
 
 #[test]

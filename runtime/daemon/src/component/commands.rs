@@ -63,12 +63,18 @@ impl Keeping {
                     if self.outlives_the_daemon() { "" } else { " or the daemon starts anew" });
                 self.runs(to, Some(from));
             }
-            Command::Refuse(refusal) => self.refused(&refusal),
+            Command::Refuse(refusal) => {
+                self.litter = true;
+                self.refused(&refusal);
+            }
             Command::Missing => self.missing(),
             Command::UseKept { digest, as_it_was } => self.uses_kept(&digest, as_it_was),
             Command::Remember(memory) => self.remember(memory),
             // Calls under way keep the revision alive until they end.
-            Command::Retire { revision } => drop(self.loaded.remove(&revision)),
+            Command::Retire { revision } => {
+                self.litter = true;
+                self.loaded.remove(&revision);
+            }
         }
     }
 

@@ -115,14 +115,19 @@ impl Keeping {
         })
     }
 
-    /// Writes down what there is to write down.
+    /// Writes down what there is to write down, and drops what nobody needs any more.
     pub(super) async fn write_down(&mut self) {
-        let Some((memory, store)) = self.unwritten.take().zip(self.store.clone()) else {
+        let (memory, litter) = (self.unwritten.take(), std::mem::take(&mut self.litter));
+        let Some(store) = self.store.clone().filter(|_| memory.is_some() || litter) else {
             return;
         };
+        let record = memory.map(|memory| Record::new(memory, self.good_env.clone()));
         let needed: Vec<Digest> = self.machine.needed().collect();
-        let record = Record::new(memory, self.good_env.clone());
-        if let Err(error) = on_a_thread(move || store.remember(&record, &needed)).await {
+        let write = move || {
+            record.map_or(Ok(()), |record| store.remember(&record))?;
+            store.keep_only(&needed)
+        };
+        if let Err(error) = on_a_thread(write).await {
             warn!(handler = %self.component.shared.name, %error,
                 "the state folder can't be written: the next start doesn't know of the last change");
         }

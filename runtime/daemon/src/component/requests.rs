@@ -61,7 +61,11 @@ impl Keeping {
                 self.apply(Event::FileMissing);
                 Err(format!("{file} does not exist"))
             }
-            Seen::Unreadable { why } => Err(format!("{file} can't be read: {why}")),
+            Seen::Unreadable { why } => {
+                let problem = format!("{file} can't be read: {why}");
+                self.take_in(Seen::Unreadable { why });
+                Err(problem)
+            }
             Seen::Same => Err(format!("{file} is being written; ask again")),
         }
     }

@@ -52,11 +52,20 @@ impl Store {
         }
     }
 
-    /// Writes down what the next life should know, and drops all contents but what that names and these.
-    pub(super) fn remember(&self, record: &Record, needed: &[Digest]) -> io::Result<()> {
+    /// Writes down what the next life should know.
+    pub(super) fn remember(&self, record: &Record) -> io::Result<()> {
         match self {
-            Self::Folder(folder) => folder.remember(record, needed)?,
-            Self::Process(process) => process.remember(record, needed),
+            Self::Folder(folder) => folder.remember(record)?,
+            Self::Process(process) => process.remember(record),
+        }
+        Ok(())
+    }
+
+    /// Drops all contents but these.
+    pub(super) fn keep_only(&self, needed: &[Digest]) -> io::Result<()> {
+        match self {
+            Self::Folder(folder) => folder.keep_only(needed)?,
+            Self::Process(process) => process.keep_only(needed),
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use std::{
 };
 
 use pelton_config::{Config, Error as Wrong, Problem, Report as Findings};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
 use super::{
@@ -31,6 +31,8 @@ use crate::{
 struct Ended {
     /// Messages that were begun and not finished.
     unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known.
+    uncommitted: u32,
     /// Who had not ended in time.
     cut_short: Vec<String>,
 }
@@ -150,6 +152,7 @@ impl Daemon {
             changed,
             unchanged = plan.unchanged.len(),
             unfinished = (ended.unfinished > 0).then_some(ended.unfinished),
+            uncommitted = (ended.uncommitted > 0).then_some(ended.uncommitted),
             reconfigured = (!plan.reconfigured.is_empty()).then_some(plan.reconfigured.len()),
             cut_short = (!ended.cut_short.is_empty()).then_some(ended.cut_short.len()),
             "configuration reloaded"
@@ -165,6 +168,7 @@ impl Daemon {
                 .collect(),
             refused,
             unfinished: ended.unfinished,
+            uncommitted: ended.uncommitted,
             cut_short: ended.cut_short,
         };
         Ok(Reload {
@@ -241,7 +245,9 @@ impl Daemon {
             let Some(ended) = ended else { break };
             let (name, left) = self.left(ended);
             if running.remove(&name) {
-                all.unfinished = all.unfinished.saturating_add(left.unfinished);
+                let undone = left.undone;
+                all.unfinished = all.unfinished.saturating_add(undone.unfinished);
+                all.uncommitted = all.uncommitted.saturating_add(undone.uncommitted);
             } else {
                 self.stopped.add((name, left));
             }
@@ -274,10 +280,10 @@ impl Daemon {
             .of(leaving)
             .map(|(_, begun)| begun.keeper.clone())
             .collect();
-        let all = ended(&mut self.components, &keepers);
+        let all = self.keepers_ended(&keepers);
         if tokio::time::timeout_at(deadline.into(), all).await.is_err() {
             keepers.iter().for_each(AbortHandle::abort);
-            ended(&mut self.components, &keepers).await;
+            self.keepers_ended(&keepers).await;
         }
     }
 
@@ -294,15 +300,6 @@ impl Daemon {
             .as_ref()
             .map(|in_use| in_use.revision.id());
         self.metrics.forget_life(name, &begun.group, revision);
-    }
-}
-
-/// Waits until these have ended, or all have.
-async fn ended(tasks: &mut JoinSet<()>, these: &[AbortHandle]) {
-    while !these.iter().all(AbortHandle::is_finished) {
-        if tasks.join_next().await.is_none() {
-            break;
-        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! A component that isn't there, or that doesn't run as it is, says nothing about the configuration: its handler waits
 //! for a better one, or goes on with what it has.
 //!
-//! Invariant: the trials end when they are dropped, and together they have an end.
+//! Invariant: the trials end when they are dropped, what compiles for them included; and together they have an end.
 
 use std::{
     path::PathBuf,
@@ -140,6 +140,11 @@ impl Trial {
             guests,
             ..
         } = self;
+        let (engine, _waits) = conditions.engine.while_waited_for();
+        let conditions = Conditions {
+            engine,
+            ..conditions
+        };
         let load = move || Candidate::load(&conditions, &file, &bytes);
         let loaded = spawn_blocking(load)
             .await

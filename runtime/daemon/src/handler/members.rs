@@ -15,8 +15,8 @@ use tokio::{
 use tracing::{error, info};
 
 use super::{
-    Broken, Handler, Shared, Transactions, Trouble, holdings::Holdings, membership::Writer,
-    watchdog::Watchdog,
+    Broken, Handler, Shared, Transactions, Trouble, Undone, holdings::Holdings, membership::Writer,
+    overtaken::Overtaken, watchdog::Watchdog,
 };
 use crate::{
     budget::Claim,
@@ -59,7 +59,10 @@ pub(super) struct Members {
     holdings: Holdings,
     tasks: JoinSet<Ended>,
     watchdog: Watchdog,
+    overtaken: Overtaken,
     unfinished: u32,
+    /// Last commits, and last transactions, that failed or whose end is not known.
+    uncommitted: u32,
     /// Reports before the group has assigned anything, be it nothing.
     untold: Option<u32>,
 }
@@ -102,7 +105,9 @@ impl Members {
             holdings: Holdings::default(),
             tasks: JoinSet::new(),
             watchdog: Watchdog::default(),
+            overtaken: Overtaken::new(&handler.shared.name, &handler.status),
             unfinished: 0,
+            uncommitted: 0,
             untold: Some(0),
         }
     }
@@ -136,6 +141,7 @@ impl Members {
             metadata: String::from_utf8(metadata).unwrap_or_default(),
         };
         self.shared.shown.assigned(&partition, start.next);
+        self.overtaken.remove(&partition);
         let report = Arc::default();
         let claim = self.shared.budget.claim();
         let (inbox, receiver) = mpsc::channel(INBOX);
@@ -189,12 +195,26 @@ impl Members {
 
     /// From here on only what the stop leaves unfinished counts.
     pub(super) fn begin_stop(&mut self) {
-        self.unfinished = 0;
+        (self.unfinished, self.uncommitted) = (0, 0);
     }
 
     /// Something that should have been committed at the end was not.
     pub(super) fn left_uncommitted(&mut self) {
-        self.unfinished = self.unfinished.saturating_add(1);
+        self.uncommitted = self.uncommitted.saturating_add(1);
+    }
+
+    /// What this partition was to read next is not there any more: it stands still.
+    pub(super) fn overtaken(&mut self, partition: &TopicPartition, epoch: Epoch, text: String) {
+        if self.owns(partition, epoch) {
+            error!(handler = %self.shared.name, "{text}");
+            self.overtaken.add(partition, text);
+        }
+    }
+
+    /// Hands over what was read of this partition.
+    pub(super) async fn read(&mut self, partition: &TopicPartition, epoch: Epoch, what: Inbox) {
+        self.overtaken.remove(partition);
+        self.tell(partition, epoch, what).await;
     }
 
     /// Whether the partition is ours, under this epoch.

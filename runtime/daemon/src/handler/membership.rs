@@ -5,7 +5,7 @@
 mod events;
 
 use pelton_config::Guarantee;
-use pelton_kafka::{Consumer, ConsumerEvent, Producer, ProducerHealth, Turns};
+use pelton_kafka::{Consumer, ConsumerEvent, Error, Producer, ProducerHealth, Turns};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -13,7 +13,8 @@ use tokio::{
 use tracing::{error, info, warn};
 
 use super::{
-    Broken, Ending, Handler, Transactions, Trouble, members::Members, retry::Retry, settings,
+    Broken, Ending, Handler, Transactions, Trouble, Undone, members::Members, retry::Retry,
+    settings,
 };
 use crate::{dead_letter, status::Standing};
 
@@ -57,11 +58,16 @@ enum Happened {
 }
 
 impl<'h> Membership<'h> {
-    /// From joining to leaving: how it ended, and how many messages were begun and left unfinished.
-    pub(super) async fn live(handler: &'h Handler, largest_batch: Option<u32>) -> (Ending, u32) {
+    /// From joining to leaving: how it ended, and what it left undone.
+    pub(super) async fn live(handler: &'h Handler, largest_batch: Option<u32>) -> (Ending, Undone) {
         let mut membership = match Self::join(handler, largest_batch).await {
             Ok(membership) => membership,
-            Err(why) => return (Ending::Failed(why), 0),
+            Err(error) => {
+                return (
+                    without_client(&handler.shared.name, &error),
+                    Undone::default(),
+                );
+            }
         };
         while let Some(happened) = membership.happens().await {
             membership.take(happened).await;
@@ -69,20 +75,20 @@ impl<'h> Membership<'h> {
         membership.leave().await
     }
 
-    async fn join(handler: &'h Handler, largest_batch: Option<u32>) -> Result<Self, String> {
+    async fn join(handler: &'h Handler, largest_batch: Option<u32>) -> Result<Self, Error> {
         let (config, connection, shared) = (&handler.config, &handler.connection, &handler.shared);
         let retry = Retry::of(config, connection).await;
         let settings = settings::consumer(config, connection, shared.share, retry.subscribed());
-        let (consumer, events) = Consumer::start(settings).map_err(|error| error.to_string())?;
+        let (consumer, events) = Consumer::start(settings)?;
         shared.joins_as(&consumer);
         watch(handler, "pelton-consumer", consumer.turns());
         let trouble = Trouble::default();
         let mut driver = JoinSet::new();
         let writer = match writer(handler, &consumer, &trouble, largest_batch, &mut driver) {
             Ok(writer) => writer,
-            Err(why) => {
+            Err(error) => {
                 consumer.close().await;
-                return Err(why);
+                return Err(error);
             }
         };
         let producer = match &writer {
@@ -95,7 +101,7 @@ impl<'h> Membership<'h> {
             shared.group
         )));
         handler.status.forget_troubles(&shared.name);
-        let properties = connection.with(&config.producer_properties);
+        let properties = connection.properties.overlaid(&config.producer_properties);
         let largest_message = settings::largest_message(&properties);
         let largest_message = largest_message.and_then(|bytes| usize::try_from(bytes).ok());
         let letter_bytes = dead_letter::largest(largest_batch, largest_message);
@@ -177,16 +183,16 @@ impl<'h> Membership<'h> {
         self.consumer.stop();
     }
 
-    async fn leave(mut self) -> (Ending, u32) {
+    async fn leave(mut self) -> (Ending, Undone) {
         self.consumer.stopped().await;
-        let unfinished = self.members.finish().await;
+        let undone = self.members.finish().await;
         if let Some(producer) = self.producer {
             producer.close().await;
         }
         // It ends with the last who could leave word for it, and those are gone.
         self.driver.join_next().await;
         let by_itself = || Ending::Again("the consumer ended".to_owned());
-        (self.ending.unwrap_or_else(by_itself), unfinished)
+        (self.ending.unwrap_or_else(by_itself), undone)
     }
 
     /// How the membership ends after something that it can't go on with.
@@ -203,6 +209,19 @@ impl<'h> Membership<'h> {
     }
 }
 
+/// How a life ends that got no client: what librdkafka refuses it refuses again, what the system can't spare it may
+/// have in a while.
+fn without_client(handler: &str, error: &Error) -> Ending {
+    let why = error.to_string();
+    match error.passes() {
+        true => {
+            warn!(handler, %why, "the group can't be joined yet");
+            Ending::Again(why)
+        }
+        false => Ending::Failed(why),
+    }
+}
+
 /// What outputs are written with.
 fn writer(
     handler: &Handler,
@@ -210,13 +229,13 @@ fn writer(
     trouble: &Trouble,
     largest_batch: Option<u32>,
     driver: &mut JoinSet<()>,
-) -> Result<Writer, String> {
+) -> Result<Writer, Error> {
     let share = handler.shared.share;
     let (config, connection) = (&handler.config, &handler.connection);
     match config.guarantee {
         Guarantee::AtLeastOnce => {
             let settings = settings::producer(config, connection, share, largest_batch);
-            let producer = Producer::start(settings).map_err(|error| error.to_string())?;
+            let producer = Producer::start(settings)?;
             watch(handler, "pelton-producer", producer.turns());
             Ok(Writer::Plain(producer))
         }
@@ -243,4 +262,20 @@ async fn changed(health: Option<&mut watch::Receiver<ProducerHealth>>) -> Option
     };
     health.changed().await.ok()?;
     Some(health.borrow_and_update().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_system_can_t_spare_now_is_asked_for_again_and_what_is_refused_is_not() {
+        let again = |error| matches!(without_client("h", &error), Ending::Again(_));
+        let text = String::new;
+        assert!(again(Error::Thread(std::io::ErrorKind::WouldBlock.into())));
+        assert!(again(Error::Resources { text: text() }));
+        assert!(!again(Error::Client { text: text() }));
+        let name = "linger.ms".to_owned();
+        assert!(!again(Error::Property { name, text: text() }));
+    }
 }

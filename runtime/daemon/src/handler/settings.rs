@@ -1,5 +1,7 @@
 //! What a handler's Kafka clients are made with.
 
+use std::collections::BTreeMap;
+
 use pelton_config as config;
 use pelton_kafka::{
     ConsumerMemory, ConsumerSettings, ProducerSettings, Protocol, Start, Topics,

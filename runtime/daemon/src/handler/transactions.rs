@@ -9,7 +9,7 @@
 mod driver;
 
 use pelton_dispatch::{AssignmentId, Checkpoint, MemberEvent, Outcome};
-use pelton_kafka::TransactionSettings;
+use pelton_kafka::{Error, TransactionSettings};
 use pelton_types::TopicPartition;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -61,7 +61,7 @@ impl Transactions {
         consumer: pelton_kafka::Consumer,
         trouble: super::Trouble,
         tasks: &mut JoinSet<()>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Error> {
         #[expect(
             clippy::disallowed_methods,
             reason = "a partition's task waits for nothing; it has a few words to say for each thing that it is told"
@@ -110,18 +110,18 @@ impl Transactions {
         self.left(Vec::new()).await;
     }
 
-    /// Waits until the transactions of partitions that have ended are over; says how those did.
+    /// Waits until the transactions of partitions that have ended are over; says how those did. `None` where the driver
+    /// has ended before.
     pub(super) async fn left(
         &self,
         assignments: Vec<AssignmentId>,
-    ) -> Vec<(AssignmentId, Outcome)> {
+    ) -> Option<Vec<(AssignmentId, Outcome)>> {
         let (answer, answered) = oneshot::channel();
         self.leave(Word::Left {
             assignments,
             answer,
         });
-        // An error means that the driver has ended.
-        answered.await.unwrap_or_default()
+        answered.await.ok()
     }
 
     fn leave(&self, word: Word) {
@@ -131,8 +131,8 @@ impl Transactions {
 }
 
 /// The thread that makes the calls.
-fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, String> {
-    pelton_kafka::Transactions::start(settings.clone()).map_err(|error| error.to_string())
+fn calls(settings: &TransactionSettings) -> Result<pelton_kafka::Transactions, Error> {
+    pelton_kafka::Transactions::start(settings.clone())
 }
 
 /// The place of one assignment in the transactions.
@@ -172,5 +172,19 @@ fn broken(trouble: &pelton_dispatch::Trouble) -> Broken {
     match trouble {
         Trouble::Namesake | Trouble::Refused(_) => Broken::Refused(trouble.to_string()),
         Trouble::Foreign => Broken::Producer(trouble.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn how_transactions_ended_is_not_known_where_their_driver_has_ended() {
+        #[expect(clippy::disallowed_methods, reason = "as in `Transactions::start`")]
+        let (words, left) = mpsc::unbounded_channel();
+        drop(left);
+        let outcomes = Transactions { words }.left(vec![AssignmentId(1)]).await;
+        assert_eq!(outcomes, None);
     }
 }

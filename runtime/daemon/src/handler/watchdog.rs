@@ -93,6 +93,7 @@ impl Watchdog {
     fn say_whether_behind(&mut self, shared: &Shared) {
         // What an operator has stopped is behind because of that.
         if *shared.paused.borrow() {
+            shared.shown.behind(None);
             return;
         }
         let Round {
@@ -160,5 +161,47 @@ fn at_once(shared: &Shared, partition: &TopicPartition, snapshot: &Snapshot) -> 
         | Stage::Retrying { .. }
         | Stage::Producing
         | Stage::DeadLettering => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{path::Path, sync::Arc};
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{budget::Budget, clock::Clock, metrics::Metrics};
+
+    const CONFIG: &str = r#"
+        [clusters.default]
+        bootstrap-servers = ["kafka:9092"]
+        [handlers.h]
+        component = "h.wasm"
+        topics = ["in"]
+    "#;
+
+    fn shared(paused: watch::Receiver<bool>) -> Shared {
+        let config = pelton_config::parse(CONFIG, Path::new("pelton.toml"), &|_| None).unwrap();
+        let budget = Budget::new(config.daemon.memory);
+        let share = budget.hire(1, 1).share();
+        let metrics = Arc::new(Metrics::default()).handler("h", "g");
+        let (handler, clock) = (&config.handlers["h"], Clock::start());
+        Shared::new(handler, paused, metrics, clock, budget, share, None)
+    }
+
+    #[test]
+    fn that_a_handler_has_fallen_behind_is_not_told_while_it_is_paused() {
+        let (pause, paused) = watch::channel(false);
+        let (shared, mut watchdog) = (shared(paused), Watchdog::default());
+        shared.shown.behind(Some("it has fallen behind".to_owned()));
+        pause.send_replace(true);
+        watchdog.begin_round();
+        watchdog.end_round(&shared);
+        assert_eq!(shared.shown.is_behind(), None);
+        // Nor is it in the next life, which may begin with a pause.
+        shared.shown.behind(Some("it has fallen behind".to_owned()));
+        watchdog.end(&shared);
+        assert_eq!(shared.shown.is_behind(), None);
     }
 }

@@ -139,6 +139,11 @@ impl Shown {
         self.0.lock().behind = behind;
     }
 
+    #[cfg(test)]
+    pub(crate) fn is_behind(&self) -> Option<String> {
+        self.0.lock().behind.clone()
+    }
+
     /// An attempt has cost its instance.
     pub(crate) fn faulted(&self, fault: Fault) {
         self.0.lock().last_fault = Some(fault);

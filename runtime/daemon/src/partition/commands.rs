@@ -198,6 +198,9 @@ impl Running {
     fn skipped(&self, offset: Offset, attempts: u32, failure: &Failure) {
         self.task.shared.metrics.ended("skipped");
         self.note(offset, attempts, failure, "skipped");
+        if !self.tells(Kind::Skipped) {
+            return;
+        }
         let revision = self.tried_by(offset);
         warn!(handler = %self.task.shared.name, partition = %self.task.partition, offset, attempts, %revision,
             kind = %failure.kind, error = %failure.text, "message skipped, as on-exhausted = \"skip\" says");

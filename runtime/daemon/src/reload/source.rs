@@ -77,9 +77,12 @@ impl Source {
     pub(crate) async fn read(&mut self) -> Result<Config, Error> {
         for _ in 0..PATIENCE {
             let before = self.look().await;
-            if let Some(age) = age(before).filter(|age| *age < SETTLED) {
-                sleep(SETTLED - age).await;
-                continue;
+            let unsettled = unsettled(before, SystemTime::now());
+            if !unsettled.is_zero() {
+                sleep(unsettled).await;
+                if self.look().await != before {
+                    continue;
+                }
             }
             // What is written from now on is a change.
             self.read = Some(before);
@@ -149,13 +152,17 @@ fn load(path: &Path) -> Result<Config, Error> {
     pelton_config::load(path)
 }
 
-/// How long ago the file was changed; `None` where it is none, and where its time is not to be believed.
-fn age(found: Found) -> Option<Duration> {
+/// For how long it is still to be seen that nobody writes to the file. Where its time has not come yet, by the clock of
+/// another machine or because this one's was set back, that tells nothing, and it is looked at for the whole time.
+fn unsettled(found: Found, now: SystemTime) -> Duration {
     let Found::File(stamp) = found else {
-        return None;
+        return Duration::ZERO;
     };
-    let at = SystemTime::UNIX_EPOCH.checked_add(stamp.since()?)?;
-    SystemTime::now().duration_since(at).ok()
+    let now = now.duration_since(SystemTime::UNIX_EPOCH);
+    let quiet = now
+        .unwrap_or_default()
+        .checked_sub(stamp.since().unwrap_or_default());
+    SETTLED.saturating_sub(quiet.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -197,6 +204,24 @@ mod tests {
         assert!(is_there, "a file that is gone is told as a change");
         let told = source.read().await.unwrap_err().to_string();
         assert!(told.contains("nothing = 3"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_settled_once_it_was_quiet_whatever_clock_it_is_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pelton.toml");
+        fs::write(&file, "nothing = 1").unwrap();
+        let found = source(&file).look().await;
+        let Found::File(stamp) = found else {
+            unreachable!("it is there");
+        };
+        let at = SystemTime::UNIX_EPOCH + stamp.since().unwrap();
+        assert_eq!(unsettled(found, at), SETTLED);
+        assert_eq!(unsettled(found, at + SETTLED / 2), SETTLED / 2);
+        assert_eq!(unsettled(found, at + SETTLED), Duration::ZERO);
+        let ahead = at - Duration::from_secs(1);
+        assert_eq!(unsettled(found, ahead), SETTLED, "its clock is ahead");
+        assert_eq!(unsettled(Found::Missing, at), Duration::ZERO);
     }
 
     #[tokio::test]

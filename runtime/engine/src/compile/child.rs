@@ -8,7 +8,7 @@ use std::{
     thread,
 };
 
-use super::{ChildCompiler, FRUGAL, answer};
+use super::{ChildCompiler, FRUGAL, Waiter, answer};
 use crate::{error::LoadError, file::ComponentFile, load::REASON_BYTES, text::bounded};
 
 /// Threads of a child. Each takes some memory before it does anything.
@@ -28,13 +28,20 @@ struct Said {
 pub(super) fn compile(
     compiler: &ChildCompiler,
     file: &ComponentFile<'_>,
+    waiter: &Waiter,
 ) -> Result<Vec<u8>, LoadError> {
+    // It may have gone while there was no place.
+    if waiter.is_gone() {
+        return Err(abandoned());
+    }
     let unavailable = |error: io::Error| LoadError::CompilerUnavailable {
         program: compiler.program.display().to_string(),
         reason: error.to_string(),
     };
     let mut child = command(compiler, file).spawn().map_err(unavailable)?;
+    let serving = waiter.served_by(&child);
     let talked = talk(&mut child, compiler, file);
+    drop(serving);
     // It has ended or was killed: in either case it is waited for, so that nothing of it stays.
     let status = child.wait().map_err(unavailable)?;
     let Some(said) = talked.map_err(unavailable)? else {
@@ -44,6 +51,7 @@ pub(super) fn compile(
     };
     match answer::read(said.answer) {
         Some(result) if status.success() => result,
+        _ if waiter.is_gone() => Err(abandoned()),
         _ => Err(died(status, &said.words, compiler)),
     }
 }
@@ -127,6 +135,13 @@ fn listen(stdout: impl Read, stderr: impl Read, most: u64) -> io::Result<Said> {
     stderr.take(WORDS_BYTES).read_to_end(&mut words)?;
     let words = String::from_utf8_lossy(&words).trim().to_owned();
     Ok(Said { answer, words })
+}
+
+/// Nobody hears of it, but the log.
+fn abandoned() -> LoadError {
+    LoadError::CompilerDied {
+        how: "nobody waits for it any more".to_owned(),
+    }
 }
 
 /// Why there is no answer.

@@ -43,7 +43,9 @@ impl Client {
     /// are not older; -1 where all are.
     pub(crate) fn offsets_at(&self, times: &ListRef<'_>, timeout: Duration) -> Result<(), Code> {
         // SAFETY: client and list are alive.
-        codes::check(unsafe { codes::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout)) })
+        codes::check(unsafe {
+            codes::rd_kafka_offsets_for_times(self.ptr(), times.ptr(), millis(timeout))
+        })
     }
 
     /// The offset after the newest message, as last heard of; `None` before the first fetch.

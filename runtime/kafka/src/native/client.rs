@@ -113,9 +113,14 @@ impl Client {
             sys::rd_kafka_new(kind, native.ptr(), error.as_mut_ptr(), error.len())
         };
         let Some(ptr) = NonNull::new(ptr) else {
-            // SAFETY: librdkafka ends the string with a NUL within the buffer.
-            return Err(Error::Client {
-                text: unsafe { text(error.as_ptr()) }.into_owned(),
+            // SAFETY: librdkafka ends the string with a NUL within the buffer; its last error is this thread's.
+            let (text, last) = unsafe { (text(error.as_ptr()), sys::rd_kafka_last_error()) };
+            let text = text.into_owned();
+            return Err(match last {
+                sys::rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE => {
+                    Error::Resources { text }
+                }
+                _ => Error::Client { text },
             });
         };
         std::mem::forget(native);

@@ -5,12 +5,8 @@ use std::time::Duration;
 
 use pelton_types::{Offset, TopicPartition};
 use rdkafka::types::RDKafkaErrorCode as Code;
-use rdkafka_sys as sys;
 
-use super::{
-    Client, List, NO_OFFSET,
-    client::{check, millis},
-};
+use super::{Client, List, NO_OFFSET, client::millis, codes};
 
 /// What a group has committed of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +26,9 @@ impl Client {
     ) -> Result<Vec<Option<Committed>>, Code> {
         let list = List::of_partitions(partitions);
         // SAFETY: client and list are alive; what is found is filled into the list.
-        codes::check(unsafe { codes::rd_kafka_committed(self.ptr(), list.ptr(), millis(timeout)) })?;
+        codes::check(unsafe {
+            codes::rd_kafka_committed(self.ptr(), list.ptr(), millis(timeout))
+        })?;
         list.iter()
             .map(|entry| match entry.error {
                 Some(code) => Err(code),

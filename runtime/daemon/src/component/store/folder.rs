@@ -131,12 +131,8 @@ impl Folder {
         Ok(Record::new(memory, env))
     }
 
-    /// Writes down what the next life should know, and drops all contents but what that names and these.
-    pub(in crate::component) fn remember(
-        &self,
-        Record { memory, env }: &Record,
-        needed: &[Digest],
-    ) -> io::Result<()> {
+    /// Writes down what the next life should know.
+    pub(in crate::component) fn remember(&self, Record { memory, env }: &Record) -> io::Result<()> {
         let index = Index {
             file: self.component.clone(),
             good: memory.good.as_ref().map(|digest| hex(digest)),
@@ -144,9 +140,13 @@ impl Folder {
             rolled_back: memory.rolled_back.as_ref().map(Refused::of),
         };
         let _writing = self.writing.lock();
-        self.write(&self.path.join(INDEX), &serde_json::to_vec_pretty(&index)?)?;
-        let kept = needed.iter().chain(&memory.good);
-        let kept: Vec<String> = kept.map(name).collect();
+        self.write(&self.path.join(INDEX), &serde_json::to_vec_pretty(&index)?)
+    }
+
+    /// Drops all contents but these.
+    pub(in crate::component) fn keep_only(&self, needed: &[Digest]) -> io::Result<()> {
+        let _writing = self.writing.lock();
+        let kept: Vec<String> = needed.iter().map(name).collect();
         remove(&self.path, |name| {
             name.ends_with(CONTENT) && kept.iter().all(|kept| kept != name)
         })

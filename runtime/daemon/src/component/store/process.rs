@@ -24,12 +24,13 @@ impl Process {
         self.0.lock().record.clone()
     }
 
-    pub(in crate::component) fn remember(&self, record: &Record, needed: &[Digest]) {
+    pub(in crate::component) fn remember(&self, record: &Record) {
+        self.0.lock().record = record.clone();
+    }
+
+    pub(in crate::component) fn keep_only(&self, needed: &[Digest]) {
         let mut kept = self.0.lock();
-        kept.record = record.clone();
-        let memory = &record.memory;
-        let is_needed = |digest: &Digest| needed.contains(digest) || memory.good == Some(*digest);
-        kept.contents.retain(|digest, _| is_needed(digest));
+        kept.contents.retain(|digest, _| needed.contains(digest));
     }
 
     pub(in crate::component) fn put(&self, digest: &Digest, bytes: &Bytes) {

@@ -9,7 +9,7 @@ use pelton_kafka::{Commit, Epoch};
 use pelton_types::TopicPartition;
 use tracing::{info, warn};
 
-use super::{Broken, Member, Members, list};
+use super::{Broken, Member, Members, Undone, list};
 use crate::{
     metrics::Count,
     partition::{Ended, Inbox},
@@ -73,8 +73,12 @@ impl Members {
         let left = transactions.left(assignments.clone());
         let name = self.shared.name.clone();
         match tokio::time::timeout_at(deadline.into(), left).await {
-            Ok(outcomes) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
-            Ok(_) => {
+            Ok(Some(outcomes)) if outcomes.iter().all(|(_, o)| *o == Outcome::Committed) => {}
+            Ok(None) => {
+                self.left_uncommitted();
+                warn!(handler = %name, "the last transaction of revoked partitions was given up: their next owner handles again what was in it, unless it is committed");
+            }
+            Ok(Some(_)) => {
                 self.left_uncommitted();
                 warn!(handler = %name, "the last transaction of revoked partitions was aborted: their next owner handles again what was in it");
             }
@@ -168,6 +172,7 @@ impl Members {
         } = partition;
         self.shared.metrics.forget(topic, *number);
         self.watchdog.forget(partition);
+        self.overtaken.remove(partition);
         self.shared.shown.gone(partition);
     }
 
@@ -184,8 +189,8 @@ impl Members {
         }
     }
 
-    /// Ends every task that is left, without committing; the number of unfinished messages in all.
-    pub(in crate::handler) async fn finish(mut self) -> u32 {
+    /// Ends every task that is left, without committing; what all of them leave undone.
+    pub(in crate::handler) async fn finish(mut self) -> Undone {
         let left: Vec<_> = self
             .members
             .iter()
@@ -194,7 +199,10 @@ impl Members {
         let ended = self.give_up(left, || Inbox::Lost).await;
         self.watchdog.end(&self.shared);
         self.shared.shown.all_gone();
-        self.unfinished.saturating_add(unfinished(&ended))
+        Undone {
+            unfinished: self.unfinished.saturating_add(unfinished(&ended)),
+            uncommitted: self.uncommitted,
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the consumer and the producer tell of themselves, for the partitions and for people.
 
 use pelton_config::GroupProtocol;
-use pelton_kafka::{CommitError, ConsumerEvent, Epoch, ProducerHealth, TroubleClass};
+use pelton_kafka::{CommitError, ConsumerEvent, Epoch, ProducerHealth};
 use pelton_types::{Offset, TopicPartition};
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
 use super::{
     super::{Broken, Handler},
@@ -25,7 +25,6 @@ impl Membership<'_> {
             ConsumerEvent::Assigned(assignments) => {
                 // Also where it gets none: it stands by for members that leave.
                 handler.stand(Standing::Running);
-                handler.status.clear(name, Aspect::Overtaken);
                 members.assign(assignments);
             }
             ConsumerEvent::Revoked {
@@ -50,7 +49,7 @@ impl Membership<'_> {
                 transit,
             } => {
                 let messages = Inbox::Messages(messages, transit);
-                members.tell(&partition, epoch, messages).await;
+                members.read(&partition, epoch, messages).await;
             }
             ConsumerEvent::Committed {
                 partition,
@@ -74,12 +73,14 @@ impl Membership<'_> {
             }
             ConsumerEvent::OutOfRange {
                 partition,
+                epoch,
                 wanted,
                 range,
-                ..
-            } => overtaken(handler, &partition, wanted, range),
+            } => members.overtaken(&partition, epoch, overtaken(&partition, wanted, range)),
             ConsumerEvent::Trouble { class, text } => {
-                troubled(handler, Aspect::Input(class), (class, text))
+                handler
+                    .status
+                    .troubled(name, Aspect::Input(class), (class, text));
             }
             ConsumerEvent::Recovered { class } => {
                 info!(handler = %name, about = class.as_str(), "the consumer's trouble is over");
@@ -107,23 +108,20 @@ impl Membership<'_> {
     }
 
     pub(super) fn producer_health(&self, health: ProducerHealth) {
-        let name = &self.handler.shared.name;
-        match health.trouble {
-            Some(told) => troubled(self.handler, Aspect::Output, told),
-            None => self.handler.status.clear(name, Aspect::Output),
-        }
+        let Handler { status, shared, .. } = self.handler;
+        status.producer(&shared.name, health.trouble);
         if let Some(why) = health.fatal {
             self.trouble.happened_to(Broken::Producer(why));
         }
     }
 }
 
+/// What to say of a partition that holds only this range, and not what it was to read next.
 fn overtaken(
-    handler: &Handler,
     partition: &TopicPartition,
     wanted: Offset,
     range: Option<(Offset, Offset)>,
-) {
+) -> String {
     let lost = match range {
         Some((oldest, _)) if oldest > wanted => format!(
             "{} messages were deleted unread, the oldest is now {oldest}",
@@ -134,21 +132,7 @@ fn overtaken(
         }
         None => "the partition's range could not be read".to_owned(),
     };
-    let text = format!(
+    format!(
         "{partition} stands still: offset {wanted} is not there any more ({lost}); reset the group's offset for it to go on"
-    );
-    error!(handler = %handler.shared.name, "{text}");
-    handler.status.set(
-        &handler.shared.name,
-        Aspect::Overtaken,
-        Standing::Troubled(text),
-    );
-}
-
-/// Something keeps messages from moving, which is said once.
-fn troubled(handler: &Handler, aspect: Aspect, told: (TroubleClass, String)) {
-    let (name, text) = (&handler.shared.name, told.1.clone());
-    if handler.status.trouble(name, aspect, told) {
-        warn!(handler = %name, "{text}");
-    }
+    )
 }

@@ -274,10 +274,13 @@ impl Driver {
         }
     }
 
+    /// Transactions don't succeed, which is said once until one does.
     fn troubled(&self, text: String) {
-        warn!(handler = %self.shared.name, "{text}");
-        self.status
-            .set(&self.shared.name, Aspect::Output, Standing::Troubled(text));
+        let (name, aspect) = (&self.shared.name, Aspect::Transactions);
+        if !self.status.troubles(name).contains(&aspect) {
+            warn!(handler = %name, "{text}");
+        }
+        self.status.set(name, aspect, Standing::Troubled(text));
     }
 
     fn producer_health(&mut self) -> Option<MemberEvent> {
@@ -285,15 +288,7 @@ impl Driver {
             return None;
         };
         let ProducerHealth { trouble, fatal } = health.borrow_and_update().clone();
-        match trouble {
-            Some(told) => {
-                let (name, text) = (&self.shared.name, told.1.clone());
-                if self.status.trouble(name, Aspect::Output, told) {
-                    warn!(handler = %name, "{text}");
-                }
-            }
-            None => self.status.clear(&self.shared.name, Aspect::Output),
-        }
+        self.status.producer(&self.shared.name, trouble);
         fatal.map(|why| {
             debug!(handler = %self.shared.name, why, "the transactional producer is over");
             MemberEvent::Spoiled

@@ -51,7 +51,8 @@ fn what_is_remembered_is_there_after_a_restart_and_the_rest_is_dropped() {
     for bytes in [BYTES, b"old", b"runs"] {
         store.put(&of(bytes), bytes).unwrap();
     }
-    store.remember(&record(BYTES), &[of(b"runs")]).unwrap();
+    store.remember(&record(BYTES)).unwrap();
+    store.keep_only(&[of(BYTES), of(b"runs")]).unwrap();
     let store = opened(folder.path()).unwrap();
     assert_eq!(store.record().unwrap(), record(BYTES));
     assert_eq!(store.content(&of(BYTES), 100).unwrap(), BYTES);
@@ -76,7 +77,7 @@ fn damaged_content_is_not_believed_and_is_written_again() {
 fn a_damaged_index_is_an_error_and_content_that_is_gone_is_not_good() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
-    store.remember(&record(BYTES), &[]).unwrap();
+    store.remember(&record(BYTES)).unwrap();
     assert_eq!(store.record().unwrap().memory.good, None);
     for wrong in ["{", r#"{"good":"abc"}"#, r#"{"good":"zz"}"#] {
         fs::write(store.path.join(INDEX), wrong).unwrap();
@@ -89,7 +90,7 @@ fn what_another_file_left_says_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
     store.put(&of(BYTES), BYTES).unwrap();
-    store.remember(&record(BYTES), &[]).unwrap();
+    store.remember(&record(BYTES)).unwrap();
     assert_eq!(
         opened(folder.path()).unwrap().record().unwrap(),
         record(BYTES)
@@ -103,7 +104,7 @@ fn what_is_no_configuration_of_this_version_is_not_known_and_the_rest_is() {
     let folder = tempfile::tempdir().unwrap();
     let store = opened(folder.path()).unwrap();
     store.put(&of(BYTES), BYTES).unwrap();
-    store.remember(&record(BYTES), &[]).unwrap();
+    store.remember(&record(BYTES)).unwrap();
     let text = fs::read_to_string(store.path.join(INDEX)).unwrap();
     let older = text.replace("log_line_bytes", "something_else");
     assert_ne!(older, text);
@@ -148,7 +149,7 @@ fn only_the_owner_may_read_it() {
     store.put(&of(BYTES), BYTES).unwrap();
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&store.content_path(&of(BYTES))), 0o600);
-    store.remember(&record(BYTES), &[]).unwrap();
+    store.remember(&record(BYTES)).unwrap();
     assert_eq!(mode(&store.path.join(INDEX)), 0o600);
     assert_eq!(mode(&folder.path().join("state")), 0o700);
     assert_eq!(mode(&store.path), 0o700);

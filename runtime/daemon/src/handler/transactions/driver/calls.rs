@@ -59,8 +59,9 @@ impl Driver {
         warn!(handler = %self.shared.name, "a call to the transactional producer does not return: another producer takes its place");
         match transactions::calls(&self.settings) {
             Ok(calls) => self.calls = Arc::new(calls),
-            Err(why) => {
-                self.trouble.happened_to(Broken::Producer(why));
+            Err(error) => {
+                self.trouble
+                    .happened_to(Broken::Producer(error.to_string()));
                 self.over = true;
             }
         }
@@ -102,7 +103,7 @@ impl Driver {
                 self.shared.metrics.transaction("committed");
                 debug!(handler = %name, transaction = self.transaction, "transaction committed");
                 if std::mem::take(&mut self.aborts) > TROUBLED {
-                    self.status.clear(name, Aspect::Output);
+                    self.status.clear(name, Aspect::Transactions);
                 }
             }
             Ended::Aborted => {
@@ -126,7 +127,7 @@ impl Driver {
                     self.liveness.watch_client("pelton-producer", name, turns);
                 }
                 if self.aborts <= TROUBLED {
-                    self.status.clear(name, Aspect::Output);
+                    self.status.clear(name, Aspect::Transactions);
                 }
             }
             Ended::NotRenewed => self.troubled(format!(
