@@ -72,7 +72,8 @@ pub struct ConsumerMemory {
     /// which is also the most that one broker sends at once; but never less than a megabyte (librdkafka's
     /// `message.max.bytes`), and one larger batch is still sent.
     pub fetched: u64,
-    /// Bytes that were handed on and are not taken in yet: see [`Transit`]. One round of polling may go beyond.
+    /// Bytes that were handed on and are not taken in yet: see [`Transit`](crate::Transit). One round of polling may go
+    /// beyond.
     pub handed_on: u64,
 }
 
