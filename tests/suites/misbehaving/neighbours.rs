@@ -17,6 +17,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const PAIRS: usize = 7;
 /// So many messages wait when a rate begins to be taken: more than are handled meanwhile.
 const AHEAD: usize = 4_000;
+/// The share of its rate that it keeps at the least.
+const KEPT: f64 = 0.3;
 /// What the handler does with each message: two milliseconds of computing.
 const WORK: &str = "slow:2\n";
 
@@ -150,10 +152,13 @@ fn beside_one_that_loops_and_one_that_eats_memory_a_handler_goes_on_and_loses_no
     }
     println!("messages a second, alone: {alone:.0?}");
     println!("messages a second, beside both: {beside:.0?}");
-    // How much slower is for people to judge, who know what else the machine did. Standing still is never right.
-    ensure!(beside.iter().all(|rate| *rate > 0.0), "it stood still");
     let (alone, beside) = (median(alone), median(beside));
     println!("medians {alone:.0} and {beside:.0}: {:.2}", beside / alone);
+    // Four shares of six are 0.66. What else the machine does meanwhile is taken from both.
+    ensure!(
+        beside >= KEPT * alone,
+        "{beside:.0} messages a second beside both, and {alone:.0} alone"
+    );
     let good = &three.good;
     three
         .client
