@@ -10,7 +10,9 @@ use anyhow::{Context, Result};
 pub(crate) fn sum(text: &str, name: &str, labels: &[&str]) -> Result<Option<f64>> {
     let mut sum = None;
     for line in text.lines() {
-        let series = line.strip_prefix(name).and_then(|rest| rest.rsplit_once(' '));
+        let series = line
+            .strip_prefix(name)
+            .and_then(|rest| rest.rsplit_once(' '));
         let Some((series, value)) = series else {
             continue;
         };
@@ -29,7 +31,8 @@ pub(crate) fn sum(text: &str, name: &str, labels: &[&str]) -> Result<Option<f64>
 mod tests {
     use super::*;
 
-    const SCRAPE: &str = "# TYPE x counter\nx_total{handler=\"a\"} 2\nx_total{handler=\"b\"} 3\ny 1.5\nx 7\n";
+    const SCRAPE: &str =
+        "# TYPE x counter\nx_total{handler=\"a\"} 2\nx_total{handler=\"b\"} 3\ny 1.5\nx 7\n";
 
     #[test]
     fn what_is_not_there_is_not_0() {

@@ -28,7 +28,10 @@ fn names() -> Result<Vec<String>> {
 fn example(name: &str) -> Result<PathBuf> {
     let folder = paths::fresh_folder(name)?;
     let examples = paths::repository().join("examples");
-    let (own, shared) = (examples.join(name).join("pelton.toml"), examples.join("pelton.toml"));
+    let (own, shared) = (
+        examples.join(name).join("pelton.toml"),
+        examples.join("pelton.toml"),
+    );
     let (config, source) = match own.is_file() {
         true => (own, "."),
         false => (shared, name),
@@ -38,8 +41,14 @@ fn example(name: &str) -> Result<PathBuf> {
     ensure!(text.contains(&source), "{name} has no source");
     fs::write(folder.join("pelton.toml"), text.replace(&source, ""))?;
     let component = name.replace('-', "_");
-    fs::copy(paths::guest(&component)?, folder.join(format!("{component}.wasm")))?;
-    copy(&examples.join(name).join("fixtures"), &folder.join("fixtures"))?;
+    fs::copy(
+        paths::guest(&component)?,
+        folder.join(format!("{component}.wasm")),
+    )?;
+    copy(
+        &examples.join(name).join("fixtures"),
+        &folder.join("fixtures"),
+    )?;
     Ok(folder)
 }
 

@@ -67,13 +67,15 @@ impl Three {
         })
     }
 
-    fn of(&self, metric: &str, stage: &Stage) -> Result<f64> {
-        let handler = format!("handler=\"{}\"", stage.handler);
-        self.daemon.metric(metric, &[&handler])
+    fn handled(&self) -> Result<usize> {
+        let handled = "pelton_handled_messages_total";
+        Ok(self.daemon.metric(handled, &[&label(&self.good)])? as usize)
     }
 
-    fn handled(&self) -> Result<usize> {
-        Ok(self.of("pelton_handled_messages_total", &self.good)? as usize)
+    /// How many attempts of a handler failed. Before the first one nothing is told of them.
+    fn failures(&self, stage: &Stage) -> Result<f64> {
+        let failures = "pelton_failures_total";
+        self.daemon.metric_or_zero(failures, &[&label(stage)])
     }
 
     /// Messages that the good one handles in a second, of many that wait.
@@ -125,9 +127,12 @@ impl Three {
     }
 
     fn misdeeds(&self) -> Result<Vec<f64>> {
-        let failures = |stage| self.of("pelton_failures_total", stage);
-        self.bad.iter().map(failures).collect()
+        self.bad.iter().map(|stage| self.failures(stage)).collect()
     }
+}
+
+fn label(stage: &Stage) -> String {
+    format!("handler=\"{}\"", stage.handler)
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {
@@ -164,7 +169,7 @@ fn beside_one_that_loops_and_one_that_eats_memory_a_handler_goes_on_and_loses_no
         .client
         .wait_for_all_committed(&good.group, &good.input, LIMIT)?;
     Copies::of(&three.drafts, &three.client.read_all(&good.output)?).exactly_once()?;
-    let failures = three.of("pelton_failures_total", good)?;
+    let failures = three.failures(good)?;
     ensure!(failures == 0.0, "{failures} of its attempts failed");
     Ok(())
 }
