@@ -48,7 +48,7 @@ fn missing(name: &str, title: &str, topics: fn(&Stage) -> [&str; 2]) -> Result<(
     let [topic, there] = topics(&stage);
     cluster.create_topic_named(there, 2, &[])?;
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
-    let meant = [("TOPIC", topic.as_str()), ("BROKERS", cluster.bootstrap())];
+    let meant = [("TOPIC", topic), ("BROKERS", cluster.bootstrap())];
     let entry = Entry::read(title, &stage, &meant)?;
     let daemon = stage.daemon("passthrough", "")?.start()?;
     entry.begins_with(&daemon)?;
