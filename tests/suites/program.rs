@@ -18,7 +18,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Copies, DaemonOptions, Draft, Message, Stage, TestCluster, component, orders, paths, wait,
+    Copies, DaemonOptions, Draft, Message, Stage, TestCluster, component, orders, paths,
 };
 use serde_json::Value;
 

@@ -74,7 +74,7 @@ impl Stage {
         let status: Value = serde_json::from_str(status).with_context(|| status.to_owned())?;
         let partitions = |handler: &Value| handler["partitions"].as_array().cloned();
         let handlers = status["handlers"].as_array().into_iter().flatten();
-        let own = handlers.filter(|handler| handler["name"] == self.handler.as_str());
+        let own = handlers.filter(|handler| handler["handler"] == self.handler.as_str());
         let mut partitions = own.filter_map(partitions).flatten();
         Ok(partitions.any(|partition| partition["oldest"]["stage"] == "calling"))
     }
