@@ -27,7 +27,7 @@ pub struct Config {
     pub clusters: BTreeMap<String, Cluster>,
     /// Handlers by name; at least one.
     pub handlers: BTreeMap<String, Handler>,
-    /// The HTTP listener for health and metrics.
+    /// The HTTP listener for health, metrics, the dashboard, and what `pelton status`, `pause` and their like ask.
     pub admin: Admin,
     /// How the daemon logs.
     pub log: Log,

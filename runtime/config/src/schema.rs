@@ -33,7 +33,7 @@ pub(crate) struct File {
     pub clusters: BTreeMap<String, Cluster>,
     /// Handlers by name: letters, digits, `.`, `_` and `-`. At least one.
     pub handlers: BTreeMap<String, Handler>,
-    /// The HTTP listener for health and metrics.
+    /// The HTTP listener for health, metrics, the dashboard, and what `pelton status`, `pause` and their like ask.
     pub admin: Admin,
     /// How the daemon logs.
     pub log: Log,
@@ -60,7 +60,7 @@ pub(crate) struct Cluster {
     pub properties: BTreeMap<String, Scalar>,
 }
 
-/// The HTTP listener for health and metrics.
+/// The HTTP listener for health, metrics, the dashboard, and what `pelton status`, `pause` and their like ask.
 #[derive(Debug, Deserialize, Serialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Admin {

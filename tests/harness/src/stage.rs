@@ -124,7 +124,7 @@ guarantee = "{guarantee}"
     )
 }
 
-/// A further line of a handler's table, for tests that kill: a member that is gone is missed after 3 s, not 45.
+/// A further line of a handler's table, for tests that kill: a member that is gone is missed after 6 s, not 45.
 pub const MISSED_SOON: &str =
     r#"consumer-properties = { "session.timeout.ms" = 6000, "heartbeat.interval.ms" = 500 }"#;
 

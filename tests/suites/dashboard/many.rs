@@ -61,6 +61,7 @@ fn a_hundred_handlers_are_shown_found_and_updated_in_place() -> Result<()> {
     let mut daemon = DaemonOptions::new("hundred")?
         .component("passthrough")?
         .config(&text)?
+        // It is about the page, and so many machines would fill a disk.
         .unrecorded()
         .start()?;
     let page = open(&daemon, Screen::LAPTOP)?;
@@ -102,6 +103,7 @@ fn a_thousand_partitions_unfold_the_worst_first_and_all_when_asked_for() -> Resu
     let daemon = DaemonOptions::new(&stage.handler)?
         .component("passthrough")?
         .config(&text)?
+        // It is about the page, and so many machines would fill a disk.
         .unrecorded()
         .start()?;
     let page = open(&daemon, Screen::LAPTOP)?;

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-/// `[admin]`: the HTTP listener for health and metrics.
+/// `[admin]`: the HTTP listener for health, metrics, the dashboard, and what `pelton status`, `pause` and their like ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Admin {
     /// Whether to listen at all.
