@@ -2,12 +2,13 @@
 
 use std::{
     num::NonZeroU32,
-    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use clap::Subcommand;
 use pelton_operator::letters::{Filter, MOST_REDRIVES, place};
+
+use super::ConfigFile;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
@@ -32,9 +33,8 @@ pub(crate) enum DlqCommand {
 pub(crate) struct WhoseArgs {
     /// The handler.
     pub handler: String,
-    /// The configuration file, which says how its brokers are reached. No daemon is needed.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
