@@ -139,6 +139,8 @@ fn a_new_group_that_must_not_choose_its_start_says_so_and_ends() -> Result<()> {
         code == Some(1),
         "a daemon without a handler that can run ends with 1, not {code:?}"
     );
+    let last = "the handler had failed before the stop";
+    ensure!(daemon.log_count(last) == 1, "it doesn't say why it ends so");
     assert_eq!(client.committed(&stage.group, &stage.input)?, [None]);
     Ok(())
 }

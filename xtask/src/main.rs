@@ -37,7 +37,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Kafka, Node, KafkaJS, Python's judges, kcat, valgrind, Prometheus, systemd's tools.
+    /// Installs what the tests need and this machine hasn't got: guest toolchain, Java, Maven, Kafka, Node, KafkaJS, Python's judges, Chromium, kcat, valgrind, Prometheus, systemd's tools, libseccomp.
     Setup,
     /// Shows Pelton at work: a daemon, the example handlers and a life-like stream. Needs nothing else.
     #[command(disable_help_flag = true)]

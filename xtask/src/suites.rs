@@ -64,6 +64,16 @@ impl Suite {
         }
     }
 
+    /// The programs of tests/suites that it runs.
+    pub fn programs(&self) -> &'static [&'static str] {
+        match self.work {
+            Work::Broker(programs, _) | Work::Wasip2(programs, _) | Work::Mounting(programs, _) => {
+                programs
+            }
+            Work::Commands(_) | Work::Own(_) => &[],
+        }
+    }
+
     /// Runs it, for at most twice its budget.
     pub fn run(&self) -> (Tally, Result<()>) {
         let deadline = Instant::now() + Duration::from_secs(2 * self.budget * 60);

@@ -26,7 +26,7 @@ pub struct Options {
     /// Only this suite; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
-    /// Names the suites with their budgets, and runs none.
+    /// Names the suites with their budgets and the programs of tests/suites that they run, and runs none.
     #[arg(long)]
     list: bool,
 }
@@ -71,11 +71,16 @@ pub fn check() -> Result<()> {
     perform_all(&chosen, Duration::ZERO, Instant::now())
 }
 
-/// Names the suites with their budgets, and what all of them may take.
+/// Names the suites with their budgets and the programs of tests/suites that they run, and what all of them may take.
 fn list() {
     for suite in all() {
+        let programs = suite.programs();
+        let programs = match programs.is_empty() {
+            true => String::new(),
+            false => format!(" ({})", programs.join(", ")),
+        };
         println!(
-            "{:<12} {:>3} min  {}",
+            "{:<12} {:>3} min  {}{programs}",
             suite.name, suite.budget, suite.about
         );
     }

@@ -18,16 +18,12 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::{
     filter::{FILTER, REDRIVE},
-    told::{Page, Redriven, Shown},
+    told::{Page, Redriven},
 };
 use crate::{
     App,
     answer::{json, wrong},
-    query,
 };
-
-/// Letters that came back so often stay, as with `pelton dlq redrive`.
-const MOST_REDRIVES: u32 = 3;
 
 pub(crate) async fn list(
     State(app): State<App>,
@@ -58,7 +54,7 @@ pub(crate) async fn show(
     State(app): State<App>,
     Path((handler, at)): Path<(String, String)>,
 ) -> Response {
-    let place = match query::place(&at) {
+    let place = match letters::place::parse(&at) {
         Ok(place) => place,
         Err(why) => return wrong(StatusCode::BAD_REQUEST, why),
     };
@@ -74,7 +70,7 @@ pub(crate) async fn show(
             &wanted,
             || gone.is_cancelled(),
             |letter| {
-                found = Some(Shown::from(&letter));
+                found = Some(letters::Shown::from(&letter));
                 ControlFlow::Break(())
             },
         )?;
@@ -104,7 +100,7 @@ pub(crate) async fn redrive(
         execute: asked.execute,
         to_source: false,
         rate: asked.rate,
-        most_redrives: MOST_REDRIVES,
+        most_redrives: letters::MOST_REDRIVES,
         even_cut: false,
     };
     let executed = wanted.execute;

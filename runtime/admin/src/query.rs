@@ -2,6 +2,7 @@
 //!
 //! Invariant: what a parameter is described to take is what is read; all else is refused, and told.
 
+use pelton_operator::letters::place;
 use serde_json::{Value as Json, json};
 
 /// One that a route knows.
@@ -33,9 +34,6 @@ pub(crate) enum Value {
     Place(i32, i64),
 }
 
-/// As many digits as are always a partition, and an offset.
-const DIGITS: (usize, usize) = (9, 18);
-
 impl Takes {
     /// As OpenAPI tells it.
     pub(crate) fn schema(self) -> Json {
@@ -46,7 +44,7 @@ impl Takes {
                 json!({ "type": "integer", "minimum": least, "maximum": most })
             }
             Self::Place => {
-                let (partition, offset) = DIGITS;
+                let (partition, offset) = place::DIGITS;
                 let pattern = format!("^[0-9]{{1,{partition}}}@[0-9]{{1,{offset}}}$");
                 json!({ "type": "string", "pattern": pattern })
             }
@@ -67,7 +65,7 @@ impl Takes {
                 })
             }
             (Self::Place, text) => {
-                place(text).map(|(partition, offset)| Value::Place(partition, offset))
+                place::parse(text).map(|(partition, offset)| Value::Place(partition, offset))
             }
         }
     }
@@ -91,20 +89,6 @@ pub(crate) fn read(
     pairs.map(read).collect()
 }
 
-/// A partition and an offset, as in `0@42`.
-pub(crate) fn place(text: &str) -> Result<(i32, i64), String> {
-    let parts = text.split_once('@');
-    let digits = |text: &str, most: usize| {
-        (1..=most).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
-    };
-    let parts =
-        parts.filter(|(partition, offset)| digits(partition, DIGITS.0) && digits(offset, DIGITS.1));
-    let parsed =
-        parts.and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
-    parsed
-        .ok_or_else(|| format!("a letter stands at PARTITION@OFFSET, as in 0@42, not at `{text}`"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,20 +102,6 @@ mod tests {
         assert_eq!(reads(few, "10"), Ok(Value::Number(10)));
         for wrong in ["0", "11", "-1", "1.5", "", "ten"] {
             assert!(reads(few, wrong).is_err(), "{wrong}");
-        }
-        assert_eq!(place("0@42"), Ok((0, 42)));
-        let (partition, offset) = ("9".repeat(9), "9".repeat(18));
-        assert!(place(&format!("{partition}@{offset}")).is_ok());
-        for wrong in [
-            "42",
-            "-1@0",
-            "0@-1",
-            "+1@0",
-            "@",
-            "0@",
-            &format!("{partition}9@0"),
-        ] {
-            assert!(place(wrong).is_err(), "{wrong}");
         }
     }
 }

@@ -5,6 +5,7 @@ use axum::{
     routing::{MethodRouter, get, post},
 };
 use pelton_daemon::{Overview, Pause, Reload, Report};
+use pelton_operator::letters::Shown;
 use schemars::{Schema, SchemaGenerator};
 
 use crate::{
@@ -225,7 +226,7 @@ pub(crate) const ROUTES: &[Route] = &[
         about: "One dead letter with all of its message.",
         kind: Kind::Looks,
         query: &[],
-        answer: Answer::Json(of::<letters::Shown>),
+        answer: Answer::Json(of::<Shown>),
         besides: LETTERS,
         serve: || get(letters::show),
     },

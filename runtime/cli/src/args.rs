@@ -1,5 +1,6 @@
 //! The command line.
 
+mod config;
 mod letters;
 mod offsets;
 mod operate;
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 use pelton_types::Origin;
 
+pub(crate) use self::config::ConfigFile;
 pub(crate) use self::letters::{DlqCommand, ListArgs, PurgeArgs, RedriveArgs, ShowArgs, WhoseArgs};
 pub(crate) use self::offsets::{OffsetsArgs, OffsetsCommand, ResetArgs};
 pub(crate) use self::operate::{DaemonArgs, HandlerArgs, HealthArgs, ReloadArgs, StatusArgs};
@@ -75,11 +77,13 @@ pub(crate) enum Command {
     /// Show how a running daemon's handlers stand: state, revision, partitions, lag, what the oldest message waits for.
     ///
     /// Exits with 0 when the daemon answers, however its handlers stand, 1 when it doesn't, 2 when there is no such
-    /// handler. `pelton health` is for scripts that want a yes or no.
+    /// handler, 78 when the configuration doesn't say where it is asked. `pelton health` is for scripts that want a yes
+    /// or no.
     Status(StatusArgs),
     /// Say whether a running daemon is ready, and in plain words why not: for health checks of containers.
     ///
-    /// Exits with 0 when it is, 1 when it is not or doesn't answer in time.
+    /// Exits with 0 when it is, 1 when it is not or doesn't answer in time, 78 when the configuration doesn't say where
+    /// it is asked.
     Health(HealthArgs),
     /// Have a running daemon read its configuration anew; or load a handler's component from its file now.
     ///
@@ -88,25 +92,32 @@ pub(crate) enum Command {
     /// both by itself when a file changes; this tells what came of it, is for file systems that don't tell of changes,
     /// and, with --force, for a component that was refused or rolled back.
     ///
-    /// Exits with 0 when all of it is done, 1 when the component is refused or the daemon doesn't answer, 2 when there
-    /// is no such handler, 78 when the configuration is refused.
+    /// It waits for as long as the daemon is at it, which is up to the trial-timeout and the shutdown-timeout together,
+    /// and more where components are compiled. Ctrl-C ends the waiting and nothing else.
+    ///
+    /// Exits with 0 when all of it is done, 1 when a component is refused, a handler had to be cut short or the daemon
+    /// doesn't answer, 2 when there is no such handler, 78 when the configuration is refused or doesn't say where the
+    /// daemon is asked.
     Reload(ReloadArgs),
     /// Bring the revision before back into a running handler.
     ///
-    /// The one that runs is refused until its file changes, or `pelton reload --force`.
+    /// The one that runs is refused until its file or its configuration changes, or `pelton reload --force`.
     ///
-    /// Exits with 0 when it runs, 1 when there is none before, 2 when there is no such handler.
+    /// Exits with 0 when it runs, 1 when there is none before or the daemon doesn't answer, 2 when there is no such
+    /// handler, 78 when the configuration doesn't say where the daemon is asked.
     Rollback(HandlerArgs),
     /// Pause a running handler: it finishes and commits what is under way, keeps its partitions, and is given nothing more.
     ///
     /// A pause is this daemon's: other members of the group go on. It lasts through rebalances and reloads, until
     /// `pelton resume` or the daemon's end.
     ///
-    /// Exits with 0 when it is paused, 2 when there is no such handler.
+    /// Exits with 0 when it is paused, 1 when the daemon doesn't answer, 2 when there is no such handler, 78 when the
+    /// configuration doesn't say where the daemon is asked.
     Pause(HandlerArgs),
     /// Let a paused handler go on.
     ///
-    /// Exits with 0 when it goes on, 2 when there is no such handler.
+    /// Exits with 0 when it goes on, 1 when the daemon doesn't answer, 2 when there is no such handler, 78 when the
+    /// configuration doesn't say where the daemon is asked.
     Resume(HandlerArgs),
     /// Show which revision of a running handler's component runs, its probation, and what happened last.
     Revisions(HandlerArgs),
@@ -158,9 +169,8 @@ pub(crate) struct ManArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct RunArgs {
-    /// The configuration file.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Write what dispatch was told and commanded into this folder, for replay by the simulator.
     #[arg(long, value_name = "FOLDER", hide = true)]
     pub record_dispatch: Option<PathBuf>,
@@ -168,9 +178,8 @@ pub(crate) struct RunArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct DevArgs {
-    /// The configuration file.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Use these brokers instead of the embedded one.
     #[arg(long, value_name = "HOST:PORT[,HOST:PORT…]")]
     pub bootstrap_servers: Option<String>,
@@ -206,9 +215,8 @@ pub(crate) struct BuildArgs {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct CheckArgs {
-    /// The configuration file.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
 }
 
 #[derive(Debug, clap::Args)]
@@ -231,9 +239,8 @@ pub(crate) struct CompileArgs {
 pub(crate) struct TestArgs {
     /// The handler to test; left out, all that have fixtures.
     pub handler: Option<String>,
-    /// The configuration file.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Take the fixtures from this folder instead of the configured one.
     #[arg(long, value_name = "FOLDER")]
     pub fixtures: Option<PathBuf>,
@@ -297,15 +304,10 @@ pub(crate) struct InvokeArgs {
     /// Left out, it gets wide limits, and no grants or settings but those given here.
     #[arg(long, value_name = "NAME")]
     pub handler: Option<String>,
-    /// The configuration file with that handler.
-    #[arg(
-        short,
-        long,
-        default_value = "pelton.toml",
-        value_name = "FILE",
-        requires = "handler"
-    )]
-    pub config: PathBuf,
+    /// The configuration file with that handler. Left out, pelton.toml in the current folder, or else
+    /// /etc/pelton/pelton.toml.
+    #[arg(short, long, value_name = "FILE", requires = "handler")]
+    pub config: Option<PathBuf>,
     /// A setting that the handler reads, as often as needed; one that is configured is replaced.
     #[arg(short, long = "setting", value_name = "NAME=VALUE")]
     pub settings: Vec<String>,

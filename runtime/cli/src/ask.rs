@@ -1,6 +1,7 @@
 //! Asks a running daemon over its admin address.
 
 use std::{
+    io::{IsTerminal, stderr},
     path::{Path, PathBuf},
     process::ExitCode,
     time::Duration,
@@ -11,15 +12,17 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{args::DaemonArgs, exit, run};
 
-/// A component may have to be compiled before the daemon answers.
-const PATIENCE: Duration = Duration::from_secs(300);
-/// How long anything else may take.
+/// How long an answer may take that a daemon which is well gives at once.
 const AT_ONCE: Duration = Duration::from_secs(10);
+/// How long connecting may take, whatever is asked.
+const CONNECTS: Duration = Duration::from_secs(10);
+/// How often somebody at a terminal is told that it still waits.
+const TOLD: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
 const LARGEST: u64 = 16 << 20;
 
@@ -29,18 +32,28 @@ pub(crate) struct Answer {
     pub body: Value,
 }
 
-/// Makes a request and waits for its answer.
+/// How long an answer is waited for.
+#[derive(Clone, Copy)]
+pub(crate) enum Patience {
+    /// So long.
+    For(Duration),
+    /// For as long as the connection stands: what is asked for may take a compilation, a trial and a drain, whose bounds
+    /// the daemon keeps.
+    WhileConnected,
+}
+
+/// Has something done and waits for the answer, however long that takes.
 pub(crate) fn ask(daemon: &DaemonArgs, method: &str, path: &str) -> anyhow::Result<Answer> {
-    ask_within(PATIENCE, daemon, method, path)
+    ask_within(Patience::WhileConnected, daemon, method, path)
 }
 
 /// The same, for what a daemon that is well answers at once.
 pub(crate) fn look(daemon: &DaemonArgs, path: &str) -> anyhow::Result<Answer> {
-    ask_within(AT_ONCE, daemon, "GET", path)
+    ask_within(Patience::For(AT_ONCE), daemon, "GET", path)
 }
 
 fn ask_within(
-    patience: Duration,
+    patience: Patience,
     daemon: &DaemonArgs,
     method: &str,
     path: &str,
@@ -65,7 +78,11 @@ pub(crate) fn of_handler(
         let why = format!("`{name}` can't be a handler's name");
         return Ok(Err(exit::refuse(exit::USAGE, why)));
     }
-    let answer = ask(daemon, method, &format!("/v1/handlers/{name}/{what}"))?;
+    let path = format!("/v1/handlers/{name}/{what}");
+    let answer = match method {
+        "GET" => look(daemon, &path)?,
+        _ => ask(daemon, method, &path)?,
+    };
     let unknown = answer.status == 404;
     let code = if unknown { exit::USAGE } else { exit::FAILED };
     Ok(match answer.body["error"].as_str() {
@@ -76,7 +93,7 @@ pub(crate) fn of_handler(
 
 /// Asks for a path that is answered in plain text: the status of HTTP, and the text.
 pub(crate) fn text(
-    patience: Duration,
+    patience: Patience,
     daemon: &DaemonArgs,
     path: &str,
 ) -> anyhow::Result<(u16, String)> {
@@ -85,22 +102,57 @@ pub(crate) fn text(
 
 /// Who answered, and what.
 fn exchange(
-    patience: Duration,
+    patience: Patience,
     daemon: &DaemonArgs,
     method: &str,
     path: &str,
 ) -> anyhow::Result<(String, (u16, String))> {
     let (address, configured_token) = match &daemon.admin {
         Some(address) => (address.clone(), None),
-        None => configured(&daemon.config)?,
+        None => configured(&daemon.config.path()?)?,
     };
     let token = token(daemon.token_file.as_ref().or(configured_token.as_ref()))?;
     let answer = run::on_runtime(async {
-        let text = timeout(patience, request(&address, &token, method, path)).await;
-        let text = text.with_context(|| format!("the daemon at {address} does not answer"))??;
+        let asked = request(&address, &token, method, path);
+        let text = match patience {
+            Patience::For(time) => timeout(time, asked)
+                .await
+                .with_context(|| format!("the daemon at {address} does not answer"))?,
+            Patience::WhileConnected => meanwhile(asked, TOLD, still_waiting).await,
+        }?;
+        ensure!(
+            !text.is_empty(),
+            "the daemon at {address} ended the connection without an answer"
+        );
         read(&text).with_context(|| format!("{address} answers, but not as a Pelton daemon does"))
     })?;
     Ok((address, answer))
+}
+
+/// Waits for something, and tells again and again for how long it has.
+async fn meanwhile<T>(
+    awaited: impl Future<Output = T>,
+    every: Duration,
+    tell: impl Fn(Duration),
+) -> T {
+    let begun = Instant::now();
+    let mut turns = tokio::time::interval_at(begun + every, every);
+    let mut awaited = std::pin::pin!(awaited);
+    loop {
+        tokio::select! {
+            done = &mut awaited => return done,
+            _ = turns.tick() => tell(begun.elapsed()),
+        }
+    }
+}
+
+fn still_waiting(waited: Duration) {
+    if stderr().is_terminal() {
+        let waited = waited.as_secs();
+        eprintln!(
+            "the daemon is still at it after {waited} s; Ctrl-C ends the waiting, not what it does"
+        );
+    }
 }
 
 /// The line that shows the token, where there is one.
@@ -150,7 +202,8 @@ fn configured(file: &Path) -> anyhow::Result<(String, Option<PathBuf>)> {
 
 /// HTTP/1.0, so that the answer comes in one piece and ends with the connection.
 async fn request(address: &str, token: &str, method: &str, path: &str) -> anyhow::Result<String> {
-    let stream = TcpStream::connect(address).await;
+    let stream = timeout(CONNECTS, TcpStream::connect(address)).await;
+    let stream = stream.with_context(|| format!("the daemon at {address} does not answer"))?;
     let mut stream = stream.with_context(|| {
         format!("no daemon listens at {address}; is it running, and is that its [admin] listen?")
     })?;
@@ -170,4 +223,30 @@ fn read(text: &str) -> anyhow::Result<(u16, String)> {
     };
     let status = head.split(' ').nth(1).context("the answer has no status")?;
     Ok((status.parse()?, body.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::sync::Notify;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn who_waits_is_told_again_and_again_and_gets_the_answer() {
+        let (told, enough) = (Cell::new(0), Notify::new());
+        let answer = async {
+            enough.notified().await;
+            "done"
+        };
+        let tell = |_| {
+            told.set(told.get() + 1);
+            if told.get() == 3 {
+                enough.notify_one();
+            }
+        };
+        let done = meanwhile(answer, Duration::from_millis(1), tell).await;
+        assert_eq!((done, told.get()), ("done", 3));
+    }
 }

@@ -8,7 +8,7 @@ use pelton_engine::{Engine, EngineSettings};
 use crate::{args::CheckArgs, exit, run};
 
 pub(crate) fn check(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    let config = pelton_config::check(&args.config)?;
+    let config = pelton_config::check(&args.config.path()?)?;
     for warning in &config.warnings {
         println!("warning: {warning}");
     }

@@ -44,7 +44,7 @@ pub(crate) fn dev(args: &DevArgs) -> anyhow::Result<ExitCode> {
         filter: format!("{},{SHOW_MESSAGES}", config.log.filter),
         ..config.log.clone()
     })?;
-    let (compiled, file) = (Compiled::default(), args.config.clone());
+    let (compiled, file) = (Compiled::default(), config.file.clone());
     let mut sources = Sources::default();
     sources.take(&config)?;
     let building = compiled.clone();

@@ -3,7 +3,7 @@
 mod list;
 mod show;
 
-use std::{collections::BTreeMap, path::Path, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
 use pelton_operator::{
     Error, Reach,
@@ -12,7 +12,7 @@ use pelton_operator::{
 use serde_json::json;
 
 use crate::{
-    args::{DlqCommand, PurgeArgs, RedriveArgs, WhoseArgs},
+    args::{ConfigFile, DlqCommand, PurgeArgs, RedriveArgs, WhoseArgs},
     exit, run,
 };
 
@@ -27,7 +27,7 @@ pub(crate) fn dlq(command: &DlqCommand) -> anyhow::Result<ExitCode> {
 
 /// Does something with a handler's brokers; what is asked for in vain ends as wrong usage.
 pub(crate) fn with<T: Send + 'static>(
-    config: &Path,
+    config: &ConfigFile,
     handler: &str,
     work: impl FnOnce(Reach) -> Result<T, Error> + Send + 'static,
 ) -> anyhow::Result<Result<T, ExitCode>> {

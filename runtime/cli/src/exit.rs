@@ -1,8 +1,10 @@
 //! Exit codes: 0 fine, 1 failed at run time, 2 usage (clap's), 78 configuration (sysexits' EX_CONFIG).
 
-use std::{path::Path, process::ExitCode};
+use std::process::ExitCode;
 
 use pelton_config::Config;
+
+use crate::args::ConfigFile;
 
 /// Failed at run time.
 pub(crate) const FAILED: u8 = 1;
@@ -19,6 +21,11 @@ pub(crate) fn report(error: &anyhow::Error) -> ExitCode {
         let mut causes =
             std::iter::successors(std::error::Error::source(wrong), |cause| cause.source());
         causes.by_ref().for_each(|cause| eprintln!("  {cause}"));
+        // What it was wanted for, and what else can be done.
+        let is_wrong =
+            |cause: &&(dyn std::error::Error + 'static)| cause.is::<pelton_config::Error>();
+        let around: Vec<_> = error.chain().take_while(|cause| !is_wrong(cause)).collect();
+        around.iter().rev().for_each(|cause| eprintln!("{cause}"));
         return ExitCode::from(CONFIGURATION);
     }
     if let Some(wrong) = error.downcast_ref::<pelton_fixtures::Error>() {
@@ -37,6 +44,6 @@ pub(crate) fn refuse(code: u8, why: impl std::fmt::Display) -> ExitCode {
 }
 
 /// Reads a configuration file.
-pub(crate) fn load(file: &Path) -> anyhow::Result<Config> {
-    Ok(pelton_config::load(file)?)
+pub(crate) fn load(file: &ConfigFile) -> anyhow::Result<Config> {
+    Ok(pelton_config::load(&file.path()?)?)
 }

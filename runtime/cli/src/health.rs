@@ -2,7 +2,11 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use crate::{args::HealthArgs, ask, exit};
+use crate::{
+    args::HealthArgs,
+    ask::{self, Patience},
+    exit,
+};
 
 /// What HTTP calls fine.
 const FINE: u16 = 200;
@@ -13,7 +17,7 @@ pub(crate) fn health(args: &HealthArgs) -> anyhow::Result<ExitCode> {
         false => ("/readyz", "not ready:"),
     };
     let patience = Duration::from_secs(args.timeout);
-    let (status, text) = ask::text(patience, &args.daemon, path)?;
+    let (status, text) = ask::text(Patience::For(patience), &args.daemon, path)?;
     if status == FINE {
         print!("{text}");
         return Ok(ExitCode::SUCCESS);

@@ -66,7 +66,7 @@ fn main() -> ExitCode {
 }
 
 fn show_config(args: &CheckArgs) -> anyhow::Result<ExitCode> {
-    print!("{}", pelton_config::show(&args.config)?);
+    print!("{}", pelton_config::show(&args.config.path()?)?);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -28,7 +28,7 @@ fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
     }
     if let Some(problem) = body["problem"].as_str() {
         // It stands by itself: file, line, column and what to do.
-        eprintln!("{problem}");
+        eprintln!("{}", with_lines(args, problem));
         eprintln!("the daemon refuses the configuration: what runs goes on as it was");
         return Ok(ExitCode::from(exit::CONFIGURATION));
     }
@@ -40,6 +40,21 @@ fn configuration(args: &ReloadArgs) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::from(exit::FAILED))
+}
+
+/// What is wrong with the file, with its lines where they can be read here: the daemon hands them out to nobody.
+fn with_lines(args: &ReloadArgs, problem: &str) -> String {
+    let own = args
+        .daemon
+        .config
+        .path()
+        .map(|file| pelton_config::load(&file));
+    match own {
+        Ok(Err(pelton_config::Error::Invalid(report))) if report.without_lines() == problem => {
+            report.to_string()
+        }
+        _ => problem.to_owned(),
+    }
 }
 
 /// What was done since somebody asked: the daemon may have noticed the file before that reached it.

@@ -133,6 +133,9 @@ where
 }
 
 fn verdict(stopped: &Stopped) -> ExitCode {
+    for (handler, why) in &stopped.failed {
+        error!(%handler, %why, "the handler had failed before the stop: its messages wait for the next start");
+    }
     if stopped.cut_short {
         error!(
             "handlers had not ended when the shutdown-timeout was over: what was in flight is repeated after the next start"

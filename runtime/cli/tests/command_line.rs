@@ -91,6 +91,36 @@ fn a_configuration_that_cannot_be_read_exits_with_78_and_says_why() {
 }
 
 #[test]
+fn where_no_configuration_is_named_or_found_all_places_are_told() {
+    let installed = Path::new("/etc/pelton/pelton.toml");
+    if installed.exists() {
+        return;
+    }
+    for args in [&["check"][..], &["status"], &["dlq", "list", "orders"]] {
+        let output = pelton(&scratch("nowhere"), args);
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(78), "{args:?}: {told}");
+        for part in ["pelton.toml, then /etc/pelton/pelton.toml", "-c FILE"] {
+            assert!(told.contains(part), "{args:?}: {told}");
+        }
+    }
+}
+
+#[test]
+fn where_the_daemon_s_address_can_not_be_read_its_flag_is_told() {
+    let folder = scratch("address");
+    fs::write(folder.join("pelton.toml"), "[admin]\nlisten = 5\n").expect("written");
+    for args in [&["status"][..], &["health"], &["reload"]] {
+        let output = pelton(&folder, args);
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(78), "{args:?}: {told}");
+        for part in ["pelton.toml:2:10", "name it by --admin"] {
+            assert!(told.contains(part), "{args:?}: {told}");
+        }
+    }
+}
+
+#[test]
 fn wrong_usage_exits_with_2() {
     for args in [
         &[][..],

@@ -7,6 +7,12 @@ use crate::Report;
 /// Why a configuration can't be had.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Nobody names one, and there is none where it is looked for.
+    #[error("there is no configuration file: looked for {}", listed(.looked_for))]
+    Nowhere {
+        /// Where.
+        looked_for: Vec<PathBuf>,
+    },
     /// The file can't be read.
     #[error("can't read the configuration file {}", path.display())]
     Read {
@@ -32,4 +38,12 @@ pub enum Error {
     /// The file is wrong; all that is wrong is in the report.
     #[error("{0}")]
     Invalid(Report),
+}
+
+fn listed(places: &[PathBuf]) -> String {
+    let places: Vec<_> = places
+        .iter()
+        .map(|place| place.display().to_string())
+        .collect();
+    places.join(", then ")
 }

@@ -115,6 +115,7 @@ impl<'s> Findings<'s> {
         let mut problem = Problem::new(finding.message);
         problem.help = finding.help;
         for (position, about) in finding.about.into_iter().enumerate() {
+            problem = problem.about(&about.key);
             let spot = match position {
                 0 => self.tree.nearest(&about.key),
                 _ => self.tree.spot(&about.key),

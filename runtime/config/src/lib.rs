@@ -30,7 +30,7 @@ mod validate;
 
 pub use document::Document;
 pub use error::Error;
-pub use load::{admin, check, load, parse};
+pub use load::{admin, check, find, load, parse};
 pub use model::{
     Admin, Batch, Bootstrap, Buffer, Cache, Cluster, Component, Config, Daemon, Grants,
     GroupProtocol, Guarantee, Handler, Isolation, Limits, Log, LogFormat, OnExhausted, Order,

@@ -1,13 +1,42 @@
 //! The way in: a file or a text becomes a [`Config`], or everything that is wrong with it.
 
-use std::{fs, io::Read, path::Path};
+use std::{
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
 
 use crate::{
-    Admin, Config, Error, findings::Findings, outside, problem::Report, read::read, validate,
+    Admin, Config, Error, findings::Findings, key::Key, outside, problem::Report, read::read,
+    validate,
 };
+
+/// Where a configuration is looked for that nobody names: where somebody works, then where a package puts it.
+const PLACES: [&str; 2] = ["pelton.toml", "/etc/pelton/pelton.toml"];
 
 /// A configuration is written by hand: what is larger than this is some other file.
 const LARGEST_FILE: u64 = 1 << 20;
+
+/// The configuration file where nobody names one: `pelton.toml` in the current folder, or else
+/// `/etc/pelton/pelton.toml`.
+///
+/// # Errors
+/// [`Error::Nowhere`] where there is neither.
+pub fn find() -> Result<PathBuf, Error> {
+    found(&PLACES.map(PathBuf::from))
+}
+
+/// The first that is there, whatever it is: reading it says what is wrong with it.
+fn found(places: &[PathBuf]) -> Result<PathBuf, Error> {
+    let is_there = |place: &&PathBuf| {
+        let found = fs::symlink_metadata(place);
+        !found.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    };
+    let first = places.iter().find(is_there).cloned();
+    first.ok_or_else(|| Error::Nowhere {
+        looked_for: places.to_vec(),
+    })
+}
 
 /// Reads and checks a configuration file, with the process's environment and the files that it names.
 ///
@@ -38,8 +67,9 @@ pub fn admin(path: &Path) -> Result<Admin, Error> {
     let (raw, mut findings) = read(&text, &|name| outside::value(path, name));
     let config = raw.map(|raw| validate::validate(raw, path, &mut findings));
     let (problems, _) = findings.into_parts();
+    let admin = Key::new(["admin"]);
     match config {
-        Some(config) if !problems.iter().any(|one| one.message.contains("`admin")) => {
+        Some(config) if !problems.iter().any(|problem| problem.is_about(&admin)) => {
             Ok(config.admin)
         }
         _ => {
@@ -115,4 +145,23 @@ pub(crate) fn text_of(path: &Path) -> Result<String, Error> {
             .count()
             + 1,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_file_that_is_there_is_found_and_else_all_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = ["here.toml", "there.toml"].map(|name| folder.path().join(name));
+        let told = found(&places).unwrap_err().to_string();
+        for place in &places {
+            assert!(told.contains(&place.display().to_string()), "{told}");
+        }
+        for place in places.iter().rev() {
+            fs::write(place, "").unwrap();
+            assert_eq!(&found(&places).unwrap(), place);
+        }
+    }
 }

@@ -6,6 +6,8 @@ use std::{fmt, ops::Range};
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet, renderer::DecorStyle};
 
+use crate::key::Key;
+
 /// Everything that is wrong with one file, in the order of its lines.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -25,6 +27,8 @@ pub struct Problem {
     pub help: Option<String>,
     /// The places it is about; the first is where it shows, the others are what it clashes with.
     pub places: Vec<Place>,
+    /// The keys that it is about, as far as there are some.
+    keys: Vec<Key>,
 }
 
 /// A place in the file.
@@ -58,6 +62,28 @@ impl Report {
     /// What is wrong, in the order of lines; never empty.
     pub fn problems(&self) -> &[Problem] {
         &self.problems
+    }
+
+    /// The same without the lines of the file, which may hold what isn't for everybody: each problem with its place and
+    /// what to do.
+    pub fn without_lines(&self) -> String {
+        let told = |problem: &Problem| {
+            let help = problem.help.as_deref();
+            let help = help.map_or_else(String::new, |help| format!("\n  help: {help}"));
+            format!("{}: {}{help}", self.place_of(problem), problem.message)
+        };
+        let told: Vec<_> = self.problems.iter().map(told).collect();
+        told.join("\n")
+    }
+
+    /// Where a problem shows: file, line and column.
+    pub fn place_of(&self, problem: &Problem) -> String {
+        let file = &self.file;
+        let first = problem.places.first();
+        first.map_or_else(
+            || file.clone(),
+            |place| format!("{file}:{}:{}", place.line, place.column),
+        )
     }
 
     fn render(&self, problem: &Problem) -> String {
@@ -106,7 +132,18 @@ impl Problem {
             message: message.into(),
             help: None,
             places: Vec::new(),
+            keys: Vec::new(),
         }
+    }
+
+    pub(crate) fn about(mut self, key: &Key) -> Self {
+        self.keys.push(key.clone());
+        self
+    }
+
+    /// Whether it is about this key, or one above or below it.
+    pub(crate) fn is_about(&self, key: &Key) -> bool {
+        self.keys.iter().any(|one| one.overlaps(key))
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -88,7 +88,7 @@ fn put_in_variables(
     findings.replaced = replaced;
     for (key, span, fault) in faults {
         findings.tree.blame(&key);
-        findings.add(variable(source, &key, span, &fault));
+        findings.add(variable(source, &key, span, &fault).about(&key));
     }
 }
 
@@ -143,7 +143,10 @@ fn type_check<T: DeserializeOwned>(source: &str, findings: &mut Findings<'_>) ->
             .is_some_and(|key| findings.replaced.iter().any(|other| other.overlaps(key)));
         let message = error.message();
         let problem = mistyped(source, findings.what, key.as_ref(), span, message, hide);
-        findings.add(problem);
+        findings.add(match &key {
+            Some(key) => problem.about(key),
+            None => problem,
+        });
         if !key.is_some_and(|key| findings.tree.blame(&key)) {
             return None;
         }

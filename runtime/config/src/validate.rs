@@ -14,6 +14,7 @@ mod loops;
 mod names;
 mod oauth;
 mod properties;
+mod retry_topics;
 mod times;
 mod topics;
 
@@ -64,6 +65,7 @@ pub(crate) fn validate(raw: schema::File, file: &Path, findings: &mut Findings<'
     }
     groups::validate(&config, findings);
     loops::validate(&config, findings);
+    retry_topics::validate(&config, findings);
     config
 }
 

@@ -168,6 +168,28 @@ fn configurations_are_equal_exactly_where_their_handlers_are() {
 }
 
 #[test]
+fn what_concerns_a_retry_topic_without_breaking_it_is_warned_of() {
+    let config = read(
+        "[clusters.default]\nbootstrap-servers = \"embedded\"\n\
+         [handlers.all]\ncomponent = \"a.wasm\"\ntopics = \"^bill.*y$\"\n\
+         [handlers.bills]\ncomponent = \"b.wasm\"\ntopics = [\"in\"]\ngroup = \"billing\"\n\
+         [handlers.skips]\ncomponent = \"b.wasm\"\ntopics = [\"other\"]\ngroup = \"billing\"\n\
+         dead-letter = { on-exhausted = \"skip\" }\n\
+         [handlers.odd]\ncomponent = \"b.wasm\"\ntopics = [\"third\"]\ngroup = \"billing:v2\"\n\
+         dead-letter = { on-exhausted = \"stop\" }\n",
+    );
+    assert_eq!(
+        config.warnings,
+        [
+            "folder/pelton.toml:13:9: `handlers.bills.group` and `handlers.skips.group` are the same: a rebalance of \
+             one handler is one of the other too",
+            "folder/pelton.toml:5:10: `handlers.all.topics` also matches `billing.retry`, which dead letters of \
+             handler `bills` are redriven to",
+        ]
+    );
+}
+
+#[test]
 fn what_is_odd_but_allowed_is_warned_of_with_its_place() {
     let config = read(
         "[clusters.default]\nbootstrap-servers = \"embedded\"\n\
@@ -222,8 +244,14 @@ fn where_a_daemon_is_asked_is_known_also_where_something_else_is_wrong() {
         admin(&file).map(|admin| admin.listen.to_string())
     };
     let listen = "[admin]\nlisten = \"127.0.0.1:1234\"\n";
-    let wrong = format!("{listen}[handlers.h]\ncomit-interval = \"1s\"\n");
-    assert_eq!(asked(&wrong).expect("an address"), "127.0.0.1:1234");
+    for elsewhere in [
+        "[handlers.h]\ncomit-interval = \"1s\"\n",
+        // What is called so is not where the daemon is asked.
+        "[handlers.h]\ntopics = [\"admin\", \"admin\"]\n",
+    ] {
+        let wrong = format!("{listen}{elsewhere}");
+        assert_eq!(asked(&wrong).expect("an address"), "127.0.0.1:1234");
+    }
     assert_eq!(
         asked("[handlers.h]\n").expect("the default"),
         "127.0.0.1:9640"

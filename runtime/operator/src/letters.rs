@@ -3,8 +3,10 @@
 mod filter;
 mod ledger;
 mod letter;
+pub mod place;
 mod purge;
 mod redrive;
+mod told;
 mod writer;
 
 use std::ops::ControlFlow;
@@ -13,7 +15,8 @@ pub use self::{
     filter::Filter,
     letter::Letter,
     purge::{Purged, purge},
-    redrive::{Redrive, Redriven, Skipped, redrive},
+    redrive::{MOST_REDRIVES, Redrive, Redriven, Skipped, redrive},
+    told::{Bytes, Header, Line, Place, Shown},
 };
 use crate::{Error, Reach};
 

@@ -36,11 +36,12 @@ fn begin() -> Result<Office> {
     let client = cluster.client()?;
     let calm = Stage::new(cluster, "calm", 3)?;
     let mut stuck = Stage::new(cluster, "stuck", 1)?;
-    // Brokers let groups be called anything.
+    // Brokers let groups be called anything; only one that writes dead letters makes a topic's name of it.
     stuck.group = format!("{}{HOSTILE}", stuck.group);
     let waiting = Stage::new(cluster, "waits", 1)?;
     // Not again while tests look on, however slowly: they see the second attempt waited for.
-    let later = r#"retry = { attempts = 1000, backoff = "12h", max-backoff = "12h" }"#;
+    let later = r#"retry = { attempts = 1000, backoff = "12h", max-backoff = "12h" }
+dead-letter = { on-exhausted = "stop" }"#;
     let hostile = stuck
         .handler_config("misbehave", later)
         .replace(&stuck.group, &stuck.group.replace('"', "\\\""));

@@ -34,6 +34,11 @@ fn dlq(folder: &Path, arguments: &[&str]) -> Result<Value> {
     Ok(answer)
 }
 
+/// How many letters a list has.
+fn letters(list: &Value) -> usize {
+    list["letters"].as_array().map_or(0, Vec::len)
+}
+
 /// A daemon that has rejected these, and does so no more.
 pub(crate) fn repaired(client: &Client, stage: &Stage, drafts: &[Draft]) -> Result<TestDaemon> {
     repaired_with("", client, stage, drafts)
@@ -85,8 +90,11 @@ fn letters_go_back_to_their_handler_alone_and_keep_their_id() -> Result<()> {
     let mut daemon = repaired(&client, &stage, &drafts)?;
     let folder = daemon.folder().to_owned();
 
+    let few = dlq(&folder, &["list", &stage.handler, "--limit", "2"])?;
+    assert_eq!((letters(&few), &few["more"]), (2, &true.into()));
     let all = dlq(&folder, &["list", &stage.handler])?;
-    assert_eq!(all.as_array().map(Vec::len), Some(3));
+    assert_eq!((letters(&all), &all["more"]), (3, &false.into()));
+    let all = &all["letters"];
     assert_eq!(
         (&all[0]["kind"], &all[0]["redrives"]),
         (&"reject".into(), &0.into())
@@ -99,7 +107,7 @@ fn letters_go_back_to_their_handler_alone_and_keep_their_id() -> Result<()> {
         (["--until", "1h"], 0),
     ] {
         let found = dlq(&folder, &[&["list", &stage.handler], &filter[..]].concat())?;
-        assert_eq!(found.as_array().map(Vec::len), Some(count), "{filter:?}");
+        assert_eq!(letters(&found), count, "{filter:?}");
     }
     let at = format!(
         "{}@{}",
@@ -107,6 +115,7 @@ fn letters_go_back_to_their_handler_alone_and_keep_their_id() -> Result<()> {
     );
     let one = dlq(&folder, &["show", &stage.handler, &at])?;
     assert_eq!(one, all[1]);
+    assert_eq!(one["value"], serde_json::json!({ "text": "where" }));
 
     let dry = dlq(&folder, &["redrive", &stage.handler])?;
     assert_eq!(dry["written"][retry(&stage)], 3);
@@ -169,7 +178,7 @@ fn a_letter_that_comes_back_is_counted_and_stays_in_the_end() -> Result<()> {
     for redrives in 0..3_usize {
         client.read_at_least(&stage.dead_letter, redrives + 1, LIMIT)?;
         let all = dlq(daemon.folder(), &["list", &stage.handler])?;
-        let last = &all[redrives];
+        let last = &all["letters"][redrives];
         assert_eq!(last["redrives"], redrives);
         assert_eq!(last["origin"]["topic"], stage.input);
         let told = dlq(daemon.folder(), &redrive)?;

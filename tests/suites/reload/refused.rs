@@ -1,7 +1,7 @@
 //! What is refused changes nothing and is told, to whoever asks, in the log and as a metric.
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Stage, TestCluster, TestDaemon, command::pelton, orders};
+use pelton_harness::{Stage, TestCluster, TestDaemon, command::pelton, http, orders};
 
 use crate::support::{LIMIT, Scene, pass};
 
@@ -34,10 +34,18 @@ fn a_bad_file_changes_nothing_and_says_where_and_why() -> Result<()> {
             let (code, _, words) = pelton(scene.folder(), asked)?;
             ensure!(code == 78, "{code}: {words}");
             ensure!(
-                words.contains(&place) && words.contains("comit-interval"),
+                words.contains(&place) && words.contains("comit-interval = "),
                 "{words}"
             );
         }
+        // What stands in those lines may be a password: the daemon hands them out to nobody.
+        let marked = [("x-pelton", "test")];
+        let answer = http::request(&admin, "POST", "/v1/reload", &marked)?;
+        ensure!(
+            answer.status == 409 && answer.body.contains(&place),
+            "{answer:?}"
+        );
+        ensure!(!answer.body.contains("comit-interval = "), "{answer:?}");
         let (counted, now) = refusals(&scene.daemon)?;
         ensure!(counted >= 2.0 && now == 1.0, "{counted}, {now}");
         ensure!(

@@ -2,12 +2,13 @@
 
 use std::{
     num::NonZeroU32,
-    path::PathBuf,
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use clap::Subcommand;
-use pelton_operator::letters::Filter;
+use pelton_operator::letters::{Filter, MOST_REDRIVES, place};
+
+use super::ConfigFile;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum DlqCommand {
@@ -17,7 +18,7 @@ pub(crate) enum DlqCommand {
     Show(ShowArgs),
     /// Give dead letters back to their handler. Without --execute it only says what would be written.
     ///
-    /// A copy of each goes to the topic GROUP.retry, which the handler reads by itself and no other group does; it is
+    /// A copy of each goes to the topic GROUP.retry, which the handler reads by itself and no other handler does; it is
     /// made if it isn't there. The handler sees the message as it was, under its first id. What was redriven before stays
     /// where it is, so that a redrive that was cut short is taken up by running it again.
     ///
@@ -32,9 +33,8 @@ pub(crate) enum DlqCommand {
 pub(crate) struct WhoseArgs {
     /// The handler.
     pub handler: String,
-    /// The configuration file, which says how its brokers are reached. No daemon is needed.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
+    #[command(flatten)]
+    pub config: ConfigFile,
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
@@ -92,7 +92,7 @@ pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub whose: WhoseArgs,
     /// Where it stands in the dead-letter topic, as `list` names it.
-    #[arg(value_name = "PARTITION@OFFSET", value_parser = place)]
+    #[arg(value_name = "PARTITION@OFFSET", value_parser = place::parse)]
     pub at: (i32, i64),
 }
 
@@ -103,7 +103,7 @@ pub(crate) struct RedriveArgs {
     #[command(flatten)]
     pub which: WhichArgs,
     /// Only the one that stands here in the dead-letter topic, as `list` names it.
-    #[arg(long, value_name = "PARTITION@OFFSET", value_parser = place)]
+    #[arg(long, value_name = "PARTITION@OFFSET", value_parser = place::parse)]
     pub at: Option<(i32, i64)>,
     /// Write them.
     #[arg(long)]
@@ -112,7 +112,7 @@ pub(crate) struct RedriveArgs {
     #[arg(long, value_name = "NUMBER")]
     pub rate: Option<NonZeroU32>,
     /// Leave those where they are that were redriven so often already.
-    #[arg(long, value_name = "NUMBER", default_value_t = 3)]
+    #[arg(long, value_name = "NUMBER", default_value_t = MOST_REDRIVES)]
     pub max_redrives: u32,
     /// Write to the topics that they came from: every group that reads those sees the messages again.
     #[arg(long)]
@@ -155,10 +155,4 @@ pub(crate) fn time(text: &str) -> Result<i64, String> {
     };
     let since = at.duration_since(UNIX_EPOCH).map_err(|_| wrong())?;
     i64::try_from(since.as_millis()).map_err(|_| wrong())
-}
-
-fn place(text: &str) -> Result<(i32, i64), String> {
-    let parts = text.split_once('@');
-    let parts = parts.and_then(|(p, o)| Some((p.parse().ok()?, o.parse().ok()?)));
-    parts.ok_or_else(|| format!("`{text}` is not PARTITION@OFFSET, as 0@42"))
 }

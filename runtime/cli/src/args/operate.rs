@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
+use super::ConfigFile;
+
 /// Which daemon is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct DaemonArgs {
-    /// The daemon's configuration file, which names its admin address.
-    #[arg(short, long, default_value = "pelton.toml", value_name = "FILE")]
-    pub config: PathBuf,
-    /// The daemon's admin address, instead of the configured one.
+    #[command(flatten)]
+    pub config: ConfigFile,
+    /// The daemon's admin address, instead of the one that its configuration file names.
     #[arg(long, value_name = "HOST:PORT")]
     pub admin: Option<String>,
     /// The file of the token that it asks for, instead of the configured one.

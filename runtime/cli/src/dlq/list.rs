@@ -6,9 +6,10 @@ use std::{
     time::{Duration, UNIX_EPOCH},
 };
 
-use pelton_operator::letters::{Filter, Letter, find};
+use pelton_operator::letters::{Filter, Letter, Shown, find};
+use serde_json::json;
 
-use super::{show::described, with};
+use super::with;
 use crate::{
     args::ListArgs,
     style::{Look, plain},
@@ -47,8 +48,9 @@ pub(super) fn list(args: &ListArgs) -> anyhow::Result<ExitCode> {
         Err(refused) => return Ok(refused),
     };
     if args.whose.json {
-        let all: Vec<_> = letters.iter().map(described).collect();
-        println!("{}", serde_json::to_string_pretty(&all)?);
+        let all: Vec<_> = letters.iter().map(Shown::from).collect();
+        let body = json!({ "letters": all, "more": more > 0 });
+        println!("{}", serde_json::to_string_pretty(&body)?);
     } else {
         show(&letters, more);
     }

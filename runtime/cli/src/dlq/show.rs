@@ -1,11 +1,9 @@
-//! `pelton dlq show`, and what is told of a letter in JSON.
+//! `pelton dlq show`.
 
 use std::{ops::ControlFlow, process::ExitCode};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use pelton_operator::letters::{Filter, Letter, find};
-use pelton_types::MessageId;
-use serde_json::{Value, json};
+use pelton_operator::letters::{Filter, Letter, Shown, find};
 
 use super::{list::time, with};
 use crate::{args::ShowArgs, exit, style::plain};
@@ -34,47 +32,11 @@ pub(super) fn show(args: &ShowArgs) -> anyhow::Result<ExitCode> {
         return Ok(exit::refuse(exit::USAGE, why));
     };
     if args.whose.json {
-        println!("{}", serde_json::to_string_pretty(&described(&letter))?);
+        println!("{}", serde_json::to_string_pretty(&Shown::from(&letter))?);
     } else {
         print(&letter);
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Everything that a letter says.
-pub(super) fn described(letter: &Letter) -> Value {
-    let headers =
-        letter.message.headers.iter().map(
-            |header| json!({ "name": bytes(Some(header.name)), "value": bytes(header.value) }),
-        );
-    json!({
-        "letter": place(&letter.at),
-        "origin": letter.origin.as_ref().map(place),
-        "handler": letter.handler,
-        "revision": letter.revision,
-        "attempts": letter.attempts,
-        "redrives": letter.redrives,
-        "kind": letter.kind,
-        "text": letter.text,
-        "cut": letter.cut,
-        "timestamp": letter.message.timestamp.millis(),
-        "key": bytes(letter.message.key.as_deref()),
-        "value": bytes(letter.message.value.as_deref()),
-        "headers": headers.collect::<Vec<_>>(),
-    })
-}
-
-fn place(id: &MessageId) -> Value {
-    json!({ "topic": &*id.topic, "partition": id.partition, "offset": id.offset })
-}
-
-/// Text as it is, anything else in base64; null is null.
-fn bytes(bytes: Option<&[u8]>) -> Value {
-    match bytes.map(|bytes| (std::str::from_utf8(bytes), bytes)) {
-        None => Value::Null,
-        Some((Ok(text), _)) => text.into(),
-        Some((Err(_), bytes)) => json!({ "base64": STANDARD.encode(bytes) }),
-    }
 }
 
 fn print(letter: &Letter) {

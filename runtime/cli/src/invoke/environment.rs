@@ -5,7 +5,10 @@ use std::time::Duration;
 use anyhow::bail;
 use pelton_engine::{EngineSettings, Grants, HandlerEnv, Isolation, Limits};
 
-use crate::{args::InvokeArgs, check, exit};
+use crate::{
+    args::{ConfigFile, InvokeArgs},
+    check, exit,
+};
 
 /// An engine, and what the component may take and reach in it.
 pub(super) struct Environment {
@@ -34,7 +37,9 @@ impl Environment {
     }
 
     fn of_handler(args: &InvokeArgs, name: &str) -> anyhow::Result<Result<Self, String>> {
-        let config = exit::load(&args.config)?;
+        let config = exit::load(&ConfigFile {
+            given: args.config.clone(),
+        })?;
         let Some(handler) = config.handlers.get(name) else {
             let names: Vec<&str> = config.handlers.keys().map(String::as_str).collect();
             let (file, known) = (config.file.display(), names.join(", "));

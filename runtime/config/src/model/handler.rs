@@ -75,7 +75,7 @@ pub struct Handler {
     pub producer_properties: Properties,
     /// What the guest reads through `settings`: strings as they are, other values as JSON.
     pub settings: Settings,
-    /// How `pelton test` tests it. The daemon has no use for it.
+    /// How it is tested: by `pelton test`, and by a daemon before a new revision is used.
     pub test: Test,
 }
 
@@ -123,8 +123,9 @@ impl Handler {
         }
     }
 
-    /// The topic that its dead letters are redriven to, and that it reads besides its own once it is there. It is its
-    /// group's: no other one sees them again.
+    /// The topic that its dead letters are redriven to, and that it reads besides its own once it is there. No other
+    /// handler of the configuration reads it, unless by an expression, which is warned of. That a daemon with another
+    /// configuration is in the same group nobody can see from here.
     pub fn retry_topic(&self) -> Option<String> {
         self.dead_letter_topic()
             .map(|_| format!("{}.retry", self.group))

@@ -28,7 +28,9 @@ pub(crate) struct Handler {
     pub topics: Option<Topics>,
     /// The cluster it works on, a name under `clusters`.
     pub cluster: String,
-    /// The consumer group. Not set: `pelton.` and the handler's name.
+    /// The consumer group. Not set: `pelton.` and the handler's name. Give each handler one of its own. Where dead
+    /// letters are written no two can share one, and it must fit into a topic's name: those are redriven to the topic
+    /// `GROUP.retry`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// Where to begin in a partition for which the group has committed nothing: at the "earliest" message, after the

@@ -21,34 +21,6 @@ pub(super) fn validate(config: &Config, findings: &mut Findings<'_>) {
     }
     for handler in config.handlers.values() {
         swallowed(handler, config, findings);
-        reserved(handler, config, findings);
-    }
-}
-
-/// Nobody writes what is only for redriven messages: it would come round, or be taken for another message.
-fn reserved(handler: &Handler, config: &Config, findings: &mut Findings<'_>) {
-    let at = Key::new(["handlers", &handler.name]);
-    let outputs = handler.outputs.iter().enumerate().map(|(position, topic)| {
-        let key = at.join("outputs").join(position.to_string());
-        (key, topic.as_str())
-    });
-    let letters = handler
-        .dead_letter_topic()
-        .map(|topic| (at.join("dead-letter").join("topic"), topic));
-    for (key, topic) in outputs.chain(letters) {
-        let reader = config.handlers.values().find(|reader| {
-            reader.cluster == handler.cluster && reader.retry_topic().as_deref() == Some(topic)
-        });
-        let Some(reader) = reader else { continue };
-        let finding = Finding::new(format!(
-            "`{topic}` is the topic that dead letters of handler `{}` are redriven to: it reads it by itself",
-            reader.name
-        ));
-        findings.refuse(
-            finding
-                .value(&key, "and nobody else writes to it")
-                .help("write to another topic, or give that handler another `group`"),
-        );
     }
 }
 

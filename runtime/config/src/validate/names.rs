@@ -1,7 +1,15 @@
 //! Names: what Kafka and the command line take.
 
-/// What is wrong with a topic's name, if anything.
+/// What is wrong with a topic's name in a list, if anything.
 pub(super) fn wrong_topic(name: &str) -> Option<&'static str> {
+    if name.starts_with('^') {
+        return Some("is a regular expression: that is one string, not in an array");
+    }
+    wrong_name(name)
+}
+
+/// What is wrong with a topic's name, if anything.
+pub(super) fn wrong_name(name: &str) -> Option<&'static str> {
     if name.is_empty() {
         return Some("is empty");
     }
@@ -10,9 +18,6 @@ pub(super) fn wrong_topic(name: &str) -> Option<&'static str> {
     }
     if name == "." || name == ".." {
         return Some("can't be \".\" or \"..\"");
-    }
-    if name.starts_with('^') {
-        return Some("is a regular expression: that is one string, not in an array");
     }
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     (!name.chars().all(allowed))

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pelton_config::{Config, Error as Wrong, Problem, Report as Findings};
+use pelton_config::{Config, Error as Wrong};
 use tokio::task::AbortHandle;
 use tracing::{error, info, warn};
 
@@ -85,7 +85,7 @@ impl Daemon {
             log(&refused);
             self.troubles.set(About::Configuration, brief(&refused));
             Reload {
-                problem: Some(whole(&refused)),
+                problem: Some(told(&refused)),
                 ..Reload::default()
             }
         });
@@ -329,12 +329,20 @@ fn whole(refused: &Refused) -> String {
     text
 }
 
+/// Why, for whoever asks: without the lines of the file, in which a password may stand.
+fn told(refused: &Refused) -> String {
+    match refused {
+        Refused::Wrong(Wrong::Invalid(report)) => report.without_lines(),
+        refused => whole(refused),
+    }
+}
+
 /// Why, in a line: the first problem of several.
 fn brief(refused: &Refused) -> String {
     let why = match refused {
         Refused::Wrong(Wrong::Invalid(report)) => {
             let first = report.problems().first();
-            let first = first.map(|one| format!("{}: {}", place(report, one), one.message));
+            let first = first.map(|one| format!("{}: {}", report.place_of(one), one.message));
             first.unwrap_or_default()
         }
         refused => whole(refused),
@@ -342,22 +350,12 @@ fn brief(refused: &Refused) -> String {
     format!("the configuration file is refused, and what runs goes on as it was: {why}")
 }
 
-/// Where a problem shows.
-fn place(report: &Findings, problem: &Problem) -> String {
-    let file = report.file();
-    let first = problem.places.first();
-    first.map_or_else(
-        || file.to_owned(),
-        |place| format!("{file}:{}:{}", place.line, place.column),
-    )
-}
-
 /// Says why, each problem with its place on a line of its own.
 fn log(refused: &Refused) {
     match refused {
         Refused::Wrong(Wrong::Invalid(report)) => {
             for problem in report.problems() {
-                let at = place(report, problem);
+                let at = report.place_of(problem);
                 let help = problem.help.as_deref().unwrap_or_default();
                 error!(%at, help, "{}", problem.message);
             }

@@ -14,6 +14,9 @@ use super::{
 };
 use crate::{Error, Reach};
 
+/// A letter that was redriven and came back so often stays where it is, unless somebody says another number.
+pub const MOST_REDRIVES: u32 = 3;
+
 /// How a redrive is done.
 #[derive(Clone, Debug)]
 pub struct Redrive {
@@ -121,7 +124,7 @@ fn target(reach: &Reach, wanted: &Redrive, letter: &Letter) -> String {
 fn skipped(letter: &Letter, wanted: &Redrive, ledger: &Ledger) -> Option<Skipped> {
     if letter.origin.is_none() {
         Some(Skipped::Foreign)
-    } else if ledger.holds(&letter.at) {
+    } else if ledger.holds(letter) {
         Some(Skipped::Already)
     } else if letter.redrives >= wanted.most_redrives {
         Some(Skipped::Loops)
@@ -161,7 +164,7 @@ mod tests {
             execute: true,
             to_source: false,
             rate: None,
-            most_redrives: 3,
+            most_redrives: MOST_REDRIVES,
             even_cut: false,
         }
     }

@@ -113,7 +113,7 @@ impl Writer {
 }
 
 /// The message's own headers, and where it came from.
-fn headers(letter: &Letter, origin: &MessageId) -> Headers {
+pub(super) fn headers(letter: &Letter, origin: &MessageId) -> Headers {
     let ours = [
         Header::new(ORIGIN, origin.to_string()),
         Header::new(LETTER, letter.at.to_string()),
