@@ -6,6 +6,7 @@ mod clients;
 mod clusters;
 mod engines;
 mod env;
+mod lines;
 mod meanwhile;
 mod process;
 mod reconfigure;

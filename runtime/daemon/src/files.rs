@@ -4,6 +4,8 @@
 //! system now and then besides: a ConfigMap switches a link further up, and network file systems say nothing.
 //! It only hints; who is told reads the file and compares digests.
 
+mod stamp;
+
 use std::{
     collections::HashMap,
     path::{Path, PathBuf},
@@ -16,6 +18,8 @@ use notify_debouncer_full::{DebounceEventResult, Debouncer, RecommendedCache, ne
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tracing::warn;
+
+pub(crate) use self::stamp::Stamp;
 
 /// How long a file must be quiet before its change is told: an editor writes in several steps.
 const QUIET: Duration = Duration::from_millis(50);

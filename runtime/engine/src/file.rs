@@ -1,8 +1,9 @@
 //! A component's file before anything is made of it: what can be told from its length and its first bytes.
 
+use pelton_types::hex;
 use sha2::{Digest, Sha256};
 
-use crate::{error::LoadError, load::hex};
+use crate::error::LoadError;
 
 /// What every WebAssembly file begins with, and what follows it in a module and in a component.
 const MAGIC: &[u8] = b"\0asm";

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pelton_types::RevisionId;
+use pelton_types::{RevisionId, hex};
 use sha2::{Digest, Sha256};
 use wasm_metadata::Producers;
 use wasmparser::{Parser, Payload};
@@ -312,8 +312,4 @@ fn identity(digest: &[u8; 32], env: &HandlerEnv) -> RevisionId {
     hash.update(digest);
     hash.update(env.digest());
     RevisionId(hash.finalize().into())
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -9,6 +9,7 @@
 
 mod failure;
 mod headers;
+mod hex;
 mod message;
 mod origin;
 pub mod redrive;
@@ -17,6 +18,7 @@ mod secret;
 
 pub use failure::{Failure, FailureKind, Verdict};
 pub use headers::{HeaderRef, Headers, NO_HEADERS};
+pub use hex::hex;
 pub use message::{Header, Message, MessageId, NoMessageId, Output, Timestamp, TopicPartition};
 pub use origin::{Host, Origin, Scheme};
 pub use revision::RevisionId;

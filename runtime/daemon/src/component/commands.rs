@@ -1,14 +1,10 @@
 //! What the revisions machine commands, carried out. Every transition is a line of the log and a count.
 
 use pelton_revisions::{Command, Digest, Refusal};
-use pelton_types::RevisionId;
+use pelton_types::{RevisionId, hex};
 use tracing::{error, info, warn};
 
-use super::{
-    Keeping, Transition,
-    report::{hex, millis},
-    transition::transition,
-};
+use super::{Keeping, Transition, report::millis, transition::transition};
 use crate::metrics::Count;
 
 impl Keeping {

@@ -4,9 +4,9 @@
 //! up the thread that looks at it.
 
 use std::{
-    fs::{self, File, Metadata},
+    fs::{self, File},
     io::{self, Read},
-    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -14,6 +14,8 @@ use std::{
 use bytes::Bytes;
 use pelton_revisions::Digest;
 use sha2::{Digest as _, Sha256};
+
+use crate::files::Stamp;
 
 /// A file that changed so shortly before it was read may change again without a new time: file systems count time
 /// in steps of up to ten milliseconds.
@@ -33,26 +35,21 @@ pub(super) enum Seen {
     Content { digest: Digest, bytes: Bytes },
 }
 
-/// Tells one state of a file from another without reading it.
+/// How a file was found.
 #[derive(Clone, PartialEq, Eq)]
-enum Stamp {
-    None,
+enum Found {
+    /// Such that it is to be read, whatever its state.
+    Unknown,
     Missing,
     Unreadable(String),
-    File {
-        device: u64,
-        inode: u64,
-        size: u64,
-        modified: (i64, i64),
-        changed: (i64, i64),
-    },
+    File(Stamp),
 }
 
 /// A component's file, and its state when it was last looked at.
 pub(super) struct ComponentFile {
     path: PathBuf,
     max_bytes: usize,
-    last: Stamp,
+    last: Found,
 }
 
 impl ComponentFile {
@@ -60,63 +57,53 @@ impl ComponentFile {
         Self {
             path,
             max_bytes,
-            last: Stamp::None,
+            last: Found::Unknown,
         }
     }
 
     /// The next look reads the file, whatever its state.
     pub(super) fn forget(&mut self) {
-        self.last = Stamp::None;
+        self.last = Found::Unknown;
     }
 
     pub(super) async fn look(&mut self) -> Seen {
         let (path, max_bytes, last) = (self.path.clone(), self.max_bytes, self.last.clone());
         let looked = tokio::task::spawn_blocking(move || look(&path, max_bytes, &last)).await;
-        let Ok((stamp, seen)) = looked else {
+        let Ok((found, seen)) = looked else {
             return Seen::Same;
         };
-        self.last = stamp;
+        self.last = found;
         seen
     }
 }
 
-fn look(path: &Path, max_bytes: usize, last: &Stamp) -> (Stamp, Seen) {
+fn look(path: &Path, max_bytes: usize, last: &Found) -> (Found, Seen) {
     let outcome = fs::metadata(path).and_then(|found| {
-        if stamp(&found) == *last {
+        if Found::File(Stamp::of(&found)) == *last {
             return Ok((last.clone(), Seen::Same));
         }
         Ok(match read(path, max_bytes)? {
-            Some((stamp, bytes)) => {
+            Some((found, bytes)) => {
                 let digest = Sha256::digest(&bytes).into();
-                (stamp, Seen::Content { digest, bytes })
+                (found, Seen::Content { digest, bytes })
             }
             // It is being written: the next look finds it changed again.
-            None => (Stamp::None, Seen::Same),
+            None => (Found::Unknown, Seen::Same),
         })
     });
     outcome.unwrap_or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound if *last == Stamp::Missing => (Stamp::Missing, Seen::Same),
-        io::ErrorKind::NotFound => (Stamp::Missing, Seen::Missing),
+        io::ErrorKind::NotFound if *last == Found::Missing => (Found::Missing, Seen::Same),
+        io::ErrorKind::NotFound => (Found::Missing, Seen::Missing),
         _ => {
             let why = error.to_string();
-            let stamp = Stamp::Unreadable(why.clone());
-            if stamp == *last {
-                (stamp, Seen::Same)
+            let found = Found::Unreadable(why.clone());
+            if found == *last {
+                (found, Seen::Same)
             } else {
-                (stamp, Seen::Unreadable { why })
+                (found, Seen::Unreadable { why })
             }
         }
     })
-}
-
-fn stamp(found: &Metadata) -> Stamp {
-    Stamp::File {
-        device: found.dev(),
-        inode: found.ino(),
-        size: found.size(),
-        modified: (found.mtime(), found.mtime_nsec()),
-        changed: (found.ctime(), found.ctime_nsec()),
-    }
 }
 
 /// Reads a component's file for one who won't look again.
@@ -129,8 +116,8 @@ pub fn read_component(path: &Path, max_bytes: usize) -> io::Result<Bytes> {
 }
 
 /// Reads at most one byte more than allowed: the engine says what is too large, and by how much at least.
-/// `None` where it changed meanwhile. The stamp is the one to know this content by.
-fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
+/// `None` where it changed meanwhile. How it was found is what to know this content by.
+fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Found, Bytes)>> {
     // A pipe without a writer would be waited for without an end.
     let file = File::options()
         .read(true)
@@ -147,26 +134,23 @@ fn read(path: &Path, max_bytes: usize) -> io::Result<Option<(Stamp, Bytes)>> {
     }
     let mut bytes = Vec::new();
     (&file).take(max_bytes as u64 + 1).read_to_end(&mut bytes)?;
-    let (before, after) = (stamp(&before), file.metadata()?);
-    if before != stamp(&after) {
+    let stamp = Stamp::of(&before);
+    if stamp != Stamp::of(&file.metadata()?) {
         return Ok(None);
     }
-    let stamp = if is_settled(&after, now) {
-        before
-    } else {
-        Stamp::None
+    let found = match is_settled(&stamp, now) {
+        true => Found::File(stamp),
+        false => Found::Unknown,
     };
-    Ok(Some((stamp, bytes.into())))
+    Ok(Some((found, bytes.into())))
 }
 
 /// Whether any change since then would show.
-fn is_settled(found: &Metadata, then: SystemTime) -> bool {
+fn is_settled(stamp: &Stamp, then: SystemTime) -> bool {
     let then = then
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    let seconds = u64::try_from(found.ctime()).unwrap_or(0);
-    let nanos = u32::try_from(found.ctime_nsec()).unwrap_or(0);
-    let changed = Duration::new(seconds, nanos);
+    let changed = stamp.since().unwrap_or_default();
     match then.checked_sub(changed) {
         Some(quiet) => quiet > SETTLED,
         // It changed since; or the clock was set back, and it would be read at every look for as long.

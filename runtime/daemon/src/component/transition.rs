@@ -1,8 +1,7 @@
 //! Transitions of a handler's revisions, as they are counted and as people are told of them later.
 
 use pelton_revisions::{Command, Refusal};
-
-use super::report::hex;
+use pelton_types::hex;
 
 /// What kind of transition, as a metric's label says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

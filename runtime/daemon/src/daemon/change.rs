@@ -16,7 +16,8 @@ use tracing::{error, info, warn};
 
 use super::{
     Daemon, Error,
-    clients::{BadClients, Unfit, clients},
+    clients::{Unfit, clients},
+    lines::Lines,
     meanwhile::Heard,
     trials::Untried,
 };
@@ -361,7 +362,7 @@ fn log(refused: &Refused) {
                 error!(%at, help, "{}", problem.message);
             }
         }
-        Refused::Clients(Unfit::Clients(BadClients(clients))) => {
+        Refused::Clients(Unfit::Clients(Lines(clients))) => {
             for client in clients {
                 error!("{client}");
             }

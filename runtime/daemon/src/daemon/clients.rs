@@ -1,30 +1,20 @@
 //! Whether the Kafka clients of those who begin can be made.
 
-use std::{collections::BTreeSet, fmt, path::PathBuf};
+use std::{collections::BTreeSet, path::PathBuf};
 
 use pelton_config::{Config, Handler};
 use tokio::task::{JoinError, spawn_blocking};
 
+use super::lines::Lines;
 use crate::{handler::check_clients, reload::Plan};
 
 /// Why nobody is drained for those who begin.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfit {
     #[error("{0}")]
-    Clients(BadClients),
+    Clients(Lines<BadClient>),
     #[error("the Kafka clients of those who begin could not be checked; ask again")]
     Unknown(#[source] JoinError),
-}
-
-/// One or more, each a line.
-#[derive(Debug)]
-pub(super) struct BadClients(pub Vec<BadClient>);
-
-impl fmt::Display for BadClients {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(BadClient::to_string).collect();
-        f.write_str(&lines.join("\n"))
-    }
 }
 
 /// A handler whose Kafka clients can't be made.
@@ -47,7 +37,7 @@ pub(super) async fn clients(config: Config, plan: &Plan) -> Result<Config, Unfit
     let checked = spawn_blocking(move || (bad_clients(&config, &beginning), config)).await;
     match checked {
         Ok((bad, config)) if bad.is_empty() => Ok(config),
-        Ok((bad, _)) => Err(Unfit::Clients(BadClients(bad))),
+        Ok((bad, _)) => Err(Unfit::Clients(Lines(bad))),
         Err(died) => Err(Unfit::Unknown(died)),
     }
 }

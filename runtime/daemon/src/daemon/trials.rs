@@ -6,7 +6,6 @@
 //! Invariant: the trials end when they are dropped, what compiles for them included; and together they have an end.
 
 use std::{
-    fmt,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -22,7 +21,7 @@ use tokio::{
 };
 use tracing::info;
 
-use super::Daemon;
+use super::{Daemon, lines::Lines};
 use crate::{
     component::{Candidate, Conditions, digest_of, read_component, try_out},
     in_use::InUse,
@@ -33,7 +32,7 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Untried {
     #[error("{0}")]
-    Unfit(AllUnfit),
+    Unfit(Lines<Unfit>),
     #[error(
         "trying the components took longer than `daemon.trial-timeout` ({within:?}): that of handler `{handler}`, {file}, \
          was being loaded or given its fixtures; give it fewer of them, change fewer handlers at once, or raise \
@@ -47,26 +46,16 @@ pub(super) enum Untried {
     },
 }
 
-/// Handlers whose component can't run as they are configured.
-#[derive(Debug)]
-pub(super) struct AllUnfit(Vec<Unfit>);
-
+/// A handler whose component can't run as it is configured.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "handler `{handler}`: as it is configured now its component can't run: {file}: {why}",
     file = .file.display()
 )]
-struct Unfit {
+pub(super) struct Unfit {
     handler: String,
     file: PathBuf,
     why: String,
-}
-
-impl fmt::Display for AllUnfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(Unfit::to_string).collect();
-        f.write_str(&lines.join("\n"))
-    }
 }
 
 /// What is to be tried, one after the other.
@@ -131,7 +120,7 @@ impl Trials {
         if unfit.is_empty() {
             Ok(())
         } else {
-            Err(Untried::Unfit(AllUnfit(unfit)))
+            Err(Untried::Unfit(Lines(unfit)))
         }
     }
 }

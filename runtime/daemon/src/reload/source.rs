@@ -4,7 +4,6 @@
 
 use std::{
     fs, io,
-    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     time::{Duration, SystemTime},
 };
@@ -13,7 +12,7 @@ use pelton_config::{Bootstrap, Config, Error, Start};
 use tokio::{task::spawn_blocking, time::sleep};
 use tracing::warn;
 
-use crate::files::Changes;
+use crate::files::{Changes, Stamp};
 
 /// How long a file has been left alone before it is read. A part of a file can be valid, and would end the handlers
 /// that are still to be written.
@@ -21,18 +20,13 @@ const SETTLED: Duration = Duration::from_millis(200);
 /// How often that is waited for, and the file read again: who writes for longer is told so.
 const PATIENCE: u32 = 25;
 
-/// Tells one state of the file from another without reading it. Links are followed, so a switched one is another.
+/// How the file was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stamp {
+enum Found {
     Missing,
     /// Reading it will say why.
     Unreadable,
-    File {
-        place: (u64, u64),
-        size: u64,
-        modified: (i64, i64),
-        changed: (i64, i64),
-    },
+    File(Stamp),
 }
 
 /// A configuration file, and its state when it was last read.
@@ -41,7 +35,7 @@ pub(crate) struct Source {
     /// The brokers of every cluster, whatever the file says.
     brokers: Option<Bootstrap>,
     changes: Changes,
-    read: Option<Stamp>,
+    read: Option<Found>,
 }
 
 impl Source {
@@ -64,11 +58,11 @@ impl Source {
     pub(crate) async fn changed(&mut self) {
         loop {
             self.changes.next().await;
-            let now = self.stamp().await;
+            let now = self.look().await;
             if self.read == Some(now) {
                 continue;
             }
-            if now != Stamp::Missing {
+            if now != Found::Missing {
                 return;
             }
             self.read = Some(now);
@@ -82,18 +76,18 @@ impl Source {
     /// All that is wrong with it.
     pub(crate) async fn read(&mut self) -> Result<Config, Error> {
         for _ in 0..PATIENCE {
-            let before = self.stamp().await;
+            let before = self.look().await;
             let unsettled = unsettled(before, SystemTime::now());
             if !unsettled.is_zero() {
                 sleep(unsettled).await;
-                if self.stamp().await != before {
+                if self.look().await != before {
                     continue;
                 }
             }
             // What is written from now on is a change.
             self.read = Some(before);
             let read = self.load().await;
-            if self.stamp().await == before {
+            if self.look().await == before {
                 return read;
             }
         }
@@ -118,22 +112,17 @@ impl Source {
         }
     }
 
-    async fn stamp(&self) -> Stamp {
+    async fn look(&self) -> Found {
         let path = self.path.clone();
         // Where the thread for it dies nothing is known of the file, and reading it says why.
         let found = spawn_blocking(move || fs::metadata(path)).await;
         let Ok(found) = found else {
-            return Stamp::Unreadable;
+            return Found::Unreadable;
         };
         match found {
-            Ok(found) => Stamp::File {
-                place: (found.dev(), found.ino()),
-                size: found.size(),
-                modified: (found.mtime(), found.mtime_nsec()),
-                changed: (found.ctime(), found.ctime_nsec()),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Stamp::Missing,
-            Err(_) => Stamp::Unreadable,
+            Ok(found) => Found::File(Stamp::of(&found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Found::Missing,
+            Err(_) => Found::Unreadable,
         }
     }
 }
@@ -165,14 +154,12 @@ fn load(path: &Path) -> Result<Config, Error> {
 
 /// For how long it is still to be seen that nobody writes to the file. Where its time has not come yet, by the clock of
 /// another machine or because this one's was set back, that tells nothing, and it is looked at for the whole time.
-fn unsettled(stamp: Stamp, now: SystemTime) -> Duration {
-    let Stamp::File { changed, .. } = stamp else {
+fn unsettled(found: Found, now: SystemTime) -> Duration {
+    let Found::File(stamp) = found else {
         return Duration::ZERO;
     };
-    let seconds = u64::try_from(changed.0).unwrap_or(0);
-    let nanos = u32::try_from(changed.1).unwrap_or(0);
-    let changed = Duration::new(seconds, nanos);
     let now = now.duration_since(SystemTime::UNIX_EPOCH);
+    let changed = stamp.since().unwrap_or_default();
     let quiet = now.unwrap_or_default().checked_sub(changed);
     SETTLED.saturating_sub(quiet.unwrap_or_default())
 }
@@ -197,7 +184,7 @@ mod tests {
         assert!(!source.was_read());
         source.changed().await;
         assert!(source.read().await.is_err());
-        assert_eq!(source.read, Some(source.stamp().await));
+        assert_eq!(source.read, Some(source.look().await));
         fs::write(&file, "nothing = 2").unwrap();
         source.changed().await;
         source.read().await.unwrap_err();
@@ -223,18 +210,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("pelton.toml");
         fs::write(&file, "nothing = 1").unwrap();
-        let stamp = source(&file).stamp().await;
-        let Stamp::File { changed, .. } = stamp else {
+        let found = source(&file).look().await;
+        let Found::File(stamp) = found else {
             unreachable!("it is there");
         };
-        let (seconds, nanos) = (changed.0 as u64, changed.1 as u32);
-        let at = SystemTime::UNIX_EPOCH + Duration::new(seconds, nanos);
-        assert_eq!(unsettled(stamp, at), SETTLED);
-        assert_eq!(unsettled(stamp, at + SETTLED / 2), SETTLED / 2);
-        assert_eq!(unsettled(stamp, at + SETTLED), Duration::ZERO);
+        let at = SystemTime::UNIX_EPOCH + stamp.since().unwrap();
+        assert_eq!(unsettled(found, at), SETTLED);
+        assert_eq!(unsettled(found, at + SETTLED / 2), SETTLED / 2);
+        assert_eq!(unsettled(found, at + SETTLED), Duration::ZERO);
         let ahead = at - Duration::from_secs(1);
-        assert_eq!(unsettled(stamp, ahead), SETTLED, "its clock is ahead");
-        assert_eq!(unsettled(Stamp::Missing, at), Duration::ZERO);
+        assert_eq!(unsettled(found, ahead), SETTLED, "its clock is ahead");
+        assert_eq!(unsettled(Found::Missing, at), Duration::ZERO);
     }
 
     #[tokio::test]

@@ -5,9 +5,8 @@ use std::{
     hash::{Hash, Hasher},
 };
 
+use pelton_types::hex;
 use sha2::{Digest, Sha256};
-
-use crate::load::hex;
 
 /// The digest of a component's file, of what compiles it and of how.
 #[derive(Clone, Debug, PartialEq, Eq)]

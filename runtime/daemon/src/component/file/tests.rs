@@ -12,22 +12,22 @@ use super::*;
 
 const MOST: usize = 1 << 20;
 
-fn seen(path: &Path, last: &Stamp) -> (Stamp, Result<Bytes, String>) {
-    let (stamp, seen) = look(path, MOST, last);
+fn seen(path: &Path, last: &Found) -> (Found, Result<Bytes, String>) {
+    let (found, seen) = look(path, MOST, last);
     let told = match seen {
         Seen::Content { bytes, .. } => Ok(bytes),
         Seen::Same => Err("same".to_owned()),
         Seen::Missing => Err("missing".to_owned()),
         Seen::Unreadable { why } => Err(why),
     };
-    (stamp, told)
+    (found, told)
 }
 
 fn refusal(path: &Path) -> String {
-    let (stamp, told) = seen(path, &Stamp::None);
+    let (found, told) = seen(path, &Found::Unknown);
     let why = told.unwrap_err();
     // It is said once.
-    assert_eq!(seen(path, &stamp).1.unwrap_err(), "same");
+    assert_eq!(seen(path, &found).1.unwrap_err(), "same");
     why
 }
 
@@ -58,13 +58,13 @@ fn a_file_behind_links_is_read_and_one_that_is_too_large_is_cut_behind_the_limit
     fs::write(path("file"), "content").unwrap();
     symlink(path("file"), path("link")).unwrap();
     symlink(path("link"), path("link to it")).unwrap();
-    let (_, told) = seen(&path("link to it"), &Stamp::None);
+    let (_, told) = seen(&path("link to it"), &Found::Unknown);
     assert_eq!(told.unwrap(), "content");
     File::create(path("large"))
         .unwrap()
         .set_len(50 << 20)
         .unwrap();
-    let (_, told) = seen(&path("large"), &Stamp::None);
+    let (_, told) = seen(&path("large"), &Found::Unknown);
     assert_eq!(told.unwrap().len(), MOST + 1);
 }
 
@@ -73,16 +73,16 @@ fn a_file_that_just_changed_is_looked_at_again() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("file");
     fs::write(&path, "1").unwrap();
-    let (stamp, told) = seen(&path, &Stamp::None);
+    let (found, told) = seen(&path, &Found::Unknown);
     assert_eq!(told.unwrap(), "1");
     // So soon that the time may be the same.
     fs::write(&path, "2").unwrap();
-    let (_, told) = seen(&path, &stamp);
+    let (_, told) = seen(&path, &found);
     assert_eq!(told.unwrap(), "2");
     thread::sleep(2 * SETTLED);
-    let (stamp, told) = seen(&path, &Stamp::None);
+    let (found, told) = seen(&path, &Found::Unknown);
     assert_eq!(told.unwrap(), "2");
-    assert_eq!(seen(&path, &stamp).1.unwrap_err(), "same");
+    assert_eq!(seen(&path, &found).1.unwrap_err(), "same");
 }
 
 #[test]
@@ -108,14 +108,14 @@ fn a_file_that_changes_while_it_is_read_is_read_again() {
             }
         });
         for _ in 0..300 {
-            let (stamp, told) = seen(&path, &Stamp::None);
+            let (found, told) = seen(&path, &Found::Unknown);
             let torn = match told {
                 Ok(bytes) => bytes.iter().any(|byte| *byte != bytes[0]),
                 Err(why) => why == "same",
             };
             // One that began within the time's step can slip through as content. Either way the next look reads again,
             // even if nothing is written any more.
-            believed += usize::from(torn && stamp != Stamp::None);
+            believed += usize::from(torn && found != Found::Unknown);
             *(if torn { &mut changing } else { &mut whole }) += 1;
         }
         stop.store(true, Ordering::Relaxed);
@@ -123,7 +123,7 @@ fn a_file_that_changes_while_it_is_read_is_read_again() {
     // Not within the scope, whose writer would go on for ever.
     assert_eq!(believed, 0, "torn and taken for whole");
     assert!(changing > 0, "none of {whole} was torn");
-    let (_, told) = seen(&path, &Stamp::None);
+    let (_, told) = seen(&path, &Found::Unknown);
     let bytes = told.unwrap();
     assert!(bytes.iter().all(|byte| *byte == bytes[0]));
 }

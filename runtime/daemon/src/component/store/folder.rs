@@ -13,12 +13,13 @@ use std::{
 use parking_lot::Mutex;
 use pelton_engine::HandlerEnv;
 use pelton_revisions::{Digest, Memory, Refusal, RolledBack};
+use pelton_types::hex;
 use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
-use super::{super::report::hex, Record};
+use super::Record;
 
 /// The name of the index.
 const INDEX: &str = "revisions.json";
