@@ -51,7 +51,7 @@ fn the_last_good_component_runs_where_the_file_is_bad_or_missing_at_start() -> R
 #[test]
 fn what_fails_its_trial_is_not_kept() -> Result<()> {
     let stage = Stage::new(TestCluster::shared(), "not-kept", 1)?;
-    let options = keeping(stage.daemon("passthrough", "")?)?;
+    let options = keeping(stage.daemon("passthrough", "")?)?.unrecorded();
     let file = options.folder().join("passthrough.wasm");
     let state = options.folder().join("state").join(&stage.handler);
     let mut daemon = options.start()?;

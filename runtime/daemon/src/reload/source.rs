@@ -159,9 +159,8 @@ fn unsettled(found: Found, now: SystemTime) -> Duration {
         return Duration::ZERO;
     };
     let now = now.duration_since(SystemTime::UNIX_EPOCH);
-    let quiet = now
-        .unwrap_or_default()
-        .checked_sub(stamp.since().unwrap_or_default());
+    let changed = stamp.since().unwrap_or_default();
+    let quiet = now.unwrap_or_default().checked_sub(changed);
     SETTLED.saturating_sub(quiet.unwrap_or_default())
 }
 

@@ -75,6 +75,19 @@ fn what_is_kept_runs_where_the_file_can_not_be_read() {
 }
 
 #[test]
+fn what_is_needed_is_what_runs_what_proved_good_and_what_is_on_its_way() {
+    let mut bench = remembering(good(1));
+    bench.events([changed(2), loaded(2)]);
+    assert_eq!(bench.needed(), [1, 2]);
+    bench.event(failed(2));
+    assert_eq!(bench.needed(), [1], "it has failed its trial");
+    bench.events([loaded(1), passed(1), changed(3)]);
+    assert_eq!(bench.needed(), [1, 3]);
+    bench.event(not_loaded(3));
+    assert_eq!(bench.needed(), [1]);
+}
+
+#[test]
 fn what_is_kept_runs_where_the_file_is_bad() {
     for bad in [
         vec![changed(2), not_loaded(2)],

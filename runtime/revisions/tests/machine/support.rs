@@ -81,8 +81,12 @@ impl Bench {
         self.machine.running().map(|revision| revision.0[0])
     }
 
+    /// In order, each once.
     pub fn needed(&self) -> Vec<u8> {
-        self.machine.needed().map(|digest| digest[0]).collect()
+        let mut needed: Vec<_> = self.machine.needed().map(|digest| digest[0]).collect();
+        needed.sort_unstable();
+        needed.dedup();
+        needed
     }
 
     pub fn fallback(&self) -> Option<u8> {
