@@ -2,6 +2,8 @@
 
 #[path = "author/dev.rs"]
 mod dev;
+#[path = "author/examples.rs"]
+mod examples;
 #[path = "author/mistakes.rs"]
 mod mistakes;
 #[path = "author/remembering.rs"]
@@ -366,57 +368,5 @@ fn a_thousand_fixtures_pass_in_one_run() -> Result<()> {
         begun.elapsed()
     );
     said.tells(0, "1000 passed of 1000")?;
-    Ok(())
-}
-
-/// The example that asks an HTTP service, with its fixtures.
-fn enrich() -> Result<PathBuf> {
-    let folder = paths::fresh_folder("enrich")?;
-    let example = paths::repository().join("examples/enrich");
-    fs::copy(paths::guest("enrich")?, folder.join("enrich.wasm"))?;
-    // Without its source the component is tested as it is.
-    let config = fs::read_to_string(example.join("pelton.toml"))?;
-    fs::write(
-        folder.join("pelton.toml"),
-        config.replace("source = \".\"\n", ""),
-    )?;
-    fs::create_dir(folder.join("fixtures"))?;
-    for entry in fs::read_dir(example.join("fixtures"))? {
-        let entry = entry?;
-        fs::copy(
-            entry.path(),
-            folder.join("fixtures").join(entry.file_name()),
-        )?;
-    }
-    Ok(folder)
-}
-
-#[test]
-fn http_requests_are_answered_by_fixtures_and_by_nothing_else() -> Result<()> {
-    let folder = enrich()?;
-    let tested = pelton(&folder, &["test"])?;
-    tested.tells(0, "enrich: 4 passed of 4")?;
-    let inspected = pelton(&folder, &["inspect", "enrich.wasm"])?;
-    inspected.tells(0, "http = [\"https://HOST\"] in [handlers.NAME.grants]")?;
-    // What is asked for and not answered is told, and so is what is answered and not asked for.
-    let known = folder.join("fixtures/known.toml");
-    let text = fs::read_to_string(&known)?;
-    fs::write(&known, text.replace("v1/user-7", "v2/user-7"))?;
-    let tested = pelton(&folder, &["test"])?;
-    tested.tells(1, "+ GET https://users.example.com/v1/user-7")?;
-    tested.tells(1, "- GET https://users.example.com/v2/user-7")?;
-    let updated = pelton(&folder, &["test", "--update"])?;
-    updated.tells(1, "- GET https://users.example.com/v2/user-7")?;
-    // Without the grant there is no handler to test.
-    let config = folder.join("pelton.toml");
-    let text = fs::read_to_string(&config)?;
-    fs::write(&config, text.replace("http = [", "# http = ["))?;
-    let refused = pelton(&folder, &["test"])?;
-    ensure!(
-        refused.code == 78 && refused.error.contains("in [handlers.enrich.grants]"),
-        "{}: {}",
-        refused.code,
-        refused.error
-    );
     Ok(())
 }
