@@ -74,31 +74,50 @@ pub struct HandlerEnv {
 
 impl HandlerEnv {
     /// The digest of everything in it that makes a component behave as it does. Lengths stand before texts, so that
-    /// different ones never have the same bytes.
+    /// different ones never have the same bytes. Every field is named: one that is new doesn't compile until it has its
+    /// place here.
     pub fn digest(&self) -> [u8; 32] {
-        let limits = &self.limits;
+        let Self {
+            name: _,
+            limits,
+            grants: Grants { http, http_private },
+            isolation,
+            settings,
+        } = self;
+        let Limits {
+            memory_bytes,
+            table_elements,
+            time_per_message,
+            output_messages,
+            output_bytes,
+            host_call_bytes,
+            http_requests,
+            http_body_bytes,
+            log_lines,
+            log_line_bytes,
+        } = limits;
         let mut hash = Sha256::new();
         for number in [
-            limits.memory_bytes as u128,
-            limits.table_elements as u128,
-            limits.time_per_message.as_nanos(),
-            u128::from(limits.output_messages),
-            limits.output_bytes as u128,
-            limits.host_call_bytes as u128,
-            u128::from(limits.http_requests),
-            limits.http_body_bytes as u128,
-            u128::from(limits.log_lines),
-            limits.log_line_bytes as u128,
-            u128::from(self.isolation == Isolation::Message),
-            self.grants.http.len() as u128,
-            self.grants.http_private.len() as u128,
-            self.settings.len() as u128,
+            *memory_bytes as u128,
+            *table_elements as u128,
+            time_per_message.as_nanos(),
+            u128::from(*output_messages),
+            *output_bytes as u128,
+            *host_call_bytes as u128,
+            u128::from(*http_requests),
+            *http_body_bytes as u128,
+            u128::from(*log_lines),
+            *log_line_bytes as u128,
+            u128::from(*isolation == Isolation::Message),
+            http.len() as u128,
+            http_private.len() as u128,
+            settings.len() as u128,
         ] {
             hash.update(number.to_le_bytes());
         }
-        let origins = self.grants.http.iter().chain(&self.grants.http_private);
+        let origins = http.iter().chain(http_private);
         let origins: Vec<String> = origins.map(ToString::to_string).collect();
-        let settings = self.settings.iter().flat_map(|(key, value)| [key, value]);
+        let settings = settings.iter().flat_map(|(key, value)| [key, value]);
         for text in origins.iter().chain(settings) {
             hash.update((text.len() as u128).to_le_bytes());
             hash.update(text);
