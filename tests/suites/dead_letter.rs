@@ -4,7 +4,7 @@
 use std::{thread, time::Duration};
 
 use anyhow::{Result, ensure};
-use pelton_harness::{Draft, Stage, TestCluster, TestDaemon, wait};
+use pelton_harness::{Draft, Stage, TestCluster, wait};
 
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -14,15 +14,6 @@ fn drafts() -> [Draft; 3] {
         Draft::new("k", "reject:never"),
         Draft::new("k", "last"),
     ]
-}
-
-/// Waits until `/readyz` refuses and says this.
-fn wait_for_complaint(daemon: &TestDaemon, text: &str) -> Result<()> {
-    wait::until_true(&format!("/readyz to say {text:?}"), LIMIT, || {
-        Ok(daemon
-            .get("/readyz")
-            .is_ok_and(|answer| answer.status == 503 && answer.body.contains(text)))
-    })
 }
 
 #[test]
@@ -38,7 +29,7 @@ fn a_missing_dead_letter_topic_is_asked_for_before_any_message_is_taken() -> Res
         &format!("topic {} does not exist", stage.dead_letter),
         LIMIT,
     )?;
-    wait_for_complaint(&daemon, &stage.dead_letter)?;
+    daemon.wait_unready(&stage.dead_letter, LIMIT)?;
     assert_eq!(client.committed(&stage.group, &stage.input)?, [None]);
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;
@@ -55,9 +46,9 @@ fn a_dead_letter_topic_that_can_not_be_written_holds_the_partition_until_it_can(
     let mut daemon = stage.daemon("misbehave", often)?.start()?;
     client.produce(&stage.input, &drafts())?;
     daemon.wait_for_log("dead-lettering message", LIMIT)?;
-    daemon.wait_for_log("an output was refused for good", LIMIT)?;
-    wait_for_complaint(&daemon, &format!("{}/0 waits at offset 1", stage.input))?;
-    thread::sleep(Duration::from_secs(2));
+    daemon.wait_unready(&format!("{}/0 waits at offset 1", stage.input), LIMIT)?;
+    // It was tried again, and refused again.
+    daemon.wait_for_log_times("an output was refused for good", 3, LIMIT)?;
     let committed = client.committed(&stage.group, &stage.input)?;
     ensure!(
         committed == [Some(1)],

@@ -1,7 +1,7 @@
 //! `guarantee = "exactly-once"`: whoever reads with `read_committed` sees each message's outputs once, whatever
 //! happens to the daemon.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use pelton_harness::{
@@ -61,16 +61,11 @@ fn sigterm_in_the_middle_repeats_nothing_and_ends_with_0() -> Result<()> {
     let mut daemon = stage.daemon("passthrough", EXACTLY_ONCE)?.start()?;
     let shares = [3_000, 8_000, 13_000];
     let (_, copies) = stage.under_load(&client, &mut daemon, &shares, |daemon| {
-        let start = Instant::now();
         let code = daemon.stop(LIMIT)?;
         ensure!(code == 0, "the stop ended with {code}");
-        ensure!(
-            start.elapsed() < Duration::from_secs(10),
-            "the stop took {:?}",
-            start.elapsed()
-        );
         daemon.restart()
     })?;
+    assert_eq!(daemon.log_count("the drain ran into its deadline"), 0);
     copies.exactly_once()
 }
 

@@ -8,7 +8,7 @@ use pelton_harness::{
     foreign::{Partitioner, kafkajs_consume, kafkajs_produce, kcat_consume, kcat_produce},
 };
 
-const LIMIT: Duration = Duration::from_secs(30);
+const LIMIT: Duration = Duration::from_secs(90);
 const PARTITIONS: i32 = 4;
 
 /// What users send: keys that come again, a tombstone, text beyond ASCII, a header twice.

@@ -17,6 +17,8 @@ const PARTITIONS: i32 = 12;
 const HANDLERS: usize = 8;
 /// A mebibyte less what a batch takes besides, so that brokers take it as they are.
 const VALUE: usize = (1 << 20) - 1024;
+/// As many as work off no more than a fraction of the backlog while it is watched, whatever the machine has.
+const WORKERS: usize = 2;
 /// How long the daemon is watched under load.
 const WATCHED: Duration = Duration::from_secs(35);
 
@@ -35,7 +37,7 @@ impl Crowd {
         let output = cluster.create_topic(&format!("{name}-out"), PARTITIONS, &[])?;
         let groups: Vec<String> = (0..handlers).map(|_| unique(name)).collect();
         let mut config = format!(
-            "[clusters.default]\nbootstrap-servers = [{:?}]\n[daemon]\nmemory = {memory:?}\n",
+            "[clusters.default]\nbootstrap-servers = [{:?}]\n[daemon]\nmemory = {memory:?}\nworker-threads = {WORKERS}\n",
             cluster.bootstrap()
         );
         for group in &groups {

@@ -180,7 +180,7 @@ fn garbage_from_the_packed_batch_breaks_the_contract_and_nothing_else() -> Resul
 }
 
 #[test]
-fn a_handler_that_loops_for_ever_does_not_slow_its_neighbour_down() -> Result<()> {
+fn beside_a_handler_that_loops_for_ever_another_handles_all_of_its_messages() -> Result<()> {
     let cluster = TestCluster::shared();
     let client = cluster.client()?;
     let (bad, good) = (

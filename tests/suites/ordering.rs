@@ -9,7 +9,9 @@ use std::{
 };
 
 use anyhow::{Context, Result, ensure};
-use pelton_harness::{Copies, Draft, Message, Stage, TestCluster, paths, stage::MISSED_SOON, wait};
+use pelton_harness::{
+    Copies, Draft, Message, Stage, TestCluster, metadata, paths, stage::MISSED_SOON, wait,
+};
 use serde_json::Value;
 
 const LIMIT: Duration = Duration::from_secs(90);
@@ -114,13 +116,14 @@ fn a_retrying_key_holds_up_no_other_and_a_crash_repeats_only_what_was_unfinished
         Ok(client.ends(&stage.output)? == [500])
     })?;
     let probe = client.probe(&stage.group)?;
+    daemon.wait_for_log("attempt failed", LIMIT)?;
     // The offset can't move; what is finished beyond it stands in the metadata.
-    wait::until_true("the commit of what is finished", LIMIT, || {
+    wait::until_true("the commit of all that is finished", LIMIT, || {
         let committed = probe.committed(&stage.input, 1, LIMIT)?;
         let only = committed.first().context("one partition")?;
-        Ok(only.next == Some(0) && only.metadata.as_ref().is_some_and(|text| !text.is_empty()))
+        let finished = |text: &String| metadata::finished(text, 0);
+        Ok(only.next == Some(0) && only.metadata.as_ref().map(finished) == Some(vec![2..502]))
     })?;
-    std::thread::sleep(Duration::from_millis(500));
     daemon.kill();
     daemon.restart()?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;

@@ -18,7 +18,7 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 use pelton_harness::{
-    Copies, DaemonOptions, Draft, Message, Stage, TestCluster, component, orders, paths, wait,
+    Copies, DaemonOptions, Draft, Message, Stage, TestCluster, component, orders, paths,
 };
 use serde_json::Value;
 
@@ -96,11 +96,7 @@ fn a_missing_output_topic_is_named_and_waited_for() -> Result<()> {
     let mut daemon = stage.daemon("passthrough", "")?.config(&text)?.start()?;
     client.produce(&stage.input, &drafts())?;
     daemon.wait_for_log(&format!("topic {output} does not exist"), LIMIT)?;
-    wait::until_true("/readyz to name the topic", LIMIT, || {
-        Ok(daemon
-            .get("/readyz")
-            .is_ok_and(|answer| answer.status == 503 && answer.body.contains(&output)))
-    })?;
+    daemon.wait_unready(&output, LIMIT)?;
     assert_eq!(client.committed(&stage.group, &stage.input)?, [None]);
     cluster.create_topic_named(&output, 1, &[])?;
     client.wait_for_all_committed(&stage.group, &stage.input, LIMIT)?;

@@ -222,7 +222,7 @@ fn changes_in_quick_succession_end_in_the_last_one() -> Result<()> {
     let mut scene = Scene::start("beside-quick", "")?;
     scene.write(&slow.handler_config("misbehave", ""))?;
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
-    slow.begin(&client, &scene.daemon, &[Draft::new("k", "slow:3000")])?;
+    slow.begin(&client, &scene.daemon, &[Draft::new("k", "slow:4000")])?;
     scene.under_load(|scene| {
         // While the first of these waits for the slow message, the file changes twice and somebody asks.
         scene.write("")?;

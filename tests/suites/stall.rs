@@ -31,11 +31,7 @@ fn stalled(daemon: &TestDaemon, stage: &str) -> Result<f64> {
 /// Waits until log, `/readyz` and metrics say that a partition stands there.
 fn wait_until_stalled(daemon: &mut TestDaemon, stage: &str, words: &str) -> Result<()> {
     daemon.wait_for_log(BEGAN, LIMIT)?;
-    wait::until_true(&format!("/readyz to say {words:?}"), LIMIT, || {
-        Ok(daemon
-            .get("/readyz")
-            .is_ok_and(|answer| answer.status == 503 && answer.body.contains(words)))
-    })?;
+    daemon.wait_unready(words, LIMIT)?;
     wait::until_true(&format!("a partition that is {stage}"), LIMIT, || {
         Ok(stalled(daemon, stage)? == 1.0)
     })
@@ -68,7 +64,7 @@ fn a_handler_that_is_slow_is_reported_as_calling() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "calling", 1)?);
     let mut daemon = impatient(&stage, "misbehave", "")?;
-    client.produce(&stage.input, &[Draft::new("k", "slow:8000")])?;
+    client.produce(&stage.input, &[Draft::new("k", "slow:20000")])?;
     wait_until_stalled(
         &mut daemon,
         "calling",
@@ -82,7 +78,7 @@ fn a_handler_that_is_slow_is_reported_as_calling() -> Result<()> {
 fn a_message_that_waits_for_its_next_attempt_is_reported_as_retrying() -> Result<()> {
     let cluster = TestCluster::shared();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "retrying", 1)?);
-    let later = r#"retry = { backoff = "6s", max-backoff = "6s" }"#;
+    let later = r#"retry = { backoff = "20s", max-backoff = "20s" }"#;
     let mut daemon = impatient(&stage, "misbehave", later)?;
     client.produce(&stage.input, &[Draft::new("k", "fail-until:2")])?;
     wait_until_stalled(&mut daemon, "retrying", "offset 0 has failed 1 times")?;
@@ -108,7 +104,7 @@ fn outputs_that_no_broker_acknowledges_are_reported_as_producing() -> Result<()>
     let cluster = TestCluster::start(Version::wanted())?;
     let (client, stage) = (cluster.client()?, Stage::new(&cluster, "producing", 1)?);
     let mut daemon = impatient(&stage, "misbehave", "")?;
-    client.produce(&stage.input, &[Draft::new("k", "slow:8000")])?;
+    client.produce(&stage.input, &[Draft::new("k", "slow:20000")])?;
     wait_until_stalled(&mut daemon, "calling", "the handler is at offset 0")?;
     cluster.kill();
     wait_until_stalled(&mut daemon, "producing", "the outputs of offset 0")?;

@@ -12,7 +12,6 @@ mod check;
 mod cost;
 mod history;
 mod matrix;
-mod metadata;
 mod options;
 mod progress;
 mod reader;

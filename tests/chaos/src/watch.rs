@@ -10,12 +10,11 @@ use anyhow::{Context, Result, anyhow};
 use pelton_harness::{
     Client,
     client::{Committed, Probe},
-    wait,
+    metadata, wait,
 };
 
 use crate::{
     history::{Look, Progress as Committing, Snapshot},
-    metadata,
     progress::{Progress, now},
     subject::{GROUP, INPUT, OUTPUT},
 };

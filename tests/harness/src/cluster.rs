@@ -264,7 +264,7 @@ impl TestCluster {
         })
     }
 
-    /// Runs a tool of Kafka's own, by the name of its script, as somebody would who comes by the open listener.
+    /// Runs a tool of Kafka's own, by the name of its script, with these arguments.
     ///
     /// # Errors
     /// When it fails, or isn't known here.
@@ -272,9 +272,7 @@ impl TestCluster {
         let class = self.version.tool(script);
         let class = class.with_context(|| format!("no class is known for {script}"))?;
         let mut command = self.java(QUICK);
-        command
-            .args([class, "--bootstrap-server", &self.bootstrap])
-            .args(arguments);
+        command.arg(class).args(arguments);
         let done = command.output()?;
         let said = || String::from_utf8_lossy(&done.stdout).into_owned();
         ensure!(

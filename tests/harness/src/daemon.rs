@@ -13,7 +13,7 @@ use pelton_simulator::replay;
 
 use crate::{
     cluster::free_ports,
-    http, paths,
+    http, metrics, paths,
     process::{Process, Signal},
     wait,
 };
@@ -303,25 +303,33 @@ impl TestDaemon {
         http::get(&self.options.admin, path)
     }
 
+    /// Waits until `/readyz` answers 503 and says this.
+    ///
+    /// # Errors
+    /// When it doesn't within `limit`.
+    pub fn wait_unready(&self, text: &str, limit: Duration) -> Result<()> {
+        wait::until_true(&format!("/readyz to say {text:?}"), limit, || {
+            let answer = self.get("/readyz");
+            Ok(answer.is_ok_and(|answer| answer.status == 503 && answer.body.contains(text)))
+        })
+    }
+
     /// The sum of a metric over all series whose labels contain each of `labels`, as `name="value"`.
     ///
     /// # Errors
-    /// When `/metrics` doesn't answer.
+    /// When `/metrics` doesn't answer, or has no series of that name.
     pub fn metric(&self, name: &str, labels: &[&str]) -> Result<f64> {
-        let mut sum = 0.0;
-        for line in self.get("/metrics")?.body.lines() {
-            let Some(rest) = line.strip_prefix(name) else {
-                continue;
-            };
-            let Some((series, value)) = rest.rsplit_once(' ') else {
-                continue;
-            };
-            let named = series.is_empty() || series.starts_with('{');
-            if named && labels.iter().all(|label| series.contains(label)) {
-                sum += value.parse::<f64>().unwrap_or(0.0);
-            }
-        }
-        Ok(sum)
+        let sum = metrics::sum(&self.get("/metrics")?.body, name, labels)?;
+        sum.with_context(|| format!("/metrics has no series {name}"))
+    }
+
+    /// The same of a metric that isn't there before there is something to tell.
+    ///
+    /// # Errors
+    /// When `/metrics` doesn't answer.
+    pub fn metric_or_zero(&self, name: &str, labels: &[&str]) -> Result<f64> {
+        let sum = metrics::sum(&self.get("/metrics")?.body, name, labels)?;
+        Ok(sum.unwrap_or(0.0))
     }
 }
 

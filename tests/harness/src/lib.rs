@@ -22,6 +22,8 @@ pub mod foreign;
 pub mod halted;
 pub mod http;
 pub mod load;
+pub mod metadata;
+mod metrics;
 pub mod paths;
 pub mod process;
 pub mod prometheus;

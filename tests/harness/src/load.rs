@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
+use serde_json::Value;
 
 use crate::{Client, Copies, Draft, Stage, TestDaemon, orders, wait};
 
@@ -54,16 +55,28 @@ fn joined<T>(load: thread::ScopedJoinHandle<'_, Result<T>>) -> Result<T> {
 }
 
 impl Stage {
-    /// Gives the handler these messages and waits until it is at work on them.
+    /// Gives the handler these messages and waits until its component is at work on one, which status tells up to two
+    /// seconds late.
     ///
     /// # Errors
     /// When it isn't after 90 s.
     pub fn begin(&self, client: &Client, daemon: &TestDaemon, drafts: &[Draft]) -> Result<()> {
         client.produce(&self.input, drafts)?;
-        let label = format!("handler=\"{}\"", self.handler);
-        wait::until_true("the message to be in flight", LIMIT, || {
-            Ok(daemon.metric("pelton_in_flight_messages", &[&label])? >= 1.0)
+        wait::until_true("the message to be called", LIMIT, || {
+            // The daemon may not be listening yet.
+            let answer = daemon.get("/v1/status");
+            answer.map_or(Ok(false), |answer| self.is_calling(&answer.body))
         })
+    }
+
+    /// Whether the oldest message of a partition waits for the component, as this status tells.
+    fn is_calling(&self, status: &str) -> Result<bool> {
+        let status: Value = serde_json::from_str(status).with_context(|| status.to_owned())?;
+        let partitions = |handler: &Value| handler["partitions"].as_array().cloned();
+        let handlers = status["handlers"].as_array().into_iter().flatten();
+        let own = handlers.filter(|handler| handler["handler"] == self.handler.as_str());
+        let mut partitions = own.filter_map(partitions).flatten();
+        Ok(partitions.any(|partition| partition["oldest"]["stage"] == "calling"))
     }
 
     /// Waits until so many offsets of the output topic are taken, by messages and by the ends of transactions.

@@ -41,7 +41,11 @@ fn a_password_that_is_wrong() -> Result<()> {
 fn an_acl_that_is_missing() -> Result<()> {
     let (cluster, secured) = TestCluster::shared_secured();
     let (client, stage) = (cluster.client()?, Stage::new(cluster, "closed", 1)?);
-    let meant = [("TOPIC", &*stage.input), ("USER", secured.user)];
+    let meant = [
+        ("BROKERS", cluster.bootstrap()),
+        ("TOPIC", &*stage.input),
+        ("USER", secured.user),
+    ];
     let entry = Entry::read("An ACL is missing", &stage, &meant)?;
     let drafts = orders(100);
     client.produce(&stage.input, &drafts)?;

@@ -48,7 +48,8 @@ fn missing(name: &str, title: &str, topics: fn(&Stage) -> [&str; 2]) -> Result<(
     let [topic, there] = topics(&stage);
     cluster.create_topic_named(there, 2, &[])?;
     cluster.create_topic_named(&stage.dead_letter, 1, &[])?;
-    let entry = Entry::read(title, &stage, &[("TOPIC", topic)])?;
+    let meant = [("TOPIC", topic), ("BROKERS", cluster.bootstrap())];
+    let entry = Entry::read(title, &stage, &meant)?;
     let daemon = stage.daemon("passthrough", "")?.start()?;
     entry.begins_with(&daemon)?;
     entry.is_told(&daemon)?;

@@ -17,6 +17,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const PAIRS: usize = 7;
 /// So many messages wait when a rate begins to be taken: more than are handled meanwhile.
 const AHEAD: usize = 4_000;
+/// The share of its rate that it keeps at the least.
+const KEPT: f64 = 0.3;
 /// What the handler does with each message: two milliseconds of computing.
 const WORK: &str = "slow:2\n";
 
@@ -65,13 +67,15 @@ impl Three {
         })
     }
 
-    fn of(&self, metric: &str, stage: &Stage) -> Result<f64> {
-        let handler = format!("handler=\"{}\"", stage.handler);
-        self.daemon.metric(metric, &[&handler])
+    fn handled(&self) -> Result<usize> {
+        let handled = "pelton_handled_messages_total";
+        Ok(self.daemon.metric(handled, &[&label(&self.good)])? as usize)
     }
 
-    fn handled(&self) -> Result<usize> {
-        Ok(self.of("pelton_handled_messages_total", &self.good)? as usize)
+    /// How many attempts of a handler failed. Before the first one nothing is told of them.
+    fn failures(&self, stage: &Stage) -> Result<f64> {
+        let failures = "pelton_failures_total";
+        self.daemon.metric_or_zero(failures, &[&label(stage)])
     }
 
     /// Messages that the good one handles in a second, of many that wait.
@@ -123,9 +127,12 @@ impl Three {
     }
 
     fn misdeeds(&self) -> Result<Vec<f64>> {
-        let failures = |stage| self.of("pelton_failures_total", stage);
-        self.bad.iter().map(failures).collect()
+        self.bad.iter().map(|stage| self.failures(stage)).collect()
     }
+}
+
+fn label(stage: &Stage) -> String {
+    format!("handler=\"{}\"", stage.handler)
 }
 
 fn median(mut rates: Vec<f64>) -> f64 {
@@ -150,16 +157,19 @@ fn beside_one_that_loops_and_one_that_eats_memory_a_handler_goes_on_and_loses_no
     }
     println!("messages a second, alone: {alone:.0?}");
     println!("messages a second, beside both: {beside:.0?}");
-    // How much slower is for people to judge, who know what else the machine did. Standing still is never right.
-    ensure!(beside.iter().all(|rate| *rate > 0.0), "it stood still");
     let (alone, beside) = (median(alone), median(beside));
     println!("medians {alone:.0} and {beside:.0}: {:.2}", beside / alone);
+    // Four shares of six are 0.66. What else the machine does meanwhile is taken from both.
+    ensure!(
+        beside >= KEPT * alone,
+        "{beside:.0} messages a second beside both, and {alone:.0} alone"
+    );
     let good = &three.good;
     three
         .client
         .wait_for_all_committed(&good.group, &good.input, LIMIT)?;
     Copies::of(&three.drafts, &three.client.read_all(&good.output)?).exactly_once()?;
-    let failures = three.of("pelton_failures_total", good)?;
+    let failures = three.failures(good)?;
     ensure!(failures == 0.0, "{failures} of its attempts failed");
     Ok(())
 }

@@ -100,7 +100,7 @@ fn a_stop_during_a_reload_drains_who_leaves_and_who_stays() -> Result<()> {
     let mut scene = Scene::start("stays-amid", "")?;
     scene.write(&slow.handler_config("misbehave", ""))?;
     scene.reloaded(1, "added=1 removed=0 changed=0 unchanged=1")?;
-    slow.begin(&client, &scene.daemon, &[Draft::new("k", "slow:3000")])?;
+    slow.begin(&client, &scene.daemon, &[Draft::new("k", "slow:4000")])?;
     let changed = slow.handler_config("misbehave", "in-flight = 7");
     scene.write(&changed)?;
     scene.daemon.wait_for_log("handler changed", LIMIT)?;

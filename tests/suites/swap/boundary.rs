@@ -18,7 +18,7 @@ fn what_a_slow_batch_has_not_begun_is_the_new_revisions() -> Result<()> {
     daemon.wait_ready(LIMIT)?;
     // One batch: by the time of the swap its first message is under way.
     let drafts = [
-        Draft::new("k", "slow:4000"),
+        Draft::new("k", "slow:8000"),
         Draft::new("k", "reject:by whom"),
         Draft::new("k", "last"),
     ];

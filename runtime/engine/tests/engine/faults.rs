@@ -166,10 +166,7 @@ async fn host_waits_end_at_the_time_limit() {
     assert_eq!(kind, FailureKind::TimeLimit, "{text}");
     assert!(text.contains("waiting for the host"), "{text}");
     let took = began.elapsed();
-    assert!(
-        took >= Duration::from_millis(100) && took < Duration::from_secs(5),
-        "{took:?}"
-    );
+    assert!(took >= Duration::from_millis(100), "too early: {took:?}");
 }
 
 /// A component that sleeps for an hour by WASI's clock.

@@ -76,8 +76,9 @@ impl TestCluster {
         everybody("--deny-principal", operation)
     }
 
-    /// Runs Kafka's tool for access rules.
+    /// Runs Kafka's tool for access rules, as somebody would who comes by the open listener.
     fn acl(&self, arguments: &[&str]) -> Result<()> {
-        self.tool("kafka-acls.sh", arguments)
+        let arguments = [&["--bootstrap-server", self.bootstrap()], arguments].concat();
+        self.tool("kafka-acls.sh", &arguments)
     }
 }
