@@ -122,7 +122,8 @@ fn a_retrying_key_holds_up_no_other_and_a_crash_repeats_only_what_was_unfinished
         let committed = probe.committed(&stage.input, 1, LIMIT)?;
         let only = committed.first().context("one partition")?;
         let finished = |text: &String| metadata::finished(text, 0);
-        Ok(only.next == Some(0) && only.metadata.as_ref().map(finished) == Some(vec![2..502]))
+        Ok(only.next == Some(0)
+            && only.metadata.as_ref().map(finished) == Some(Vec::from([2..502])))
     })?;
     daemon.kill();
     daemon.restart()?;
