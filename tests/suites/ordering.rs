@@ -121,9 +121,8 @@ fn a_retrying_key_holds_up_no_other_and_a_crash_repeats_only_what_was_unfinished
     wait::until_true("the commit of all that is finished", LIMIT, || {
         let committed = probe.committed(&stage.input, 1, LIMIT)?;
         let only = committed.first().context("one partition")?;
-        let finished = |text: &String| metadata::finished(text, 0);
-        Ok(only.next == Some(0)
-            && only.metadata.as_ref().map(finished) == Some(Vec::from([2..502])))
+        let all = |text: &String| std::iter::once(2..502).eq(metadata::finished(text, 0));
+        Ok(only.next == Some(0) && only.metadata.as_ref().is_some_and(all))
     })?;
     daemon.kill();
     daemon.restart()?;
