@@ -26,6 +26,9 @@ pub struct Options {
     /// Only this suite; may be given several times.
     #[arg(long, value_name = "NAME")]
     only: Vec<String>,
+    /// Runs the others all the same where one fails.
+    #[arg(long)]
+    no_fail_fast: bool,
     /// Names the suites with their budgets and the programs of tests/suites that they run, and runs none.
     #[arg(long)]
     list: bool,
@@ -59,7 +62,7 @@ pub fn run(options: &Options) -> Result<()> {
             bail!("{}: {lack}", suite.name);
         }
     }
-    perform_all(&chosen, prepared, start)
+    perform_all(&chosen, !options.no_fail_fast, prepared, start)
 }
 
 /// Runs the suites of the inner loop, with what `setup` has left.
@@ -68,7 +71,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// When one fails.
 pub fn check() -> Result<()> {
     let chosen = choose(&INNER_LOOP.map(str::to_owned))?;
-    perform_all(&chosen, Duration::ZERO, Instant::now())
+    perform_all(&chosen, true, Duration::ZERO, Instant::now())
 }
 
 /// Names the suites with their budgets and the programs of tests/suites that they run, and what all of them may take.
@@ -94,23 +97,30 @@ fn all() -> impl Iterator<Item = &'static Suite> {
     ALONE.iter().chain(IN_LANES)
 }
 
-/// Runs these suites up to the first that fails, and prints the table.
-fn perform_all(chosen: &[&'static Suite], prepared: Duration, start: Instant) -> Result<()> {
+/// Runs these suites, up to the first that fails unless that is not wanted, and prints the table.
+fn perform_all(
+    chosen: &[&'static Suite],
+    fail_fast: bool,
+    prepared: Duration,
+    start: Instant,
+) -> Result<()> {
     let is_alone = |suite: &&&Suite| ALONE.iter().any(|alone| alone.name == suite.name);
     let (alone, in_lanes): (Vec<&Suite>, Vec<&Suite>) = chosen.iter().partition(is_alone);
-    let mut outcomes = in_turn(&Mutex::new(alone.into_iter()));
-    if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
-        outcomes.extend(beside_each_other(in_lanes));
+    let mut outcomes = in_turn(&Mutex::new(alone.into_iter()), fail_fast);
+    if !fail_fast || outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+        outcomes.extend(beside_each_other(in_lanes, fail_fast));
     }
     println!();
     summarise(chosen, &outcomes, prepared, start.elapsed())
 }
 
 /// Runs suites in as many lanes as there are. Where one fails the others end what they have begun.
-fn beside_each_other(suites: Vec<&'static Suite>) -> Vec<Outcome> {
+fn beside_each_other(suites: Vec<&'static Suite>, fail_fast: bool) -> Vec<Outcome> {
     let left = Mutex::new(suites.into_iter());
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES).map(|_| scope.spawn(|| in_turn(&left))).collect();
+        let lanes: Vec<_> = (0..LANES)
+            .map(|_| scope.spawn(|| in_turn(&left, fail_fast)))
+            .collect();
         let ended = |lane: thread::ScopedJoinHandle<_>| {
             lane.join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -119,8 +129,8 @@ fn beside_each_other(suites: Vec<&'static Suite>) -> Vec<Outcome> {
     })
 }
 
-/// Runs what is left, one after the other, up to the first that fails; then nothing is left for anyone.
-fn in_turn(left: &Mutex<std::vec::IntoIter<&'static Suite>>) -> Vec<Outcome> {
+/// Runs what is left, one after the other; where one fails nothing is left for anyone, unless that is not wanted.
+fn in_turn(left: &Mutex<std::vec::IntoIter<&'static Suite>>, fail_fast: bool) -> Vec<Outcome> {
     let left = || left.lock().unwrap_or_else(PoisonError::into_inner);
     let mut outcomes = Vec::new();
     loop {
@@ -134,7 +144,7 @@ fn in_turn(left: &Mutex<std::vec::IntoIter<&'static Suite>>) -> Vec<Outcome> {
             continue;
         }
         let outcome = perform(suite);
-        if outcome.result.is_err() {
+        if fail_fast && outcome.result.is_err() {
             left().by_ref().for_each(drop);
         }
         outcomes.push(outcome);
