@@ -39,7 +39,7 @@ impl AnswerWriter {
     /// Adds an output to the message that is done. Without one it does nothing.
     ///
     /// # Errors
-    /// Something is too long for the layout. The answer is as it was before this output.
+    /// Something is too long for the layout. The answer is as it was before this output, but for a topic that nobody names.
     pub fn output<'a, H>(&mut self, output: OutputRef<'a, H>) -> Result<(), TooLong>
     where
         H: IntoIterator<Item = HeaderRef<'a>>,

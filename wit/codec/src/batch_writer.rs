@@ -25,7 +25,7 @@ impl BatchWriter {
     /// Adds a message. A header name that is not UTF-8 gets U+FFFD in place of what can't be read.
     ///
     /// # Errors
-    /// Something is too long for the layout. The batch is as it was.
+    /// Something is too long for the layout. The batch is as it was, but for a topic that nobody names.
     pub fn push<'a, H>(&mut self, message: MessageRef<'a, H>) -> Result<(), TooLong>
     where
         H: IntoIterator<Item = HeaderRef<'a>>,

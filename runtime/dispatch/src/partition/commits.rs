@@ -1,7 +1,7 @@
 //! When what is finished is committed.
 //!
-//! Invariant: at most one commit is under way, no two begin closer together than the interval,
-//! and none names an offset below one that was acknowledged (delivery rule 2).
+//! Invariant: at most one commit is under way, no two begin closer together than the interval (in a transaction its end
+//! says when), and none names an offset below one that was acknowledged (delivery rule 2).
 
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! One message in the backlog and how far it has come.
 //!
 //! Invariant: a message that is decided (its handler's part is over) never becomes undecided again,
-//! and a finished one never changes.
+//! and a finished one never changes, unless the transaction that holds it is aborted.
 
 use std::time::Duration;
 

@@ -2,7 +2,7 @@
 //!
 //! Invariant: of the commits made while messages flow one is under way at a time; those asked for meanwhile go
 //! together in the next. The last commit of a partition is sent when none is under way: a repetition of an older one
-//! that arrived after it would undo it.
+//! that arrived after it would undo it. An answer is waited for so long and no longer (`COMMIT_OVERDUE`, `LAST_COMMIT`).
 
 use std::{
     collections::HashMap,

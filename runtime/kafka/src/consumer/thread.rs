@@ -1,6 +1,7 @@
 //! The poll thread: one loop that obeys the handle, polls librdkafka and hands everything on.
 //!
-//! Invariants: only this thread touches the client, and it destroys it. It turns every few seconds, until it leaves: see
+//! Invariants: only this thread polls the client and changes its assignment; transactions ask it who it is in its group,
+//! from a thread of their own. It turns every few seconds, until it leaves: see
 //! `turns`.
 
 use std::{
