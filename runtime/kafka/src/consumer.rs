@@ -11,6 +11,7 @@ mod commands;
 mod commits;
 mod convert;
 mod ends;
+mod errors;
 mod event;
 mod positions;
 mod rebalance;
