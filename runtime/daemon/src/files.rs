@@ -8,7 +8,7 @@ mod stamp;
 
 use std::{
     collections::HashMap,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
     sync::Arc,
     time::Duration,
 };
@@ -64,14 +64,16 @@ impl Files {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let told = self.0.folders.subscribe(folder);
-        if let Err(error) = self.begin(folder) {
+        // As the watcher names it when something happens there.
+        let folder = path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let told = self.0.folders.subscribe(&folder);
+        if let Err(error) = self.begin(&folder) {
             warn!(folder = %folder.display(), %error,
                 "folder can't be watched: its components are looked at every {LOOK_ANYWAY:?}");
         }
         Changes {
             told,
-            folder: folder.to_owned(),
+            folder,
             files: self.clone(),
         }
     }
@@ -200,6 +202,18 @@ mod tests {
         fs::write(folder.path().join("..2026"), "3").unwrap();
         std::os::unix::fs::symlink("..2026", folder.path().join("link")).unwrap();
         fs::rename(folder.path().join("link"), &file).unwrap();
+        told(&mut changes).await;
+    }
+
+    #[tokio::test]
+    async fn a_file_with_a_relative_path_is_told_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let here = std::env::current_dir().unwrap();
+        let up = here.components().skip(1).map(|_| "..");
+        let relative = up.collect::<PathBuf>();
+        let relative = relative.join(folder.path().strip_prefix("/").unwrap());
+        let mut changes = Files::new().watch(&relative.join("handler.wasm"));
+        fs::write(folder.path().join("handler.wasm"), "1").unwrap();
         told(&mut changes).await;
     }
 
