@@ -101,13 +101,13 @@ pub const IN_LANES: &[Suite] = &[
     },
     Suite {
         name: "misbehaving",
-        budget: 2,
+        budget: 3,
         about: "traps, loops, memory hogs, garbage and what keeps a compiler busy hurt nobody",
         work: Work::Broker(&["misbehaving", "dead_letter", "compiling"], "4"),
     },
     Suite {
         name: "operating",
-        budget: 2,
+        budget: 4,
         about: "how a daemon stands is told, and what an operator does about it loses nothing",
         work: Work::Broker(&["operating"], "4"),
     },
@@ -125,7 +125,7 @@ pub const IN_LANES: &[Suite] = &[
     },
     Suite {
         name: "faults",
-        budget: 2,
+        budget: 3,
         about: "a hundred and more things that brokers do to a client: nothing lost, no stall, no exit",
         work: Work::Broker(&["faults"], "4"),
     },
@@ -155,7 +155,7 @@ pub const IN_LANES: &[Suite] = &[
     },
     Suite {
         name: "subscribing",
-        budget: 2,
+        budget: 3,
         about: "patterns, protocols, static members, slow ones, where to begin, a broker that is late",
         work: Work::Broker(&["subscribing", "membership"], "4"),
     },
