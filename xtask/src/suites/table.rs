@@ -89,7 +89,7 @@ pub const IN_LANES: &[Suite] = &[
     },
     Suite {
         name: "swap",
-        budget: 3,
+        budget: 4,
         about: "two hundred swaps under load lose, repeat and reorder nothing, without a rebalance",
         work: Work::Broker(&["swap"], "4"),
     },
