@@ -1,8 +1,7 @@
 //! The suites: all that CI runs. `suites/table.rs` names them.
 //!
 //! Invariant: within their budgets they take an hour and a half at the most, on two cores in a checkout where nothing is
-//! built yet; an idle machine takes half of that. A suite that takes longer is told of in the summary; one that takes
-//! twice as long is ended.
+//! built yet. A suite that takes longer is told of in the summary; one that takes twice as long is ended.
 
 mod table;
 
